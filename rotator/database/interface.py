@@ -1,0 +1,115 @@
+"""What the steps need of a database server. One file per engine family implements it; drivers live in this room alone.
+
+A server here is a whole RDS instance: every method covers all of its application databases, not one of them.
+All methods raise DatabaseError, or DatabaseUnreachable when no connection can be had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rotator.model import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+
+Progress = Callable[[float, str], None]
+"""Called with a fraction 0..1 and a short text."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where and how to connect. `host` is the name (TLS is verified against it), `address` an IP that overrides DNS.
+
+    The password is kept out of repr, so that no log or crash file can show it.
+    """
+
+    host: str
+    port: int
+    user: str
+    database: str
+    address: str | None = None
+    password: str | None = field(default=None, repr=False)
+    sslmode: str = "prefer"
+    sslrootcert: str | None = None
+
+
+class DatabaseServer(Protocol):
+    """One server, reached at one Target. Connections are opened per call and closed after it."""
+
+    def ping(self) -> str:
+        """Connect as the application would; give the server's version, such as '15.18'."""
+        ...
+
+    def preflight(self) -> tuple[Finding, ...]:
+        """What would make a fence, a snapshot or a comparison fail or lose data on this server."""
+        ...
+
+    def schema(self) -> Mapping[str, str]:
+        """Every object from the catalogs -> its definition's digest ('table orders.shop.item' -> '9f3c...').
+
+        Leaves out what the tool itself made (the schema `rotator`, fence triggers).
+        """
+        ...
+
+    def tables(self) -> tuple[Table, ...]:
+        """All tables with contents, the tool's own left out."""
+        ...
+
+    def checksum(self, table: Table, progress: Progress) -> TableDigest:
+        """Count and digest of one table in one pass on the server, chunked."""
+        ...
+
+    def sequences(self) -> Mapping[str, SequenceState]:
+        """'database.schema.name' -> position."""
+        ...
+
+    def extensions(self) -> Mapping[str, str]:
+        """'database.extension' -> version."""
+        ...
+
+    def fence(self, rotation_id: str, budget_seconds: float) -> FenceState:
+        """Stop all writes, within the budget or not at all; idempotent.
+
+        Afterwards no transaction that wrote can commit. Also writes the tool's marker (schema `rotator`) that tells this lineage of data by rotation_id.
+        """
+        ...
+
+    def fence_state(self) -> FenceState:
+        """What a look at the catalogs says of the fence now."""
+        ...
+
+    def lift_fence(self) -> None:
+        """Let writes through again; idempotent; leaves nothing of the fence behind."""
+        ...
+
+    def mark(self, role: str) -> None:
+        """Write `role` ('blue', 'green') to the tool's marker, past the fence, so that a client can tell."""
+        ...
+
+    def probe(self, token: str) -> tuple[str | None, bool]:
+        """Write `token` as an ordinary client; give (marker's role on that connection, was the write accepted)."""
+        ...
+
+    def has_probe(self, token: str) -> bool:
+        """Whether a probe's token is on this server."""
+        ...
+
+    def end_clients(self) -> int:
+        """Terminate the application's connections (not ours, not the service's); how many."""
+        ...
+
+    def write_stats(self) -> WriteStats:
+        """Writes since the server's statistics began (for green: since it was restored)."""
+        ...
+
+    def forget(self) -> None:
+        """Remove the tool's own schema `rotator`; idempotent."""
+        ...
+
+
+class DatabaseOpener(Protocol):
+    """Opens servers of this env: the one at an instance's own endpoint, or the one behind the applications' name."""
+
+    def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
+        """Server at `host`; `address` overrides DNS, else the env's resolver is asked."""
+        ...
