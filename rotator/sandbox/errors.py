@@ -1,0 +1,24 @@
+"""Errors of the sandbox."""
+
+from __future__ import annotations
+
+from rotator.errors import ExitCode, RotatorError
+
+
+class SandboxError(RotatorError):
+    """The local AWS cannot be started, stopped or used."""
+
+    exit_code = ExitCode.AWS
+    code = "sandbox"
+
+
+class SandboxPortTaken(SandboxError):
+    """Another program listens where the sandbox wants to."""
+
+    code = "sandbox-port-taken"
+
+
+class SandboxNotRunning(SandboxError):
+    """There is no sandbox for this env."""
+
+    code = "sandbox-not-running"
