@@ -18,7 +18,7 @@ from pathlib import Path
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.processes import Account
 
-NEEDED = ("postgres", "initdb", "pg_ctl")
+NEEDED = ("postgres", "initdb")
 OLDEST_MAJOR = 13
 SYSTEM_FOLDERS = (
     "/usr/lib/postgresql/*/bin",

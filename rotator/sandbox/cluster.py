@@ -30,6 +30,7 @@ from rotator.sandbox.processes import Account
 
 SERVICE_USER = "rdsadmin"
 START_ATTEMPTS = 3
+START_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -157,37 +158,27 @@ class Cluster:
         if running is not None:
             processes.resume(running)
             return self
-        for attempt in range(START_ATTEMPTS):
-            cluster = self if attempt == 0 else self._moved()
-            cluster._configure()
-            try:
-                cluster._pg_ctl("start", "-w", "-t", "120", "-l", str(self.folder / "server.log"))
-            except SandboxError as error:
-                tail = self._log_tail()
-                if attempt + 1 == START_ATTEMPTS or not any("could not bind" in line for line in tail):
-                    raise SandboxError(error.what, why="the server did not start", details=tail) from error
-            else:
-                return cluster
-        raise AssertionError("unreachable")
+        cluster, attempt = self, 1
+        while problem := cluster._try_start():
+            if attempt == START_ATTEMPTS or not any("could not bind" in line for line in problem):
+                raise SandboxError("a database server did not start", why=problem[-1], details=problem)
+            cluster, attempt = cluster._moved(), attempt + 1
+        return cluster
 
     def stop(self) -> None:
         """Shut down cleanly (clients are disconnected)."""
         pid = self.pid()
         if pid is not None:
             processes.resume(pid)
-            self._pg_ctl("stop", "-w", "-t", "60", "-m", "fast")
+            processes.send(signal.SIGINT, [pid])  # PostgreSQL's fast shutdown
+            processes.wait_until(lambda: not processes.alive(pid), 60.0, "a database server does not shut down")
+            processes.reap(pid)
 
     def kill(self) -> None:
         """End at once, as a crash would, also when it was left frozen; shared memory is freed."""
         pid = self.pid()
-        if pid is None:
-            return
-        processes.resume(pid)
-        processes.send(signal.SIGQUIT, [pid])  # PostgreSQL's immediate shutdown: no checkpoint, but it tidies up
-        try:
-            processes.wait_until(lambda: not processes.alive(pid), 10.0, "no answer to SIGQUIT")
-        except SandboxError:
-            processes.kill(pid)
+        if pid is not None:
+            processes.quit_server(pid)
 
     def destroy(self) -> None:
         """Kill the server and remove its folder."""
@@ -210,7 +201,7 @@ class Cluster:
         try:
             processes.run(
                 [
-                    *(str(Path(self.settings.programs) / "initdb"), "-D", str(self.data), "-U", SERVICE_USER),
+                    *(self._program("initdb"), "-D", str(self.data), "-U", SERVICE_USER),
                     *("--auth=scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--no-locale"),
                     *("--data-checksums", "--no-sync", "--no-instructions"),
                 ],
@@ -247,16 +238,31 @@ class Cluster:
     def _save(self) -> None:
         _write_private(self.folder / "cluster.json", json.dumps(asdict(self.settings), indent=1), self.account)
 
-    def _pg_ctl(self, *arguments: str) -> None:
-        processes.run(
-            [str(Path(self.settings.programs) / "pg_ctl"), "-D", str(self.data), *arguments],
-            self.account,
-            timeout=180.0,
-        )
-
-    def _log_tail(self) -> tuple[str, ...]:
+    def _try_start(self) -> tuple[str, ...]:
+        """Start and wait; gives nothing when it is up, else the last lines of its log."""
+        self._configure()
         log = self.folder / "server.log"
-        return tuple(log.read_text(errors="replace").splitlines()[-12:]) if log.exists() else ()
+        known = log.stat().st_size if log.exists() else 0
+        (self.data / "postmaster.pid").unlink(missing_ok=True)  # of a killed one: start() has seen that none runs
+        pid = processes.spawn([self._program("postgres"), "-D", str(self.data)], self.account, log)
+        processes.wait_until(
+            lambda: self._ready(pid) or not processes.alive(pid), START_SECONDS, "a database server does not get ready"
+        )
+        if self._ready(pid):
+            return ()
+        processes.reap(pid)
+        return ("no output", *log.read_bytes()[known:].decode(errors="replace").splitlines()[-12:])
+
+    def _ready(self, pid: int) -> bool:
+        """Whether the pid file says that connections are accepted (its eighth line: src/include/utils/pidfile.h)."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+    def _program(self, name: str) -> str:
+        return str(Path(self.settings.programs) / name)
 
 
 def _scram(connection: Admin, user: str, password: str) -> str:

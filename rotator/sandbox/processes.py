@@ -97,6 +97,36 @@ def run(argv: list[str], account: Account | None, *, timeout: float = 120.0) -> 
         raise SandboxError(f"{Path(argv[0]).name} failed with exit code {done.returncode}", details=last)
 
 
+def spawn(argv: list[str], account: Account | None, log: Path) -> int:
+    """Start a server in a session of its own, output appended to `log`; gives its pid.
+
+    It is our direct child, so that `reap` can collect it: in many containers process 1 collects nobody.
+    """
+    with log.open("a") as output:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=small_environment(os.environ),
+            cwd="/",
+            start_new_session=True,  # an interrupt at the terminal must not reach the servers
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=() if account else None,
+        )
+    process.returncode = 0  # this object lets go: from here on the pid file is the handle
+    return process.pid
+
+
+def reap(pid: int) -> None:
+    """Collect an ended child, if it is a child of ours."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
 def small_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What a server inherits: nothing that changes its behaviour or holds a secret."""
     return {"PATH": environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
@@ -220,3 +250,37 @@ def works_in(pid: int, folder: Path) -> bool:
         return link.resolve() == folder.resolve()
     except OSError:
         return False
+
+
+def servers_working_below(folder: Path) -> frozenset[int]:
+    """PostgreSQL programs that work somewhere below `folder` and are nobody's child there. Empty where unknowable."""
+    if not PROC.exists():
+        return frozenset()
+    now = table()
+    found = {pid for pid in now if _is_postgres(pid) and _works_below(pid, folder)}
+    return frozenset(pid for pid in found if now[pid][0] not in found)
+
+
+def _is_postgres(pid: int) -> bool:
+    try:
+        return (PROC / str(pid) / "comm").read_text().strip() in {"postgres", "initdb", "pg_ctl"}
+    except OSError:
+        return False
+
+
+def _works_below(pid: int, folder: Path) -> bool:
+    try:
+        return folder in (PROC / str(pid) / "cwd").readlink().parents
+    except OSError:
+        return False
+
+
+def quit_server(pid: int) -> None:
+    """End a server at once, also a frozen one. First PostgreSQL's immediate shutdown, which frees shared memory."""
+    resume(pid)
+    send(signal.SIGQUIT, [pid])
+    try:
+        wait_until(lambda: not alive(pid), 10.0, "no answer to SIGQUIT")
+    except SandboxError:
+        kill(pid)
+    reap(pid)
