@@ -1,0 +1,62 @@
+"""The strip's memory: every step with its state, and the one that is running. No I/O, no clock of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rotator.report.interface import StepInfo, StepState
+
+
+@dataclass(frozen=True)
+class Running:
+    """The step at work. `began` in the seconds of the caller's monotonic clock; `fraction` 0..1 or None (unknown)."""
+
+    info: StepInfo
+    began: float
+    fraction: float | None = None
+    detail: str = ""
+
+
+class Board:
+    """Steps in order. A step that was not announced is added at the end when something is said of it."""
+
+    def __init__(self, steps: tuple[StepInfo, ...] = ()) -> None:
+        self._steps: dict[str, StepInfo] = {step.name: step for step in steps}
+        self.running: Running | None = None
+
+    @property
+    def steps(self) -> tuple[StepInfo, ...]:
+        """All steps as they stand now."""
+        return tuple(self._steps.values())
+
+    def step(self, name: str) -> StepInfo:
+        """That step; a bare one when it was never announced."""
+        return self._steps.get(name, StepInfo(name, name))
+
+    def place(self, name: str) -> tuple[int, int]:
+        """(number of the step from 1, how many there are)."""
+        if name not in self._steps:
+            self._steps[name] = StepInfo(name, name)
+        return list(self._steps).index(name) + 1, len(self._steps)
+
+    def start(self, name: str, now: float) -> Running:
+        """The step is running from now on."""
+        self._set(name, StepState.RUNNING)
+        self.running = Running(self.step(name), now)
+        return self.running
+
+    def progress(self, name: str, fraction: float | None, detail: str, now: float) -> None:
+        """What is known of the step now. A step that waits again though it was done before becomes the running one."""
+        running = self.running
+        if running is None or running.info.name != name:
+            running = self.start(name, now)
+        self.running = replace(running, fraction=fraction, detail=detail)
+
+    def finish(self, name: str, state: StepState) -> None:
+        """The step ended in that state."""
+        self._set(name, state)
+        if self.running is not None and self.running.info.name == name:
+            self.running = None
+
+    def _set(self, name: str, state: StepState) -> None:
+        self._steps[name] = replace(self.step(name), state=state)

@@ -1,0 +1,55 @@
+"""How an error is told: what happened, why, what to do. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from rotator.errors import RotatorError
+
+WIDTH = 80
+
+
+def render_error(error: RotatorError) -> str:
+    """Three parts, at most 80 columns where words allow it; details are kept as they are, for copying.
+
+    error (no-such-database): There is no DB instance orders in eu-central-1.
+      why  RDS knows these: orders-a, orders-b.
+      fix  Correct [database] identifier in envs/prod/rotation.toml.
+           a detail
+    """
+    lines = _wrapped(f"error ({error.code}): ", "  ", error.what)
+    for label, text in (("why", error.why), ("fix", error.fix)):
+        if text:
+            lines += _wrapped(f"  {label}  ", " " * 7, text)
+    lines += [f"       {line}" for detail in error.details for line in detail.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def error_json(error: RotatorError) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "error": {
+            "code": error.code,
+            "what": error.what,
+            "why": error.why,
+            "fix": error.fix,
+            "details": list(error.details),
+            "exit_code": int(error.exit_code),
+        }
+    }
+
+
+def _wrapped(first: str, rest: str, text: str) -> list[str]:
+    """Wrapped at spaces only: an ARN, a path or an option is never broken."""
+    lines: list[str] = []
+    for number, paragraph in enumerate(text.splitlines() or [""]):
+        lines += textwrap.wrap(
+            paragraph,
+            WIDTH,
+            initial_indent=first if number == 0 else rest,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return lines
