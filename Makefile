@@ -1,0 +1,114 @@
+# Plain POSIX sh and GNU make 3.81 or newer. User input reaches the shell as environment variables alone.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.SUFFIXES:
+export ENV CONFIRM YES
+
+BIN := .venv/bin
+PY := $(BIN)/python
+READY := .venv/.ready
+WORKERS ?= 2
+on = $(filter 1 yes true,$(1))
+
+# A recipe that runs rotator ends with its exit code. make itself then ends with 2 whatever it was, so it is printed.
+define rotator
+@code=0; $(BIN)/rotator $(1) || code=$$?; \
+if [ $$code -ne 0 ]; then echo "rotator ended with exit code $$code (docs/runbook.md, \"Exit codes\")" >&2; fi; \
+exit $$code
+endef
+
+.PHONY: help
+help: ## Show this
+	@echo 'usage: make TARGET [ENV=name] [YES=1]'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo 'ENV is a folder of envs/:'; scripts/list-envs
+
+##- set-up -----------------------------------------------------------------------------------------------------------
+
+.PHONY: setup venv terraform need-terraform postgres need-env
+setup: venv need-terraform ## Build .venv from the lock file, look for Terraform (other targets do it when needed)
+
+venv: $(READY)
+
+$(READY): requirements/dev.txt pyproject.toml scripts/setup-venv
+	@scripts/setup-venv .venv
+
+terraform: venv ## Fetch a pinned Terraform into .rotator/bin, if there is none on this machine
+	@scripts/ensure-terraform --fetch
+
+need-terraform: venv
+	@scripts/ensure-terraform
+
+postgres: venv
+	@scripts/ensure-postgres
+
+need-env:
+	@scripts/need-env
+
+##- a rotation -------------------------------------------------------------------------------------------------------
+
+.PHONY: rotate retire rollback status plan render
+rotate: need-env venv need-terraform sandbox-if-wanted ## Give the database of ENV a new key (starts its sandbox, if it has one)
+	$(call rotator,rotate "$$ENV" $(if $(call on,$(YES)),--yes) $(ARGS))
+
+retire: need-env venv need-terraform ## After the soak: final snapshot, then the old database and the old key go
+	$(call rotator,retire "$$ENV" $(if $(call on,$(YES)),--yes) $(ARGS))
+
+rollback: need-env venv need-terraform ## Take the rotation of ENV back (CONFIRM=name after the flip, DELETE_SNAPSHOTS=1)
+	$(call rotator,rollback "$$ENV" $${CONFIRM:+--confirm "$$CONFIRM"} $(if $(call on,$(DELETE_SNAPSHOTS)),--delete-snapshots) $(ARGS))
+
+status: need-env venv ## Where the rotation of ENV stands
+	$(call rotator,status "$$ENV" $(ARGS))
+
+plan: need-env venv need-terraform sandbox-if-wanted ## What a rotation of ENV would change, stage by stage; changes nothing
+	$(call rotator,plan "$$ENV" $(ARGS))
+
+render: need-env venv ## Write the Terraform root of ENV from templates/ (ARGS=--check only compares)
+	$(call rotator,render "$$ENV" $(ARGS))
+
+##- the local AWS ----------------------------------------------------------------------------------------------------
+
+.PHONY: sandbox-up sandbox-down sandbox-if-wanted
+sandbox-up sandbox-down: ENV := $(if $(ENV),$(ENV),local)
+sandbox-up: venv postgres ## Start the sandbox of ENV (default local): an AWS and real PostgreSQL servers on this machine
+	@scripts/need-env
+	$(call rotator,sandbox up "$$ENV")
+
+sandbox-down: venv ## Stop the sandbox; leaves no process and no file
+	@scripts/need-env
+	$(call rotator,sandbox down "$$ENV")
+
+sandbox-if-wanted: need-env venv
+	@if grep -q '^\[sandbox\]' "envs/$$ENV/rotation.toml"; then $(MAKE) -s --no-print-directory sandbox-up; fi
+
+##- the project itself -----------------------------------------------------------------------------------------------
+
+.PHONY: test lint typecheck terraform-check e2e matrix bench-overhead lock clean
+test: lint typecheck terraform-check postgres ## All checks: lint, types, Terraform, unit, sandbox, one whole rotation
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadgroup -m 'not matrix' $(ARGS)
+
+lint: venv ## ruff: rules and format
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check .
+
+typecheck: venv ## mypy --strict
+	@$(BIN)/mypy --no-error-summary rotator
+
+terraform-check: need-terraform ## terraform fmt and rendered roots (validate and test run under pytest)
+	@scripts/terraform-check
+
+e2e: need-terraform postgres ## Only the whole rotations in the sandbox (minutes)
+	@$(PY) -m pytest -m 'e2e and not matrix' $(ARGS)
+
+matrix: need-terraform postgres ## The long matrices, which `make test` leaves out
+	@$(PY) -m pytest -m matrix $(ARGS)
+
+bench-overhead: need-terraform postgres ## Time a rotation beside a plain shell runbook of the same calls, both in a sandbox
+	@$(PY) bench/overhead.py $(ARGS)
+
+lock: venv ## Write requirements/*.txt anew from pyproject.toml (ARGS=--upgrade takes the newest)
+	@scripts/lock $(ARGS)
+
+clean: ## Stop sandboxes; remove .venv, .rotator, caches. Journals, states and rendered roots stay
+	@scripts/clean
