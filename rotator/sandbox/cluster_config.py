@@ -32,7 +32,10 @@ SETTINGS: Mapping[str, str] = {
     "max_replication_slots": "20",
     "max_worker_processes": "16",
     "max_logical_replication_workers": "8",
-    "max_wal_size": "256MB",
+    "max_wal_size": "128MB",
+    "min_wal_size": "32MB",
+    "wal_recycle": "off",  # old log files would be copied with every snapshot
+    "wal_init_zero": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %u@%d ",
