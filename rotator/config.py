@@ -1,26 +1,35 @@
-"""envs/<env>/rotation.toml -> frozen models. Errors name the file, the key and the fix."""
+"""envs/<env>/rotation.toml as frozen models. Reading files, and errors that name file, key and fix: config_file.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+
+from rotator import config_rules as rules
+
+Text = Annotated[str, Field(min_length=1)]
+Strings = Annotated[tuple[Text, ...], Strict(False)]
+"""TOML has lists only; lax for the outer sequence alone, its members stay strict."""
+
+Domain = Annotated[str, AfterValidator(rules.domain)]
+Principals = Annotated[tuple[Annotated[str, AfterValidator(rules.principal)], ...], Strict(False)]
 
 
 class Section(BaseModel):
     """Base of all tables of rotation.toml: frozen, unknown keys refused, no silent type conversion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class AwsConfig(Section):
     """[aws]: where. `endpoint_url` is for a local AWS; else AWS_ENDPOINT_URL and the SDK's own rules hold."""
 
-    region: str
-    endpoint_url: str | None = None
-    profile: str | None = None
-    account: str | None = Field(default=None, pattern=r"^\d{12}$")
+    region: str = Field(pattern=r"^[a-z]{2,3}(-[a-z]+)+-[0-9]+$", examples=["eu-west-1"])
+    endpoint_url: Annotated[str, AfterValidator(rules.http_url)] | None = None
+    profile: Text | None = None
+    account: str | None = Field(default=None, pattern=r"^[0-9]{12}$", examples=["123456789012"])
 
 
 class Credentials(Section):
@@ -29,39 +38,58 @@ class Credentials(Section):
     With neither, libpq's own sources hold (PGPASSWORD, PGPASSFILE).
     """
 
-    secret_id: str | None = None
-    password_env: str | None = None
+    secret_id: Text | None = None
+    password_env: Annotated[str, AfterValidator(rules.variable_name)] | None = Field(
+        default=None, examples=["DB_PASSWORD"]
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Credentials:
+        if self.secret_id is not None and self.password_env is not None:
+            raise ValueError("secret_id and password_env are both given; keep one: a password has one source")
+        return self
 
 
 class DatabaseConfig(Section):
-    """[database]: blue at adoption and how to reach it. `access = "none"`: SQL steps are skipped, the fence is yours."""
+    """[database]: blue at adoption, how to reach it. `access = "none"`: SQL steps are skipped, the fence is yours."""
 
-    identifier: str
+    identifier: Annotated[str, AfterValidator(rules.instance_identifier)] = Field(examples=["orders-db"])
     access: Literal["direct", "none"] = "direct"
-    name: str | None = None
-    username: str | None = None
+    name: Text | None = None
+    username: Text | None = None
     credentials: Credentials = Credentials()
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
-    sslrootcert: str | None = None
+    sslrootcert: Text | None = None
 
 
 class DnsConfig(Section):
-    """[dns]: the CNAME that applications use. TTLs in seconds; `resolver` is HOST:PORT, else the system's."""
+    """[dns]: the CNAME that applications use. TTLs in seconds; `resolver` is HOST:PORT, else the system's.
 
-    zone: str
-    record: str
-    zone_id: str | None = None
+    `zone` and `record` are kept in lower case and without a trailing dot.
+    """
+
+    zone: Domain = Field(examples=["example.com"])
+    record: Domain = Field(examples=["orders.db.example.com"])
+    zone_id: str | None = Field(default=None, pattern=r"^[A-Z0-9]{1,32}$", examples=["Z0123456789ABCDEFGHIJ"])
     private_zone: bool = False
     rotation_ttl: int = Field(default=5, ge=1, le=300)
-    resolver: str | None = None
+    resolver: Annotated[str, AfterValidator(rules.host_port)] | None = Field(default=None, examples=["10.0.0.2:53"])
+
+    @model_validator(mode="after")
+    def _record_in_zone(self) -> DnsConfig:
+        if self.record == self.zone:
+            raise ValueError(f"record {self.record} is the zone itself, where DNS allows no CNAME; use a name below it")
+        if not self.record.endswith(f".{self.zone}"):
+            raise ValueError(f"record {self.record} does not lie in zone {self.zone}; it must end in .{self.zone}")
+        return self
 
 
 class KeyConfig(Section):
     """[key]: the new customer managed key. Periods in days. `adopt = false` leaves the old key outside this root."""
 
-    alias: str = Field(pattern=r"^alias/(?!aws/)[a-zA-Z0-9/_-]+$")
-    administrators: tuple[str, ...] = ()
-    users: tuple[str, ...] = ()
+    alias: Annotated[str, AfterValidator(rules.key_alias)] = Field(examples=["alias/orders"])
+    administrators: Principals = Field(default=(), examples=[["arn:aws:iam::123456789012:role/admin"]])
+    users: Principals = Field(default=(), examples=[["arn:aws:iam::123456789012:role/app"]])
     rotation_period_in_days: int = Field(default=365, ge=90, le=2560)
     deletion_window_in_days: int = Field(default=30, ge=7, le=30)
     multi_region: bool = False
@@ -69,19 +97,23 @@ class KeyConfig(Section):
 
 
 class RotationConfig(Section):
-    """[rotation]: how. `soak` is the grace time before retire, such as "72h"; budgets in seconds."""
+    """[rotation]: how. `soak` is the grace time before retire, such as "72h"; budgets in seconds.
+
+    `parity_ignore` names fields of DescribeDBInstances in which green may differ from blue.
+    """
 
     strategy: Literal["snapshot"] = "snapshot"
-    soak: Annotated[str, Field(pattern=r"^\d+(s|m|h|d)$")] = "72h"
+    soak: str = Field(default="72h", pattern=rules.DURATION, examples=["72h"])
     fence_budget: float = Field(default=30.0, gt=0)
     on_failure: Literal["lift-fence", "keep-fence"] = "lift-fence"
     poll_seconds: float = Field(default=15.0, gt=0)
+    parity_ignore: Strings = ()
 
 
 class RetireConfig(Section):
-    """[retire]: what survives. Snapshots under the old key that no `delete_snapshots` glob matches keep the key alive."""
+    """[retire]: what survives. Snapshots under the old key that no `delete_snapshots` glob matches keep the key."""
 
-    delete_snapshots: tuple[str, ...] = ()
+    delete_snapshots: Strings = Field(default=(), examples=[["orders-nightly-*"]])
     keep_automated_backups: bool = True
 
 
@@ -89,20 +121,22 @@ class BackendConfig(Section):
     """[terraform.backend]: rendered into the root. `settings` are the backend's own arguments (strings or booleans)."""
 
     type: Literal["local", "s3"] = "local"
-    settings: dict[str, str | bool] = Field(default_factory=dict)
+    settings: Annotated[dict[str, str | bool], AfterValidator(rules.backend_settings)] = Field(
+        default_factory=dict, examples=[{"bucket": "my-terraform-state"}]
+    )
 
 
 class TerraformConfig(Section):
     """[terraform]: binary and backend."""
 
-    binary: str | None = None
+    binary: Text | None = None
     backend: BackendConfig = BackendConfig()
 
 
 class CanaryConfig(Section):
     """[canary]: a URL whose GET answers a write canary's report as JSON, shown in the closing summary."""
 
-    report_url: str | None = None
+    report_url: Annotated[str, AfterValidator(rules.http_url)] | None = None
 
 
 class SandboxConfig(Section):
@@ -129,7 +163,9 @@ class EnvConfig(Section):
     terraform: TerraformConfig = TerraformConfig()
     canary: CanaryConfig = CanaryConfig()
     sandbox: SandboxConfig | None = None
-    tags: dict[str, str] = Field(default_factory=dict)
+    tags: Annotated[dict[str, str], AfterValidator(rules.tags)] = Field(
+        default_factory=dict, examples=[{"team": "orders"}]
+    )
 
 
 class Env(Section):
@@ -138,3 +174,8 @@ class Env(Section):
     name: str
     path: Path
     config: EnvConfig
+
+
+def soak_seconds(soak: str) -> int:
+    """The seconds of a duration such as '90s', '15m', '72h', '3d'; raises ValueError for anything else."""
+    return rules.duration_seconds(soak)

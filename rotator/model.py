@@ -110,7 +110,7 @@ class Imports:
 
 @dataclass(frozen=True)
 class RootData:
-    """All that a rotation changes in the env root. `gate` is the gate's socket path during cutover, else None."""
+    """All that a rotation changes in the env root. `gate` is the directory of the gate's pipes during cutover, else None."""
 
     generations: Mapping[str, Generation]
     serving: str
@@ -253,10 +253,11 @@ class TableDigest:
 
 @dataclass(frozen=True)
 class SequenceState:
-    """A sequence's position as pg_catalog stores it."""
+    """A sequence's position as pg_catalog stores it; the sign of `increment` tells which way is ahead."""
 
     last_value: int
     is_called: bool
+    increment: int = 1
 
 
 @dataclass(frozen=True)

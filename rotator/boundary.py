@@ -1,0 +1,65 @@
+"""The one error boundary: every error becomes one clear message and a documented exit code, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+from rotator import __version__
+from rotator.errors import ExitCode, Interrupted, RotatorError
+from rotator.report.errors import error_json, render_error
+
+# What may look like a secret in a crash file: values after words that name one, URLs with a password.
+_SECRETS = re.compile(r"(?i)(pass(?:word)?|secret|token|credential)[a-z_]*(['\"]?\s*[:=]\s*)(['\"]?)[^\s'\",)]+")
+_DSN = re.compile(r"(\w+://[^:/\s]+:)[^@\s]+@")
+
+
+def run(work: Callable[[], None], *, as_json: bool) -> None:
+    """Run a verb; leave the process with its exit code when it fails."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        work()
+    except RotatorError as error:
+        _leave(error, as_json)
+    except KeyboardInterrupt:
+        _leave(
+            Interrupted("Interrupted.", fix="Run the same command again: it goes on from the world as it is."), as_json
+        )
+    except Exception as fault:  # noqa: BLE001 - the boundary: a bug becomes a crash file
+        _leave(_bug(fault), as_json)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _leave(error: RotatorError, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(error_json(error), indent=2) + "\n")
+    sys.stderr.write(render_error(error))
+    raise SystemExit(int(error.exit_code))
+
+
+def _bug(fault: Exception) -> RotatorError:
+    text = f"rotator {__version__}\nPython {sys.version}\n\n{''.join(traceback.format_exception(fault))}"
+    with tempfile.NamedTemporaryFile("w", prefix="rotator-crash-", suffix=".txt", delete=False) as file:
+        file.write(redact(text))
+    error = RotatorError(
+        f"A bug in rotator: {type(fault).__name__}.",
+        why=redact(str(fault)) or "No message.",
+        fix=f"The journal keeps what was done; run status first. Please report {file.name} (secrets are blotted out).",
+        code="bug",
+    )
+    error.exit_code = ExitCode.BUG
+    return error
+
+
+def redact(text: str) -> str:
+    """Blot out what looks like a secret."""
+    return _DSN.sub(r"\1***@", _SECRETS.sub(r"\1\2\3***", text))

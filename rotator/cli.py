@@ -1,0 +1,181 @@
+"""The command line: options, confirmations, exit codes, one error boundary. No logic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from rotator import __version__, wiring
+from rotator.boundary import run
+from rotator.cli_sandbox import app as sandbox_app
+from rotator.commands import plan as plan_command
+from rotator.commands import rotation, status as status_command
+from rotator.errors import UsageError, WaitingForApproval
+from rotator.report.summary import Summary, render_text, to_json
+from rotator.steps.base import Options
+from rotator.terraform.render import check_root, write_root
+
+app = typer.Typer(
+    name="rotator",
+    help="Give an Amazon RDS database a new KMS key, with all of its data re-encrypted, under Terraform.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(sandbox_app, name="sandbox")
+
+EnvName = Annotated[str, typer.Argument(metavar="ENV", help="A folder in envs/.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress on stderr.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="End with exit code 11 instead of waiting for AWS.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rotator {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of all verbs."""
+
+
+@app.command()
+def render(
+    env: EnvName,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 20 when a file differs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the env's Terraform root from the templates."""
+
+    def work() -> None:
+        loaded = wiring.load(env)
+        if check:
+            wiring.refuse_differing(loaded, check_root(loaded))
+        changed = () if check else write_root(loaded)
+        _say(
+            as_json,
+            {"env": env, "path": str(loaded.path), "changed": list(changed or ())},
+            f"{loaded.path}: rendered\n",
+        )
+
+    run(work, as_json=as_json)
+
+
+@app.command()
+def plan(env: EnvName, as_json: AsJson = False) -> None:
+    """Show all stages of the next rotation with the changes that each may make; change nothing."""
+
+    def work() -> None:
+        with wiring.workbench(env, as_json=as_json, locked=True) as bench:
+            found = plan_command.plan(bench)
+            _say(as_json, found.to_json(), plan_command.render(found))
+
+    run(work, as_json=as_json)
+
+
+@app.command()
+def rotate(
+    env: EnvName,
+    yes: Yes = False,
+    no_wait: NoWait = False,
+    approve: Annotated[
+        list[str] | None, typer.Option("--approve", help="Answer a gate, such as: fenced.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rotate the key: from preflight to the flip and the soak. Run again to go on after a stop."""
+    options = Options(approvals=frozenset(approve or ()), no_wait=no_wait)
+    question = "Writes to this database will pause until the flip. Rotate?"
+    _through(env, rotation.rotate, options, as_json, yes, question)
+
+
+@app.command()
+def retire(env: EnvName, yes: Yes = False, no_wait: NoWait = False, as_json: AsJson = False) -> None:
+    """After the soak: final snapshot under the new key, blue deleted, old key disabled and scheduled for deletion."""
+    question = "Blue will be deleted after its final snapshot, and the old key scheduled for deletion. Retire?"
+    _through(env, rotation.retire, Options(no_wait=no_wait), as_json, yes, question)
+
+
+@app.command()
+def rollback(
+    env: EnvName,
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", metavar="ENV", help="The env's name again: writes on green may be lost.")
+    ] = None,
+    delete_snapshots: Annotated[bool, typer.Option("--delete-snapshots", help="Delete its snapshots too.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take the rotation back, at any point before retire."""
+    if confirm is not None and confirm != env:
+        run(lambda: _refuse_confirm(env, confirm), as_json=as_json)
+    options = Options(delete_snapshots=delete_snapshots, lose_writes=confirm == env)
+    _through(env, rotation.rollback, options, as_json, yes or confirm == env, "Take the rotation back?")
+
+
+@app.command()
+def status(env: EnvName, as_json: AsJson = False) -> None:
+    """Show where the env stands; change nothing."""
+
+    def work() -> None:
+        with wiring.workbench(env, as_json=as_json, locked=False) as bench:
+            found = status_command.status(bench)
+            _say(as_json, found.to_json(), status_command.render(found))
+
+    run(work, as_json=as_json)
+
+
+def _through(
+    env: str,
+    verb: Callable[..., Summary],
+    options: Options,
+    as_json: bool,
+    yes: bool,
+    question: str,
+) -> None:
+    def work() -> None:
+        with wiring.workbench(env, as_json=as_json, locked=True) as bench:
+            _confirm(env, yes or bench.env.config.sandbox is not None, question)
+            summary = verb(bench, options)
+            _say(as_json, to_json(summary), "\n" + render_text(summary))
+
+    run(work, as_json=as_json)
+
+
+def _confirm(env: str, agreed: bool, question: str) -> None:
+    if agreed:
+        return
+    if not sys.stdin.isatty():
+        raise WaitingForApproval(
+            f"{env} needs a yes.",
+            why=f"{question} Nobody can be asked without a terminal.",
+            fix="Add --yes (make: YES=1).",
+        )
+    if not typer.confirm(f"{env}: {question}", default=False, err=True):
+        raise WaitingForApproval("Nothing was done.", why="You did not agree.", fix="Run it again when you do.")
+
+
+def _refuse_confirm(env: str, confirm: str) -> None:
+    raise UsageError(
+        f"--confirm {confirm} is not the env's name.", why="It guards against lost writes.", fix=f"--confirm {env}"
+    )
+
+
+def _say(as_json: bool, document: dict[str, Any], text: str) -> None:
+    typer.echo(json.dumps(document, indent=2) if as_json else text, nl=as_json)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,91 @@
+"""The sandbox verbs: a local AWS for envs that have a [sandbox] table."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from rotator import wiring
+from rotator.boundary import run
+from rotator.config import Env
+from rotator.errors import UsageError
+
+app = typer.Typer(help="A local AWS: real PostgreSQL servers, a real DNS server, a write canary.", no_args_is_help=True)
+
+EnvName = Annotated[str, typer.Argument(metavar="[ENV]", help="A folder in envs/ with a [sandbox] table.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress on stderr.")]
+
+
+def _sandboxed(name: str) -> Env:
+    env = wiring.load(name)
+    if env.config.sandbox is None:
+        raise UsageError(
+            f"{name} is not a sandbox env.",
+            why="Its rotation.toml has no [sandbox] table, so it describes a real AWS.",
+            fix="rotator sandbox up local",
+        )
+    return env
+
+
+def _imported():  # type: ignore[no-untyped-def]
+    """The sandbox needs more packages than the tool itself: say so instead of a traceback."""
+    try:
+        from rotator.sandbox import commands  # noqa: PLC0415
+    except ImportError as fault:
+        raise UsageError(
+            "The sandbox is not installed.",
+            why=f"{fault}.",
+            fix="make setup, or: pip install 'rotator[sandbox]'",
+            code="sandbox-missing",
+        ) from fault
+    return commands
+
+
+@app.command()
+def up(env: EnvName = "local", as_json: AsJson = False) -> None:
+    """Start it, with a seeded database and writers; when it runs already, show it."""
+
+    def work() -> None:
+        commands = _imported()
+        found = commands.up(_sandboxed(env), lambda text: typer.echo(text, err=True))
+        typer.echo(json.dumps(found.to_json(), indent=2) if as_json else commands.render(found))
+
+    run(work, as_json=as_json)
+
+
+@app.command()
+def status(env: EnvName = "local", as_json: AsJson = False) -> None:
+    """Show its instances and how to connect."""
+
+    def work() -> None:
+        commands = _imported()
+        found = commands.status(_sandboxed(env))
+        typer.echo(json.dumps(found.to_json(), indent=2) if as_json else commands.render(found))
+
+    run(work, as_json=as_json)
+
+
+@app.command()
+def down(env: EnvName = "local", as_json: AsJson = False) -> None:
+    """Stop it and remove all that it made, the env's state and journal with it."""
+
+    def work() -> None:
+        commands = _imported()
+        found = commands.down(_sandboxed(env))
+        typer.echo(json.dumps(found.to_json(), indent=2) if as_json else commands.render_down(found))
+
+    run(work, as_json=as_json)
+
+
+@app.command(name="env")
+def exports(env: EnvName = "local", as_json: AsJson = False) -> None:
+    """Print the variables that point any AWS client at it, for eval."""
+
+    def work() -> None:
+        found = _imported().exports(_sandboxed(env))
+        lines = "\n".join(f"export {name}={value}" for name, value in found.items())
+        typer.echo(json.dumps(dict(found), indent=2) if as_json else lines)
+
+    run(work, as_json=as_json)

@@ -1,0 +1,1 @@
+"""The verbs: one file each, between the command line and the workflow."""

@@ -1,0 +1,134 @@
+"""plan: all stages of the next rotation with the changes that each may make, and a look at the root as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rotator.commands.workbench import Workbench
+from rotator.model import Stage
+from rotator.steps import RETIRE, ROTATION
+from rotator.steps.adopt import first_data
+from rotator.steps.base import Options
+from rotator.steps.forecast import forecast
+from rotator.terraform.expected import describe
+from rotator.workflow.begin import begin
+from rotator.workflow.memory import JournalMemory
+from rotator.workflow.stores import Preview
+
+# Steps that apply a stage; the others call AWS or the database.
+_STAGE_OF = {
+    "adopt": Stage.ADOPT,
+    "key": Stage.KEY,
+    "lower-ttl": Stage.LOWER_TTL,
+    "green": Stage.GREEN,
+    "cutover": Stage.CUTOVER,
+    "restore-ttl": Stage.RESTORE_TTL,
+    "unprotect": Stage.UNPROTECT,
+    "retire-database": Stage.RETIRE_DATABASE,
+    "disable-key": Stage.DISABLE_KEY,
+    "retire-key": Stage.RETIRE_KEY,
+}
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step of the runbook. `changes` are the only ones its stage may make; `status` as the journal has it."""
+
+    name: str
+    title: str
+    status: str
+    changes: tuple[str, ...]
+    reversible: bool
+    estimate_seconds: float
+
+
+@dataclass(frozen=True)
+class RotationPlan:
+    """The next rotation, or the one under way. `now` are the changes that a plan of the root shows at this moment."""
+
+    env: str
+    rotation_id: str
+    strategy: str
+    blue: str
+    green: str
+    new_alias: str
+    steps: tuple[PlannedStep, ...]
+    retire: tuple[PlannedStep, ...]
+    now: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for machines."""
+        steps = {"steps": [s.__dict__ for s in self.steps], "retire": [s.__dict__ for s in self.retire]}
+        return {**self.__dict__, **steps, "now": list(self.now)}
+
+
+def plan(bench: Workbench) -> RotationPlan:
+    """Forecast every stage, and judge the root as it is. Raises Blocked (exit 20) when it would change anything else."""
+    stored = bench.store.load()
+    journal, record = begin(bench.env, stored, bench.clock.now().isoformat("T", "seconds"))
+    memory = JournalMemory(Preview(journal), record.rotation.id)
+    ctx = bench.context(memory, record, Options())
+    begun = any(name != "preflight" for name in record.steps)
+    if not begun:
+        ROTATION[0].observe(ctx)
+    start = journal.root or first_data(ctx)
+    stages = {} if begun else {s: describe(s, b, a) for s, b, a in forecast(ctx, start, adopted=journal.root is not None)}
+    now = bench.stages.review(start, adopted=stored.root is not None, midway=stored.pending is not None)
+
+    def lines(steps: Any) -> tuple[PlannedStep, ...]:
+        return tuple(
+            PlannedStep(
+                s.name,
+                s.title,
+                str(record.step(s.name).status),
+                stages.get(_STAGE_OF[s.name], ()) if s.name in _STAGE_OF else (),
+                s.reversible,
+                s.estimate_seconds,
+            )
+            for s in steps
+        )
+
+    names = record.rotation
+    return RotationPlan(
+        bench.env.name,
+        names.id,
+        str(names.strategy),
+        names.blue,
+        names.green,
+        names.new_alias,
+        lines(ROTATION),
+        lines(RETIRE),
+        now,
+    )
+
+
+def render(found: RotationPlan) -> str:
+    """For people: the runbook with each stage's changes."""
+    lines = [
+        f"Rotation {found.rotation_id} of env {found.env}, strategy {found.strategy}",
+        f"  blue {found.blue} -> green {found.green}, new key {found.new_alias}",
+        "",
+        "rotate:",
+        *_lines(found.steps),
+        "",
+        "retire (after the soak):",
+        *_lines(found.retire),
+        "",
+        "Terraform's plan of the root now:",
+        *([f"  {line}" for line in found.now] or ["  no changes"]),
+        "",
+        "Legend: + create, ~ update in place, - delete, < import. Anything else in a plan is refused (exit 20).",
+        f"next: rotator rotate {found.env}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(steps: tuple[PlannedStep, ...]) -> list[str]:
+    lines = []
+    for number, step in enumerate(steps, 1):
+        mark = {"done": "x", "skipped": "-"}.get(step.status, " ")
+        way = "" if step.reversible else "  (cannot be taken back)"
+        lines.append(f"  [{mark}] {number:2} {step.name:16} {step.title}{way}")
+        lines += [f"           {change}" for change in step.changes]
+    return lines

@@ -1,0 +1,197 @@
+"""rotate, retire, rollback: a rotation's three ways through the engine, each ending in a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from rotator.commands.workbench import Workbench
+from rotator.errors import DatabaseError, Interrupted, RotatorError
+from rotator.report.interface import StepInfo, StepState
+from rotator.report.summary import Summary
+from rotator.steps import RETIRE, ROLLBACK, ROTATION
+from rotator.steps.base import Context, Options, Step
+from rotator.workflow.begin import begin, to_retire, to_roll_back
+from rotator.workflow.failure import after_stop, is_fenced
+from rotator.workflow.journal import Phase, RotationRecord, Status
+from rotator.workflow.memory import JournalMemory
+
+_STATES = {Status.DONE: StepState.DONE, Status.SKIPPED: StepState.SKIPPED}
+
+
+def rotate(bench: Workbench, options: Options) -> Summary:
+    """Take the rotation under way, or a new one, to its soak. Raises RotatorError; the journal keeps what was done."""
+    began = bench.clock.monotonic()
+    journal, record = begin(bench.env, bench.store.load(), bench.clock.now().isoformat("T", "seconds"))
+    bench.store.save(journal)
+    memory = JournalMemory(bench.store, record.rotation.id)
+    ctx = bench.context(memory, record, options)
+
+    def work() -> None:
+        bench.engine(memory).run(ctx, ROTATION)
+        memory.phase(Phase.SOAKING)
+
+    _supervised(bench, memory, ctx, ROTATION, work)
+    summary = summarise(bench, memory, "rotate", began, f"make retire ENV={bench.env.name}")
+    _refuse_lost_writes(summary)
+    return summary
+
+
+def retire(bench: Workbench, options: Options) -> Summary:
+    """Retire the oldest soaking rotation's blue and old key."""
+    began = bench.clock.monotonic()
+    record = to_retire(bench.env, bench.store.load())
+    memory = JournalMemory(bench.store, record.rotation.id)
+    ctx = bench.context(memory, record, options)
+
+    def work() -> None:
+        bench.engine(memory).run(ctx, RETIRE)
+        kept = (
+            memory.status("retire-key") is Status.SKIPPED
+            and "stays disabled" in memory.record.step("retire-key").reason
+        )
+        memory.phase(Phase.KEY_KEPT if kept else Phase.RETIRED)
+
+    _supervised(bench, memory, ctx, RETIRE, work)
+    return summarise(bench, memory, "retire", began, f"make status ENV={bench.env.name}")
+
+
+def rollback(bench: Workbench, options: Options) -> Summary:
+    """Take the youngest rotation back, as far as it came."""
+    began = bench.clock.monotonic()
+    record = to_roll_back(bench.env, bench.store.load())
+    memory = JournalMemory(bench.store, record.rotation.id)
+    ctx = bench.context(memory, record, options)
+
+    def work() -> None:
+        if memory.record.step("cutover").status is Status.NONE or options.lose_writes:
+            memory.phase(Phase.ROLLING_BACK)
+        bench.engine(memory).undo(ctx, ROLLBACK)
+        if memory.root() is not None and memory.record.step("adopt").status is Status.DONE:
+            bench.stages.check_clean()
+        memory.phase(Phase.ROLLED_BACK)
+
+    _supervised(bench, memory, ctx, ROLLBACK, work)
+    return summarise(bench, memory, "rollback", began, f"make rotate ENV={bench.env.name}")
+
+
+def step_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo, ...]:
+    """The steps for a strip, with where earlier runs left them."""
+    return tuple(
+        StepInfo(s.name, s.title, s.estimate_seconds, _STATES.get(record.step(s.name).status, StepState.TO_COME))
+        for s in steps
+    )
+
+
+def _supervised(
+    bench: Workbench, memory: JournalMemory, ctx: Context, steps: Sequence[Step], work: Callable[[], None]
+) -> None:
+    """Run with the strip; on any stop see to the fence and tell it as part of the one error."""
+    bench.reporter.begin(memory.record.rotation.id, step_infos(memory.record, steps))
+    try:
+        work()
+    except KeyboardInterrupt as stop:
+        error: RotatorError = Interrupted(
+            "Interrupted.", why="You (or the system) asked for it.", fix="Run the same command again: it goes on."
+        )
+        _told(bench, memory, ctx, steps, error)
+        raise error from stop
+    except RotatorError as error:
+        _told(bench, memory, ctx, steps, error)
+        raise
+    except Exception:
+        # A bug of ours: the fence must not outlive it; the crash itself is reported by the error boundary.
+        for words in after_stop(ctx, memory, RotatorError("bug")) if steps is ROTATION else ():
+            bench.reporter.note(words)
+        raise
+    finally:
+        bench.reporter.close()
+
+
+def _told(bench: Workbench, memory: JournalMemory, ctx: Context, steps: Sequence[Step], error: RotatorError) -> None:
+    running = next(
+        (s.name for s in steps if memory.status(s.name) in (Status.INTENDED, Status.ACTED)),
+        next((s.name for s in steps if memory.status(s.name) not in (Status.DONE, Status.SKIPPED)), steps[-1].name),
+    )
+    bench.reporter.failed(running, error.what)
+    if steps is ROTATION:
+        error.details = (*error.details, *after_stop(ctx, memory, error))
+    elif steps is ROLLBACK and is_fenced(memory):
+        error.details = (*error.details, f"{ctx.rotation.blue} is still fenced: writes are refused.")
+
+
+def summarise(bench: Workbench, memory: JournalMemory, verb: str, began: float, next_command: str) -> Summary:
+    """What the run came to, from the journal and the canary."""
+    record, env = memory.record, bench.env
+    names, outputs = record.rotation, {name: step.outputs for name, step in record.steps.items()}
+    wall = bench.clock.monotonic() - began
+    terraform = sum(seconds for _, seconds in bench.stages.runs)
+    waited = sum(s.waited for s in record.steps.values() if s.finished and s.finished >= _since(bench, wall))
+    canary = bench.canary() if bench.canary else None
+    return Summary(
+        verb=verb,
+        env=env.name,
+        rotation_id=names.id,
+        strategy=str(names.strategy),
+        record=env.config.dns.record,
+        blue=names.blue,
+        green=names.green,
+        journal=bench.store.location,
+        old_key_arn=outputs.get("key", {}).get("old_key_arn"),
+        new_key_arn=outputs.get("key", {}).get("key_arn"),
+        snapshots=_snapshots(record),
+        tables_verified=outputs.get("validate", {}).get("tables"),
+        rows_verified=outputs.get("validate", {}).get("rows"),
+        write_pause_seconds=_pause(record),
+        canary=canary,
+        wall_seconds=wall,
+        waited_seconds=waited,
+        terraform_seconds=terraform,
+        own_seconds=max(0.0, wall - waited - terraform),
+        next_command=next_command,
+        notes=_notes(record),
+    )
+
+
+def _since(bench: Workbench, wall: float) -> str:
+    return (bench.clock.now() - timedelta(seconds=wall)).isoformat("T", "milliseconds")
+
+
+def _snapshots(record: RotationRecord) -> dict[str, str]:
+    roles = {
+        "source": "snapshot",
+        "re-encrypted": "re-encrypt",
+        "final": "final-snapshot",
+        "final, re-encrypted": "final-reencrypt",
+    }
+    deleted = record.step("retire-snapshots").outputs.get("deleted") or []
+    found = {role: record.step(step).outputs.get("snapshot") for role, step in roles.items()}
+    return {role: str(name) for role, name in found.items() if name and name not in deleted}
+
+
+def _pause(record: RotationRecord) -> float | None:
+    fenced = record.step("fence").outputs.get("fenced_at")
+    flipped = record.step("cutover").outputs.get("flipped_at")
+    if not fenced or not flipped:
+        return None
+    return (datetime.fromisoformat(flipped) - datetime.fromisoformat(fenced)).total_seconds()
+
+
+def _notes(record: RotationRecord) -> tuple[str, ...]:
+    warnings = tuple(record.step("preflight").outputs.get("warnings") or ())
+    skipped = tuple(
+        f"skipped {name}: {step.reason}" for name, step in record.steps.items() if step.status is Status.SKIPPED
+    )
+    undone = tuple(f"{name}: {s.reason}" for name, s in record.steps.items() if s.status is Status.UNDONE and s.reason)
+    return (*warnings, *skipped, *undone)
+
+
+def _refuse_lost_writes(summary: Summary) -> None:
+    report = summary.canary or {}
+    if report.get("lost") or report.get("doubled"):
+        raise DatabaseError(
+            f"The write canary reports {report.get('lost')} lost and {report.get('doubled')} doubled writes.",
+            why="The rotation is done, but what the canary wrote is not all there once.",
+            fix="Keep blue and every snapshot; compare before anything is retired.",
+            code="canary",
+        )

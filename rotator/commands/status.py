@@ -1,0 +1,136 @@
+"""status: where the env stands, from the journal and from a look at the world. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rotator.commands.workbench import Workbench
+from rotator.errors import RotatorError
+from rotator.steps import RETIRE, ROTATION
+from rotator.workflow.journal import Journal, Phase, RotationRecord
+
+_NEXT = {
+    Phase.ROTATING: "rotate",
+    Phase.SOAKING: "retire",
+    Phase.RETIRING: "retire",
+    Phase.KEY_KEPT: "retire",
+    Phase.RETIRED: "rotate",
+    Phase.ROLLING_BACK: "rollback",
+    Phase.ROLLED_BACK: "rotate",
+}
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One step as `status` shows it."""
+
+    name: str
+    title: str
+    status: str
+    finished: str | None
+    result: str
+
+
+@dataclass(frozen=True)
+class EnvStatus:
+    """One env. What could not be asked is None, and `unknown` says why."""
+
+    env: str
+    rotation_id: str | None
+    phase: str
+    serving: str | None
+    record: str
+    record_target: str | None
+    blue: str | None
+    green: str | None
+    fenced: bool | None
+    soak_until: str | None
+    steps: tuple[StepLine, ...]
+    journal: str
+    next_command: str
+    unknown: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {**self.__dict__, "steps": [s.__dict__ for s in self.steps], "unknown": list(self.unknown)}
+
+
+def status(bench: Workbench) -> EnvStatus:
+    """Look; nothing that cannot be asked stops the rest."""
+    journal = bench.store.load()
+    record = journal.current() or journal.latest()
+    unknown: list[str] = []
+    target = _try(unknown, "the record", lambda: _target(bench, journal))
+    fenced = _try(unknown, "the fence", lambda: _fenced(bench, record)) if record else None
+    phase = record.phase if record else None
+    return EnvStatus(
+        env=bench.env.name,
+        rotation_id=record.rotation.id if record else None,
+        phase=str(phase) if phase else "never rotated",
+        serving=journal.root.serving if journal.root else None,
+        record=bench.env.config.dns.record,
+        record_target=target,
+        blue=record.rotation.blue if record else bench.env.config.database.identifier,
+        green=record.rotation.green if record else None,
+        fenced=fenced,
+        soak_until=record.step("soak").outputs.get("until") if record else None,
+        steps=_lines(record) if record else (),
+        journal=bench.store.location,
+        next_command=f"rotator {_NEXT[phase] if phase else 'rotate'} {bench.env.name}",
+        unknown=tuple(unknown),
+    )
+
+
+def render(found: EnvStatus) -> str:
+    """For people."""
+    lines = [f"env {found.env}: {found.phase}" + (f", rotation {found.rotation_id}" if found.rotation_id else "")]
+    rows = [
+        ("name", f"{found.record} -> {found.record_target or 'not known'}"),
+        ("serving", found.serving or "not adopted yet"),
+        ("blue", found.blue or ""),
+        ("green", found.green or ""),
+        ("fence", {True: "ON: blue refuses writes", False: "off", None: ""}[found.fenced]),
+        ("soak", f"until {found.soak_until}" if found.soak_until else ""),
+        ("journal", found.journal),
+    ]
+    lines += [f"  {label:8} {text}" for label, text in rows if text]
+    lines += [f"  {step.status:9} {step.name:18} {step.result}" for step in found.steps]
+    lines += [f"  not known: {reason}" for reason in found.unknown]
+    return "\n".join([*lines, f"  next     {found.next_command}"]) + "\n"
+
+
+def _lines(record: RotationRecord) -> tuple[StepLine, ...]:
+    lines = []
+    for step in (*ROTATION, *RETIRE):
+        known = record.step(step.name)
+        if known.status == "none" and step in RETIRE:
+            continue
+        result = step.result(known.outputs) if known.status == "done" else known.reason
+        lines.append(StepLine(step.name, step.title, str(known.status), known.finished, result))
+    return tuple(lines)
+
+
+def _target(bench: Workbench, journal: Journal) -> str | None:
+    dns = bench.env.config.dns
+    zone = journal.root.endpoint.zone_id if journal.root else dns.zone_id
+    zone = zone or bench.dns.zone_id(dns.zone, private=dns.private_zone)
+    found = bench.dns.record(zone, dns.record) if zone else None
+    return found.values[0] if found and found.values else None
+
+
+def _fenced(bench: Workbench, record: RotationRecord) -> bool | None:
+    if bench.databases is None:
+        return None
+    blue = bench.rds.instance(record.rotation.blue)
+    if blue is None or blue.address is None or blue.port is None:
+        return None
+    return bench.databases.at(blue.address, blue.port).fence_state().on
+
+
+def _try(unknown: list[str], what: str, look: Any) -> Any:
+    try:
+        return look()
+    except RotatorError as error:
+        unknown.append(f"{what}: {error.what}")
+        return None

@@ -1,0 +1,77 @@
+"""What every verb needs, wired: a frozen bundle, so that tests can hand in fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rotator.aws.interface import Dns, Identity, Kms, Rds
+from rotator.config import Env
+from rotator.database.interface import DatabaseOpener
+from rotator.model import RootData
+from rotator.network.interface import Resolver
+from rotator.report.interface import Reporter
+from rotator.steps.base import Clock, Context, Options, Stages
+from rotator.workflow.engine import Engine
+from rotator.workflow.journal import RotationRecord
+from rotator.workflow.memory import JournalMemory
+from rotator.workflow.stores import Store
+
+
+class MeasuredStages(Stages, Protocol):
+    """Stages that also tell how long Terraform ran in this process."""
+
+    @property
+    def runs(self) -> tuple[tuple[str, float], ...]:
+        """(subcommand, seconds) of every run so far."""
+        ...
+
+    def review(self, start: RootData, *, adopted: bool, midway: bool) -> tuple[str, ...]:
+        """What a plan of the root shows now; for an env that is not `adopted` yet, of its adoption from `start`.
+
+        `midway`: a killed run was applying a stage, so the plan need not be empty.
+
+        Raises Blocked when it would change anything that the stage at hand may not.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """One env with its clients. `canary` fetches the write canary's report, or is None."""
+
+    env: Env
+    store: Store
+    rds: Rds
+    kms: Kms
+    dns: Dns
+    identity: Identity
+    resolver: Resolver
+    databases: DatabaseOpener | None
+    stages: MeasuredStages
+    reporter: Reporter
+    clock: Clock
+    canary: Callable[[], Mapping[str, Any]] | None = None
+
+    def engine(self, memory: JournalMemory) -> Engine:
+        """An engine over that memory."""
+        return Engine(memory, self.reporter, self.clock, self.env.config.rotation.poll_seconds)
+
+    def context(self, memory: JournalMemory, record: RotationRecord, options: Options) -> Context:
+        """What steps are handed."""
+        return Context(
+            env=self.env,
+            rotation=record.rotation,
+            memory=memory,
+            rds=self.rds,
+            kms=self.kms,
+            dns=self.dns,
+            identity=self.identity,
+            resolver=self.resolver,
+            databases=self.databases,
+            stages=self.stages,
+            clock=self.clock,
+            options=options,
+            progress=lambda fraction, detail: None,
+        )

@@ -1,0 +1,99 @@
+"""Adopt: import blue's instance, key, alias and record into the root's state, when it does not have them."""
+
+from __future__ import annotations
+
+from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, Instance, Key, KeySpec, RootData, Stage
+from rotator.steps import edits
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.steps.world import blue_instance, blue_record
+
+
+class Adopt(Step):
+    """Import what serves now; an import that would change or destroy anything real is refused by the firewall."""
+
+    name = "adopt"
+    title = "Adopt blue into Terraform's state"
+    estimate_seconds = 30
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when the state holds the serving database and the record."""
+        data = ctx.memory.root()
+        addresses = ctx.stages.state_addresses()
+        if data is None:
+            if addresses and ctx.memory.pending() is None:
+                return conflict(
+                    "Terraform's state has resources, but the journal knows no generation.",
+                    "Restore the journal from version control; do not rotate a state that nobody describes.",
+                    tuple(sorted(addresses)),
+                )
+            return absent("not in the state yet")
+        wanted = {
+            f'module.database["{data.serving}"].aws_db_instance.this',
+            "module.endpoint.aws_route53_record.this",
+        }
+        return satisfied(generation=data.serving) if wanted <= addresses else absent("not in the state yet")
+
+    def act(self, ctx: Context) -> None:
+        """Write the data with its imports, apply, then drop the imports from the data."""
+        data = ctx.memory.root() or first_data(ctx)
+        ctx.memory.note(self.name, imported=True)
+        ctx.stages.apply(Stage.ADOPT, data, data, ctx.memory.stage, ctx.progress)
+        ctx.memory.write_root(edits.without_imports(data))
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        if outputs.get("imported"):
+            return f"imported as generation {outputs['generation']}"
+        return f"generation {outputs['generation']} is in the state already"
+
+
+def first_data(ctx: Context) -> RootData:
+    """The root's data for generation g0, as the world has it, with the imports that bring it into the state."""
+    blue = blue_instance(ctx)
+    record = blue_record(ctx)
+    key = _own_key(ctx, blue)
+    name = ctx.rotation.source
+    database = DatabaseSpec(
+        identifier=blue.identifier,
+        settings=blue.settings,
+        kms_key_arn=None if key else blue.kms_key_arn,
+        deletion_protection=blue.deletion_protection,
+        tags=blue.tags,
+    )
+    imports = Imports(
+        keys={name: key.key_id} if key else {},
+        aliases={name: key.aliases[0]} if key and key.aliases else {},
+        databases={name: blue.identifier},
+        record=f"{record.zone_id}_{record.name}_CNAME",
+    )
+    return RootData(
+        generations={name: Generation(adopted_key(ctx, key) if key else None, database)},
+        serving=name,
+        endpoint=EndpointSpec(record.zone_id, record.name, record.ttl or 60),
+        imports=imports,
+    )
+
+
+def _own_key(ctx: Context, blue: Instance) -> Key | None:
+    """Blue's key when it is a customer managed one that this root may manage."""
+    if not blue.encrypted or blue.kms_key_arn is None or not ctx.env.config.key.adopt:
+        return None
+    key = ctx.kms.key(blue.kms_key_arn)
+    account = ctx.identity.caller().account
+    if key is None or key.manager != "CUSTOMER" or f":{account}:" not in key.arn:
+        return None
+    return key
+
+
+def adopted_key(ctx: Context, key: Key) -> KeySpec:
+    """An existing key as data: its own policy and rotation, our deletion window."""
+    return KeySpec(
+        alias=key.aliases[0] if key.aliases else None,
+        description=key.description,
+        policy=key.policy,
+        enable_key_rotation=key.rotation_enabled,
+        rotation_period_in_days=key.rotation_period_in_days if key.rotation_enabled else None,
+        deletion_window_in_days=ctx.env.config.key.deletion_window_in_days,
+        multi_region=key.multi_region,
+        tags=key.tags,
+    )

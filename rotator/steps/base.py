@@ -1,0 +1,246 @@
+"""What a step is, and what it is handed. Imports no SDK: steps see AWS, Terraform and databases as interfaces only."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from rotator.aws.interface import Dns, Identity, Kms, Rds
+from rotator.config import Env
+from rotator.database.interface import DatabaseOpener
+from rotator.model import Imports, RootData, Rotation, Stage
+from rotator.network.interface import Resolver
+
+Outputs = Mapping[str, Any]
+Progress = Callable[[float | None, str], None]
+"""Called with a fraction 0..1 (None: unknown) and a short text."""
+
+
+class Kind(StrEnum):
+    """What a look at the world says of a step."""
+
+    ABSENT = "absent"
+    IN_PROGRESS = "in-progress"
+    SATISFIED = "satisfied"
+    CONFLICT = "conflict"
+    SKIPPED = "skipped"
+    NEEDS_APPROVAL = "needs-approval"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at the world. `fraction` 0..1 while in progress; `reason` and `fix` for conflicts, skips and gates."""
+
+    kind: Kind
+    reason: str = ""
+    fix: str = ""
+    detail: str = ""
+    fraction: float | None = None
+    outputs: Outputs = field(default_factory=dict)
+    details: tuple[str, ...] = ()
+
+
+def absent(detail: str = "") -> Observation:
+    """Nothing of the step is there yet."""
+    return Observation(Kind.ABSENT, detail=detail)
+
+
+def satisfied(**outputs: Any) -> Observation:
+    """The step's result stands in the world."""
+    return Observation(Kind.SATISFIED, outputs=outputs)
+
+
+def in_progress(detail: str, fraction: float | None = None) -> Observation:
+    """AWS is at work."""
+    return Observation(Kind.IN_PROGRESS, detail=detail, fraction=fraction)
+
+
+def conflict(reason: str, fix: str, details: tuple[str, ...] = ()) -> Observation:
+    """The world contradicts what the step may find; a person must look."""
+    return Observation(Kind.CONFLICT, reason=reason, fix=fix, details=details)
+
+
+def skipped(reason: str) -> Observation:
+    """The step cannot or need not be done here; never to be read as passed."""
+    return Observation(Kind.SKIPPED, reason=reason)
+
+
+def needs_approval(reason: str, fix: str) -> Observation:
+    """The rotation waits at a gate for a person."""
+    return Observation(Kind.NEEDS_APPROVAL, reason=reason, fix=fix)
+
+
+class Clock(Protocol):
+    """Time, injected, so that tests need not wait."""
+
+    def now(self) -> datetime:
+        """Now, in UTC, aware."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass between two looks at the world."""
+        ...
+
+
+class Stages(Protocol):
+    """Applies stages of the env root through the plan firewall."""
+
+    def apply(
+        self, stage: Stage, before: RootData, after: RootData, write: Callable[[RootData], None], progress: Progress
+    ) -> bool:
+        """One plan, review and apply; False when there was nothing to do."""
+        ...
+
+    def apply_through_gate(
+        self,
+        stage: Stage,
+        before: RootData,
+        after: RootData,
+        write: Callable[[RootData], None],
+        progress: Progress,
+        decide: Callable[[], bool],
+    ) -> bool:
+        """As apply; the record changes only after `decide` (called inside the apply) has returned True."""
+        ...
+
+    def check_clean(self) -> None:
+        """Raise Blocked unless the plan of the root is empty."""
+        ...
+
+    def version(self) -> str:
+        """Terraform's version."""
+        ...
+
+    def state_addresses(self) -> frozenset[str]:
+        """Resource addresses in the state."""
+        ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user said on the command line."""
+
+    approvals: frozenset[str] = frozenset()
+    delete_snapshots: bool = False
+    no_wait: bool = False
+    lose_writes: bool = False
+
+
+class Memory(Protocol):
+    """The part of the journal that steps may use."""
+
+    def root(self) -> RootData | None:
+        """The root's data as last applied."""
+        ...
+
+    def pending(self) -> RootData | None:
+        """The data of a stage that a killed run was applying; None when none was."""
+        ...
+
+    def stage(self, data: RootData) -> None:
+        """Write the data of a stage about to be applied: the journal first, then the file that Terraform reads."""
+        ...
+
+    def commit(self) -> None:
+        """The staged data has been applied."""
+        ...
+
+    def write_root(self, data: RootData) -> None:
+        """Write data that needs no apply (the plan is clean with it)."""
+        ...
+
+    def outputs(self, step: str) -> Outputs:
+        """What a step of this rotation recorded; empty when it has not finished."""
+        ...
+
+    def note(self, step: str, **outputs: Any) -> None:
+        """Record facts of a running step at once, so that they survive a kill."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a step is handed. `databases` is None where the tool may not connect (database.access = "none")."""
+
+    env: Env
+    rotation: Rotation
+    memory: Memory
+    rds: Rds
+    kms: Kms
+    dns: Dns
+    identity: Identity
+    resolver: Resolver
+    databases: DatabaseOpener | None
+    stages: Stages
+    clock: Clock
+    options: Options
+    progress: Progress
+
+    @property
+    def data(self) -> RootData:
+        """The root's data; only for steps after adopt."""
+        root = self.memory.root()
+        if root is None:
+            raise LookupError("the root has no data before the adopt step")
+        return root
+
+    def apply(self, stage: Stage, after: RootData) -> bool:
+        """Apply one stage of the root, from the data as it is to `after`."""
+        changed = self.stages.apply(stage, self.data, after, self.memory.stage, self.progress)
+        self.memory.commit()
+        return changed
+
+    def apply_through_gate(self, stage: Stage, after: RootData, decide: Callable[[], bool]) -> bool:
+        """Apply a stage whose flip waits for `decide` inside the apply."""
+        changed = self.stages.apply_through_gate(stage, self.data, after, self.memory.stage, self.progress, decide)
+        self.memory.commit()
+        return changed
+
+    def take_in(self, after: RootData) -> None:
+        """Import what a killed run made and Terraform's state does not hold; `after` carries the imports."""
+        self.apply(Stage.ADOPT, after)
+        self.memory.write_root(replace(self.data, imports=Imports()))
+
+
+class Step(ABC):
+    """One unit of a rotation: observe, act, verify, undo.
+
+    `rechecked_until` names the step from whose completion on this one is no longer looked at again on a resume (its
+    own name: never again; None: always). `commits` marks the point of no return; `fenced` the steps that need the
+    fence. `estimate_seconds` is what a small database takes.
+    """
+
+    name: str
+    title: str
+    reversible: bool = True
+    commits: bool = False
+    rechecked_until: str | None = None
+    estimate_seconds: float = 5.0
+
+    @abstractmethod
+    def observe(self, ctx: Context) -> Observation:
+        """Look at the world; change nothing."""
+
+    def act(self, ctx: Context) -> None:
+        """Start (or do) the work; called only when observe said absent. Raises RotatorError."""
+        raise NotImplementedError(f"step {self.name} has nothing to do by itself")
+
+    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+        """Prove the result; give what the journal shall keep. Raises Blocked when the proof fails."""
+        return outputs
+
+    def undo(self, ctx: Context) -> str:
+        """Take back what the step did; idempotent; what was done, in words (empty: nothing)."""
+        return ""
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return ""

@@ -1,0 +1,179 @@
+"""Cutover: the record flips from blue to green, inside the apply's gate, while blue is fenced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotator.database.interface import DatabaseServer
+from rotator.errors import Blocked
+from rotator.model import Stage
+from rotator.steps import edits
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.steps.fence import APPROVAL
+from rotator.steps.green import green_server_is_this_lineage
+from rotator.steps.validate import fingerprint
+from rotator.steps.wayback import flip_back
+from rotator.steps.world import instance, is_at, points_at, server
+
+SETTLE_SECONDS = 120.0
+
+
+class Cutover(Step):
+    """Point the applications' name at green. The point of no return for writes: from here on green takes them."""
+
+    name = "cutover"
+    title = "Flip the record to green"
+    commits = True
+    estimate_seconds = 45
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when Route 53 points at green and the state says so; conflict when it points elsewhere."""
+        blue, green = is_at(ctx, ctx.rotation.blue), is_at(ctx, ctx.rotation.green)
+        if not blue and not green:
+            return conflict(
+                f"{ctx.env.config.dns.record} points at {points_at(ctx)}, neither at blue nor at green.",
+                "Somebody changed the record by hand: put it back on blue, or take the rotation back with rollback.",
+            )
+        if green and ctx.data.serving == ctx.rotation.target and ctx.memory.outputs(self.name).get("applied"):
+            return satisfied()
+        return absent("the record points at blue")
+
+    def act(self, ctx: Context) -> None:
+        """Wait until no resolver can hold the old long TTL, then apply with the gate."""
+        _wait_for_old_ttl(ctx)
+        after = edits.serving(ctx.data, ctx.rotation.target)
+        ctx.apply_through_gate(Stage.CUTOVER, after, lambda: ready_to_flip(ctx))
+        now = ctx.clock.now()
+        ctx.memory.note(self.name, applied=True, flipped_at=ctx.memory.outputs(self.name).get("opened_at", str(now)))
+
+    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+        """DNS answers green; a write through the name lands on green; blue's old connections are ended."""
+        resolved = _wait_for_dns(ctx)
+        landed = _probe(ctx)
+        ended = 0
+        blue = server(ctx, ctx.rotation.blue)
+        if blue is not None:
+            ended = blue.end_clients()
+        return {**outputs, "resolved": resolved, "write_landed_on_green": landed, "ended_clients": ended}
+
+    def undo(self, ctx: Context) -> str:
+        """Flip back to blue; with strategy snapshot, writes made on green since the flip stay behind."""
+        return flip_back(ctx)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        landed = {True: "a write through it landed on green", None: "writes not probed (access is none)"}
+        return f"resolves to {outputs['resolved']}; {landed[outputs['write_landed_on_green']]}"
+
+
+def ready_to_flip(ctx: Context) -> bool:
+    """The gate's question, asked inside the apply: is blue shut and unchanged, is green this data's heir?
+
+    Opens green last. Raises Blocked (the gate then answers abort, and nothing has changed).
+    """
+    blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
+    if blue is None or green is None:
+        if ctx.memory.outputs("fence").get("by") != "operator" and APPROVAL not in ctx.options.approvals:
+            raise Blocked("Nobody has stopped the writes to blue.", fix="See step fence.", code="not-fenced")
+        ctx.memory.note("cutover", opened_at=ctx.clock.now().isoformat())
+        return True
+    _still_fenced(ctx, blue)
+    if not green_server_is_this_lineage(ctx) and not ctx.memory.outputs("cutover").get("opened_at"):
+        raise Blocked(
+            "Green's data does not carry this rotation's marker.",
+            why="Its snapshot was taken before the fence, or of another database.",
+            fix=f"rotator rollback {ctx.env.name}, then rotate again.",
+            code="foreign-green",
+        )
+    ctx.memory.note("cutover", opened_at=ctx.clock.now().isoformat())
+    green.mark("green")
+    green.lift_fence()
+    return True
+
+
+def _still_fenced(ctx: Context, blue: DatabaseServer) -> None:
+    state = blue.fence_state()
+    if not state.on or state.rotation_id != ctx.rotation.id:
+        raise Blocked(
+            f"{ctx.rotation.blue} is no longer fenced.",
+            why="Writes may have been accepted since the snapshot; flipping now would lose them.",
+            fix=f"rotator rollback {ctx.env.name}, then rotate again.",
+            details=state.open_tables[:20],
+            code="not-fenced",
+        )
+    if fingerprint(blue.schema()) != ctx.memory.outputs("validate").get("schema"):
+        raise Blocked(
+            f"The schema of {ctx.rotation.blue} has changed since green was validated.",
+            fix=f"rotator rollback {ctx.env.name}, then rotate again.",
+            code="validate-schema",
+        )
+
+
+def _wait_for_old_ttl(ctx: Context) -> None:
+    noted = ctx.memory.outputs("lower-ttl")
+    safe = datetime.fromisoformat(noted["lowered_at"]) + timedelta(seconds=noted["ttl_before"])
+    while (left := (safe - ctx.clock.now()).total_seconds()) > 0:
+        ctx.progress(None, f"resolvers may hold the old TTL for {left:.0f} s more")
+        ctx.clock.wait(min(left, ctx.env.config.rotation.poll_seconds))
+
+
+def _wait_for_dns(ctx: Context) -> str:
+    name = ctx.env.config.dns.record
+    wanted = (instance(ctx, ctx.rotation.green).address or "").lower()
+    deadline = ctx.clock.monotonic() + SETTLE_SECONDS + ctx.data.endpoint.ttl
+    while (seen := ctx.resolver.cname(name)) != wanted:
+        if ctx.clock.monotonic() > deadline:
+            raise Blocked(
+                f"{name} still resolves to {seen}, not to {wanted}.",
+                why="Route 53 has the new value, but the resolver asked from here does not see it.",
+                fix="Check which zone (public or private) and which resolver your applications use; then run again.",
+                code="dns-not-green",
+            )
+        ctx.progress(None, f"{name} resolves to {seen}")
+        ctx.clock.wait(min(1.0, ctx.env.config.rotation.poll_seconds))
+    return wanted
+
+
+def _probe(ctx: Context) -> bool | None:
+    green = server(ctx, ctx.rotation.green)
+    if ctx.databases is None or green is None:
+        return None
+    port = instance(ctx, ctx.rotation.green).port or 5432
+    through = ctx.databases.at(ctx.env.config.dns.record, port)
+    role, accepted = through.probe(ctx.rotation.id)
+    if role != "green" or not accepted or not green.has_probe(ctx.rotation.id):
+        raise Blocked(
+            "A write through the applications' name did not land on green.",
+            why=f"Behind the name the marker says {role!r}, and the write was {'accepted' if accepted else 'refused'}.",
+            fix=f"Look at {ctx.env.config.dns.record}; then run rotate again, or rotator rollback {ctx.env.name}.",
+            code="probe-failed",
+        )
+    return True
+
+
+class RestoreTtl(Step):
+    """Put the record's own TTL back, and take the gate out of the root."""
+
+    name = "restore-ttl"
+    title = "Restore the record's TTL"
+    rechecked_until = "restore-ttl"
+    estimate_seconds = 40
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when Route 53 has the old TTL again and the root has no gate."""
+        wanted = ctx.memory.outputs("lower-ttl")["ttl_before"]
+        record = ctx.dns.record(ctx.data.endpoint.zone_id, ctx.data.endpoint.name)
+        gates = [a for a in ctx.stages.state_addresses() if ".gate" in a]
+        if record is not None and record.ttl == wanted and not gates:
+            return satisfied(ttl=wanted)
+        return absent(f"the TTL is not {wanted} s yet")
+
+    def act(self, ctx: Context) -> None:
+        """Apply the TTL."""
+        after = replace(edits.with_ttl(ctx.data, ctx.memory.outputs("lower-ttl")["ttl_before"]), gate=None)
+        ctx.apply(Stage.RESTORE_TTL, after)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return f"{outputs['ttl']} s again"

@@ -1,0 +1,107 @@
+"""The fence: blue takes no more writes. And the one automatic undo: lifting it on any path that does not flip."""
+
+from __future__ import annotations
+
+from rotator.errors import Blocked
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, needs_approval, satisfied
+from rotator.steps.world import instance, points_at, server
+
+APPROVAL = "fenced"
+
+
+class Fence(Step):
+    """Stop writes on blue until the flip (strategy snapshot: the write pause begins here)."""
+
+    name = "fence"
+    title = "Fence blue: writes pause"
+    rechecked_until = "cutover"
+    estimate_seconds = 3
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when blue's catalogs say that every table refuses writes, by this rotation's fence."""
+        blue = server(ctx, ctx.rotation.blue)
+        if blue is None:
+            return self._operator(ctx)
+        state = blue.fence_state()
+        if state.on and state.rotation_id == ctx.rotation.id:
+            return satisfied(by="rotator", tables=state.fenced_tables)
+        if state.rotation_id not in (None, ctx.rotation.id):
+            return conflict(
+                f"{ctx.rotation.blue} is fenced by another rotation ({state.rotation_id}).",
+                "Finish or roll back that rotation first.",
+            )
+        lifted = ctx.memory.outputs(self.name).get("lifted_at")
+        if lifted:
+            return conflict(
+                f"the fence was lifted at {lifted} after a failure, and {ctx.rotation.blue} has taken writes since.",
+                f"Take this rotation back (rotator rollback {ctx.env.name}), then rotate again.",
+            )
+        return absent(f"{ctx.rotation.blue} takes writes")
+
+    def _operator(self, ctx: Context) -> Observation:
+        if APPROVAL in ctx.options.approvals or ctx.memory.outputs(self.name).get("by") == "operator":
+            return satisfied(by="operator", tables=None)
+        return needs_approval(
+            f'database.access is "none", so you must stop all writes to {ctx.rotation.blue} yourself.',
+            f"Stop the writers, make sure, then run: rotator rotate {ctx.env.name} --approve {APPROVAL}",
+        )
+
+    def act(self, ctx: Context) -> None:
+        """Fence within the budget or not at all, and mark the data as blue's."""
+        blue = server(ctx, ctx.rotation.blue)
+        if blue is None:
+            raise Blocked("The fence needs a connection.", fix='Set [database] access = "direct".', code="no-access")
+        ctx.progress(None, "waiting for open transactions")
+        blue.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)
+        blue.mark("blue")
+
+    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+        """Note when the pause began."""
+        return {"fenced_at": ctx.clock.now().isoformat(), **outputs}
+
+    def undo(self, ctx: Context) -> str:
+        """Let writes through on blue again, as long as the record points at it."""
+        return lift(ctx)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        if outputs["by"] == "operator":
+            return "writes stopped by the operator (not checked: database.access is none)"
+        return f"{outputs['tables']} tables refuse writes"
+
+
+def lift(ctx: Context) -> str:
+    """Lift blue's fence, safely: never while the record points at green, and only once green is shut (I2).
+
+    A record change that was sent and timed out may still take effect later; so green refuses writes before blue takes
+    them. The worst case is then refused writes, never two writable databases. Raises Blocked when the record does not
+    point at blue.
+    """
+    address = (instance(ctx, ctx.rotation.blue).address or "").lower()
+    target = points_at(ctx)
+    if target != address:
+        raise Blocked(
+            f"The fence on {ctx.rotation.blue} stays: {ctx.env.config.dns.record} points at {target}.",
+            why="Writes on blue would be lost to those who read green.",
+            fix=f"Run rotate again to finish, or: rotator rollback {ctx.env.name}",
+            code="fence-stays",
+        )
+    blue = server(ctx, ctx.rotation.blue)
+    if blue is None:
+        return "writes were stopped by the operator: start the writers again"
+    if blue.fence_state().rotation_id is None:
+        return "no fence on blue"
+    _shut_green(ctx)
+    blue.lift_fence()
+    return f"fence on {ctx.rotation.blue} lifted: it takes writes again"
+
+
+def _shut_green(ctx: Context) -> None:
+    found = ctx.rds.instance(ctx.rotation.green)
+    if found is None or found.address is None or found.port is None or ctx.databases is None:
+        return
+    if found.status != "available":
+        return
+    green = ctx.databases.at(found.address, found.port)
+    if not green.fence_state().on:
+        green.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)

@@ -1,0 +1,143 @@
+"""Green: the new instance, restored from the re-encrypted copy, and its parity with blue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rotator.aws.parity import differences
+from rotator.errors import Blocked
+from rotator.model import DatabaseSpec, Imports, Stage
+from rotator.steps import edits
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.steps.snapshots import look
+from rotator.steps.world import blue_instance, instance, is_at, ours, server
+
+RESTING = frozenset({"available", "storage-optimization"})
+
+
+class Green(Step):
+    """Restore green through Terraform; the module's preconditions prove the snapshot's key before anything is made."""
+
+    name = "green"
+    title = "Restore green under the new key"
+    estimate_seconds = 240
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when the instance is available under the new key and the state holds it."""
+        found = ctx.rds.instance(ctx.rotation.green)
+        if found is None:
+            return absent(f"{ctx.rotation.green} does not exist")
+        if not ours(ctx, found.tags):
+            return conflict(
+                f"An instance {ctx.rotation.green} exists that this rotation did not make.",
+                "Rename or delete that instance, or take this rotation back with rollback.",
+            )
+        key = ctx.memory.outputs("key")["key_arn"]
+        if found.kms_key_arn != key or not found.encrypted:
+            return conflict(
+                f"{found.identifier} is under key {found.kms_key_arn}, not under the new key {key}.",
+                f"Take the rotation back: rotator rollback {ctx.env.name}",
+            )
+        if f'module.database["{ctx.rotation.target}"].aws_db_instance.this' not in ctx.stages.state_addresses():
+            return absent("the state does not hold it yet")
+        if found.status not in RESTING:
+            return in_progress(f"{found.identifier} {found.status}")
+        return satisfied(identifier=found.identifier, address=found.address, key_arn=found.kms_key_arn)
+
+    def act(self, ctx: Context) -> None:
+        """Apply the green stage; an instance that a killed run left outside the state is imported, not made anew."""
+        name, database = ctx.rotation.target, green_database(ctx)
+        if ctx.rds.instance(ctx.rotation.green) is None:
+            ctx.apply(Stage.GREEN, edits.with_generation(ctx.data, name, database=database))
+            return
+        data = edits.with_generation(ctx.data, name, database=replace(database, snapshot_identifier=None))
+        ctx.take_in(replace(data, imports=Imports(databases={name: ctx.rotation.green})))
+
+    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+        """Forget the snapshot in the data: it may be deleted later, and the plan must stay clean then."""
+        database = ctx.data.generations[ctx.rotation.target].database
+        if database is not None and database.snapshot_identifier is not None:
+            ctx.memory.write_root(edits.edit_database(ctx.data, ctx.rotation.target, snapshot_identifier=None))
+        return outputs
+
+    def undo(self, ctx: Context) -> str:
+        """Delete green, unless it serves; what was written on it since the flip is kept in a snapshot first."""
+        generation = ctx.data.generations.get(ctx.rotation.target)
+        if generation is None or generation.database is None:
+            return ""
+        if is_at(ctx, ctx.rotation.green):
+            raise Blocked("Green serves: it cannot be removed.", fix="Flip back first.", code="green-serves")
+        kept = keep_writes(ctx)
+        if not generation.database.skip_final_snapshot:
+            after = edits.unprotected(ctx.data, ctx.rotation.target, delete_automated_backups=True)
+            ctx.apply(Stage.ROLLBACK_UNPROTECT, after)
+        ctx.apply(Stage.ROLLBACK, edits.with_generation(ctx.data, ctx.rotation.target, database=None))
+        return f"{ctx.rotation.green} deleted{kept}"
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return f"{outputs['identifier']} at {outputs['address']}, key {outputs['key_arn']}"
+
+
+def green_database(ctx: Context) -> DatabaseSpec:
+    """Green as data: what blue has, another identifier, the copy, the new key."""
+    blue = blue_instance(ctx)
+    return DatabaseSpec(
+        identifier=ctx.rotation.green,
+        settings=blue.settings,
+        snapshot_identifier=ctx.rotation.copy_snapshot,
+        deletion_protection=blue.deletion_protection,
+        tags={**_foreign_tags(blue.tags), **ctx.env.config.tags, **ctx.rotation.tags},
+    )
+
+
+def _foreign_tags(tags: object) -> dict[str, str]:
+    pairs = dict(tags) if isinstance(tags, dict) else {}
+    return {k: v for k, v in pairs.items() if not k.startswith(("rotator:", "aws:"))}
+
+
+def keep_writes(ctx: Context) -> str:
+    """Before a green that has served is deleted: a snapshot of it, so that writes made on it can be fetched."""
+    if not ctx.memory.outputs("cutover").get("flipped_at") or ctx.options.delete_snapshots:
+        return ""
+    name = ctx.rotation.rolled_back_snapshot
+    if ctx.rds.snapshot(name) is None:
+        ctx.rds.create_snapshot(ctx.rotation.green, name, {**ctx.env.config.tags, **ctx.rotation.tags})
+    while (seen := look(ctx, name, ctx.rotation.green)).fraction is not None:
+        ctx.progress(seen.fraction, seen.detail)
+        ctx.clock.wait(ctx.env.config.rotation.poll_seconds)
+    if seen.reason:
+        raise Blocked(f"Green's last snapshot failed: {seen.reason}", fix=seen.fix, code="snapshot-failed")
+    return f"; its data is kept in snapshot {name}"
+
+
+class Parity(Step):
+    """Blue and green differ in nothing but identifier, endpoint, key, and times."""
+
+    name = "parity"
+    title = "Compare blue's and green's settings"
+    rechecked_until = "cutover"
+    estimate_seconds = 2
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when DescribeDBInstances gives the same for both."""
+        blue, green = blue_instance(ctx), instance(ctx, ctx.rotation.green)
+        ignored = ctx.env.config.rotation.parity_ignore
+        found = tuple(d for d in differences(blue, green) if d.split(":")[0] not in ignored)
+        if found:
+            return conflict(
+                f"{green.identifier} differs from {blue.identifier} in {len(found)} settings.",
+                "Make them equal, or name the fields in [rotation] parity_ignore if the difference is wanted.",
+                found,
+            )
+        return satisfied(ignored=list(ignored), fields=len(blue.raw))
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return f"{outputs['fields']} fields compared, no difference"
+
+
+def green_server_is_this_lineage(ctx: Context) -> bool:
+    """Whether green's data carries this rotation's marker: the snapshot was taken after this rotation's fence."""
+    green = server(ctx, ctx.rotation.green)
+    return green is None or green.fence_state().rotation_id == ctx.rotation.id

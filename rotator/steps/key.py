@@ -1,0 +1,128 @@
+"""The new key, and the record's lowered TTL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rotator.errors import Blocked
+from rotator.model import Imports, KeySpec, Stage
+from rotator.steps import edits
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.steps.world import ours
+
+
+class NewKey(Step):
+    """Create the next generation's customer managed key with its alias."""
+
+    name = "key"
+    title = "Create the new key"
+    estimate_seconds = 35
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when the alias leads to an enabled key of this rotation that the state holds."""
+        alias = ctx.rotation.new_alias
+        key = ctx.kms.key(alias)
+        if key is None:
+            return absent(f"{alias} does not exist")
+        if not ours(ctx, key.tags):
+            return conflict(
+                f"{alias} is taken by key {key.arn}, which this rotation did not make.",
+                "Choose another [key] alias in rotation.toml, or remove that alias.",
+            )
+        if key.state != "Enabled":
+            return conflict(
+                f"The new key {key.arn} is {key.state}.", "Enable it again, or take the rotation back with rollback."
+            )
+        if f'module.key["{ctx.rotation.target}"].aws_kms_alias.this[0]' not in ctx.stages.state_addresses():
+            return absent("the state does not hold it yet")
+        return satisfied(key_arn=key.arn, alias=alias)
+
+    def act(self, ctx: Context) -> None:
+        """Apply the key stage; a key that a killed run left outside the state is imported, not made anew."""
+        after = edits.with_generation(ctx.data, ctx.rotation.target, key=new_key(ctx))
+        made = ctx.kms.key(ctx.rotation.new_alias)
+        if made is None:
+            ctx.apply(Stage.KEY, after)
+            return
+        name, held = ctx.rotation.target, ctx.stages.state_addresses()
+        keys = {} if f'module.key["{name}"].aws_kms_key.this' in held else {name: made.key_id}
+        ctx.take_in(replace(after, imports=Imports(keys=keys, aliases={name: ctx.rotation.new_alias})))
+
+    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+        """Prove that it is another key than blue's."""
+        blue = ctx.rds.instance(ctx.rotation.blue)
+        if blue is not None and blue.kms_key_arn == outputs["key_arn"]:
+            raise Blocked("The new key is blue's own key.", fix="Choose another [key] alias.", code="same-key")
+        return {**outputs, "old_key_arn": blue.kms_key_arn if blue else None}
+
+    def undo(self, ctx: Context) -> str:
+        """Schedule the new key for deletion, unless something that is kept lies under it."""
+        root = ctx.memory.root()
+        arn = ctx.memory.outputs(self.name).get("key_arn")
+        if root is None or ctx.rotation.target not in root.generations:
+            return ""
+        kept = [s.identifier for s in ctx.rds.snapshots() if arn and s.kms_key_arn == arn]
+        if kept:
+            return f"new key kept: {', '.join(kept)} can be read under it alone"
+        ctx.apply(Stage.ROLLBACK, edits.without_generation(ctx.data, ctx.rotation.target))
+        return "new key scheduled for deletion"
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return f"{outputs['alias']} ({outputs['key_arn']})"
+
+
+def new_key(ctx: Context) -> KeySpec:
+    """The next generation's key as rotation.toml wants it."""
+    config = ctx.env.config.key
+    return KeySpec(
+        alias=ctx.rotation.new_alias,
+        description=f"{ctx.rotation.blue} data, generation {ctx.rotation.target}",
+        administrators=config.administrators,
+        users=config.users,
+        rotation_period_in_days=config.rotation_period_in_days,
+        deletion_window_in_days=config.deletion_window_in_days,
+        multi_region=config.multi_region,
+        tags={**ctx.env.config.tags, **ctx.rotation.tags},
+    )
+
+
+class LowerTtl(Step):
+    """Lower the record's TTL, so that clients learn of the flip at once."""
+
+    name = "lower-ttl"
+    title = "Lower the record's TTL"
+    rechecked_until = "restore-ttl"
+    estimate_seconds = 35
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when Route 53 has a TTL no longer than wanted."""
+        wanted = ctx.env.config.dns.rotation_ttl
+        record = ctx.dns.record(ctx.data.endpoint.zone_id, ctx.data.endpoint.name)
+        if record is not None and record.ttl is not None and record.ttl <= wanted:
+            return satisfied(ttl=record.ttl)
+        return absent("TTL not lowered yet")
+
+    def act(self, ctx: Context) -> None:
+        """Apply the TTL; the journal keeps the old one to put back."""
+        noted = ctx.memory.outputs(self.name)
+        if "ttl_before" not in noted:
+            ctx.memory.note(self.name, ttl_before=ctx.data.endpoint.ttl)
+        ctx.apply(Stage.LOWER_TTL, edits.with_ttl(ctx.data, ctx.env.config.dns.rotation_ttl))
+
+    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+        """Note when: resolvers may hold the old answer for one old TTL from now."""
+        before = outputs.get("ttl_before", outputs["ttl"])
+        return {"lowered_at": ctx.clock.now().isoformat(), **outputs, "ttl_before": before}
+
+    def undo(self, ctx: Context) -> str:
+        """Put the old TTL back."""
+        before = ctx.memory.outputs(self.name).get("ttl_before")
+        if before is None or ctx.data.endpoint.ttl == before:
+            return ""
+        ctx.apply(Stage.ROLLBACK, edits.with_ttl(ctx.data, before))
+        return f"TTL is {before} s again"
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return f"{outputs['ttl_before']} s -> {outputs['ttl']} s"

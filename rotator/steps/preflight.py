@@ -1,0 +1,201 @@
+"""Preflight: everything that can be known to go wrong is said before anything is made, all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rotator.errors import Blocked
+from rotator.model import Finding, Instance
+from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
+from rotator.steps.world import blue_instance, blue_record, ours, server
+
+CLUSTER_KEYS = ("DBClusterIdentifier", "ReadReplicaDBInstanceIdentifiers", "ReadReplicaSourceDBInstanceIdentifier")
+
+
+class Preflight(Step):
+    """Credentials, Terraform, blue, its key, names, the record, quotas, and the database's own findings."""
+
+    name = "preflight"
+    title = "Check that the rotation can work"
+    rechecked_until = "adopt"
+    estimate_seconds = 5
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when nothing blocks; raises Blocked with every blocking finding."""
+        caller = ctx.identity.caller()
+        version = ctx.stages.version()
+        blue = blue_instance(ctx)
+        findings = tuple(_findings(ctx, blue))
+        blocking = tuple(f for f in findings if f.blocks)
+        if blocking:
+            raise Blocked(
+                f"Preflight found {len(blocking)} reason{'s' if len(blocking) > 1 else ''} not to start.",
+                why="Nothing has been changed." if len(blocking) > 1 else f"{blocking[0].what} {blocking[0].why}",
+                fix="Mend them and run the same again." if len(blocking) > 1 else blocking[0].fix,
+                details=tuple(f"{f.code}: {f.what} {f.why} -> {f.fix}" for f in findings),
+                code="preflight" if len(blocking) > 1 else blocking[0].code,
+            )
+        return satisfied(
+            account=caller.account,
+            terraform=version,
+            engine=f"{blue.engine} {blue.engine_version}",
+            old_key_arn=blue.kms_key_arn,
+            warnings=[f"{f.what} {f.why} {f.fix}" for f in findings],
+        )
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        count = len(outputs["warnings"])
+        warned = f", {count} warning{'s' if count > 1 else ''}" if count else ""
+        return f"{outputs['engine']}, account {outputs['account']}, Terraform {outputs['terraform']}{warned}"
+
+
+def _block(code: str, what: str, why: str, fix: str) -> Finding:
+    return Finding(code, what, why, fix, blocks=True)
+
+
+def _warn(code: str, what: str, why: str, fix: str) -> Finding:
+    return Finding(code, what, why, fix, blocks=False)
+
+
+def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
+    yield from _account(ctx)
+    yield from _instance(ctx, blue)
+    yield from _key(ctx, blue)
+    yield from _names(ctx)
+    yield from _record(ctx, blue)
+    yield from _quotas(ctx)
+    yield from _clients(ctx, blue)
+    if blue.status == "available":
+        database = server(ctx, blue.identifier)
+        if database is not None:
+            database.ping()
+            yield from database.preflight()
+
+
+def _account(ctx: Context) -> Iterator[Finding]:
+    wanted, caller = ctx.env.config.aws.account, ctx.identity.caller()
+    if wanted is not None and caller.account != wanted:
+        yield _block(
+            "wrong-account",
+            f"These credentials belong to account {caller.account}, not {wanted}.",
+            f"They are {caller.arn}.",
+            "Use the right profile, or correct [aws] account in rotation.toml.",
+        )
+
+
+def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
+    name = blue.identifier
+    if blue.status != "available":
+        fix = (
+            f"aws rds start-db-instance --db-instance-identifier {name}" if blue.status == "stopped" else "Wait for it."
+        )
+        yield _block("not-available", f"{name} is {blue.status}.", "Only an available instance can be snapshot.", fix)
+    if blue.pending:
+        yield _block(
+            "pending-modifications",
+            f"{name} has pending modifications: {', '.join(sorted(blue.pending))}.",
+            "Green would get the settings of now, and they would be lost.",
+            "Let the maintenance window pass, or apply them immediately.",
+        )
+    for key in CLUSTER_KEYS:
+        value = blue.raw.get(key)
+        if value:
+            names = ", ".join(value) if isinstance(value, list) else str(value)
+            yield _block(
+                "not-standalone",
+                f"{name} has {key} = {names}.",
+                "A cluster member, a replica, or an instance with replicas is not moved by restoring one instance.",
+                "Remove or promote the replicas first; clusters are re-keyed by another procedure.",
+            )
+
+
+def _key(ctx: Context, blue: Instance) -> Iterator[Finding]:
+    if not blue.encrypted or blue.kms_key_arn is None:
+        yield _warn("unencrypted", f"{blue.identifier} is not encrypted.", "There is no old key to retire.", "")
+        return
+    key = ctx.kms.key(blue.kms_key_arn)
+    if key is None or key.state != "Enabled":
+        state = key.state if key else "not readable"
+        yield _block(
+            "old-key-unusable",
+            f"Blue's key {blue.kms_key_arn} is {state}.",
+            "RDS must decrypt the snapshot with it (kms:CreateGrant, kms:DescribeKey).",
+            "Enable the key, or let its policy allow you.",
+        )
+
+
+def _names(ctx: Context) -> Iterator[Finding]:
+    names = ctx.rotation
+    green = ctx.rds.instance(names.green)
+    if green is not None and not ours(ctx, green.tags):
+        yield _taken("green-taken", f"An instance {names.green}")
+    for identifier in (names.source_snapshot, names.copy_snapshot, names.final_snapshot, names.final_copy):
+        snapshot = ctx.rds.snapshot(identifier)
+        if snapshot is not None and not ours(ctx, snapshot.tags):
+            yield _taken("snapshot-taken", f"A snapshot {identifier}")
+    key = ctx.kms.key(names.new_alias)
+    if key is not None and not ours(ctx, key.tags):
+        yield _taken("alias-taken", f"The key alias {names.new_alias} (key {key.key_id})")
+
+
+def _taken(code: str, what: str) -> Finding:
+    return _block(
+        code,
+        f"{what} exists, and this rotation did not make it.",
+        "Its name is one that this rotation needs; adopting a stranger's thing could lose data.",
+        "Rename or remove it; for the key, [key] alias in rotation.toml can be changed instead.",
+    )
+
+
+def _record(ctx: Context, blue: Instance) -> Iterator[Finding]:
+    try:
+        record = blue_record(ctx)
+    except Blocked as fault:
+        yield _block(fault.code, fault.what, fault.why, fault.fix)
+        return
+    if record.values[0].lower() != (blue.address or "").lower():
+        yield _block(
+            "record-elsewhere",
+            f"{record.name} points at {record.values[0]}, not at {blue.identifier} ({blue.address}).",
+            "Either the wrong instance is named, or applications do not use this name.",
+            "Correct [database] identifier or [dns] record in rotation.toml, or the record itself.",
+        )
+
+
+def _quotas(ctx: Context) -> Iterator[Finding]:
+    needs = {"DBInstances": 1, "ManualSnapshots": 2}
+    for quota in ctx.rds.quotas():
+        need = needs.get(quota.name, 0)
+        if need and quota.used + need > quota.maximum:
+            yield _block(
+                "quota",
+                f"RDS quota {quota.name}: {quota.used} of {quota.maximum} are used, {need} more are needed.",
+                "Green or its snapshots could not be made.",
+                "Ask for a higher quota (Service Quotas, Amazon RDS) or remove what is not needed.",
+            )
+
+
+def _clients(ctx: Context, blue: Instance) -> Iterator[Finding]:
+    """What a CNAME in front of RDS breaks, and what a new instance cannot inherit (AWS RDS User Guide)."""
+    if blue.raw.get("IAMDatabaseAuthenticationEnabled"):
+        yield _warn(
+            "iam-auth",
+            "IAM authentication is on.",
+            "Tokens are made for the real endpoint, not for the CNAME.",
+            "Let clients make tokens for the CNAME's target.",
+        )
+    if ctx.env.config.database.sslmode == "verify-full":
+        yield _warn(
+            "verify-full",
+            "Clients that verify the host name (verify-full) cannot do so through the CNAME.",
+            "The RDS certificate names the real endpoint.",
+            "The tool itself connects to the endpoints; for the probe through the name it verifies the CA only.",
+        )
+    if blue.raw.get("MasterUserSecret"):
+        yield _warn(
+            "managed-secret",
+            "The master password is managed by RDS.",
+            "Green gets a new secret with another ARN.",
+            "Point what reads the secret at green's after the flip.",
+        )

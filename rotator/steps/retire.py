@@ -1,0 +1,159 @@
+"""Retire, first half: blue's final snapshot, re-encrypted under the new key and verified; then blue goes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rotator.errors import Blocked
+from rotator.model import Stage
+from rotator.steps import edits
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.steps.snapshots import look, source
+from rotator.steps.world import is_at, server
+
+
+class RetireCheck(Step):
+    """The soak is over, green serves, and blue has taken no write since the flip."""
+
+    name = "retire-check"
+    title = "Check that blue may go"
+    reversible = False
+    rechecked_until = "final-snapshot"
+    estimate_seconds = 3
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when blue may go; raises Blocked while the soak lasts."""
+        until = datetime.fromisoformat(ctx.memory.outputs("soak")["until"])
+        if ctx.clock.now() < until:
+            raise Blocked(
+                f"The soak lasts until {until.isoformat(' ', 'seconds')}.",
+                why="Until then blue is the way back.",
+                fix=f"Run rotator retire {ctx.env.name} later, or shorten [rotation] soak before the next rotation.",
+                code="soak-not-over",
+            )
+        if is_at(ctx, ctx.rotation.blue):
+            return conflict(f"{ctx.env.config.dns.record} points at blue.", "Only what does not serve may be retired.")
+        blue = server(ctx, ctx.rotation.blue) if ctx.rds.instance(ctx.rotation.blue) else None
+        if blue is not None and not blue.fence_state().on:
+            return conflict(
+                f"{ctx.rotation.blue} is no longer fenced: it may hold writes that green does not have.",
+                "Compare it with green and save those writes; then fence it again by hand or delete it by hand.",
+            )
+        return satisfied()
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return "soak over, green serves, blue fenced"
+
+
+class FinalSnapshot(Step):
+    """Blue's last snapshot, still under the old key."""
+
+    name = "final-snapshot"
+    title = "Take blue's final snapshot"
+    reversible = False
+    rechecked_until = "final-reencrypt"
+    estimate_seconds = 30
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when it is available."""
+        return look(ctx, ctx.rotation.final_snapshot, ctx.rotation.blue)
+
+    def act(self, ctx: Context) -> None:
+        """Ask RDS for it."""
+        tags = {**ctx.env.config.tags, **ctx.rotation.tags}
+        ctx.rds.create_snapshot(ctx.rotation.blue, ctx.rotation.final_snapshot, tags)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return str(outputs["snapshot"])
+
+
+class FinalReencrypt(Step):
+    """The final snapshot's copy under the new key: what outlives the old key."""
+
+    name = "final-reencrypt"
+    title = "Copy the final snapshot under the new key"
+    reversible = False
+    estimate_seconds = 60
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when it is available and its key, read back, is the new key."""
+        return look(ctx, ctx.rotation.final_copy, ctx.rotation.blue, ctx.memory.outputs("key")["key_arn"])
+
+    def act(self, ctx: Context) -> None:
+        """Ask RDS for the copy."""
+        tags = {**ctx.env.config.tags, **ctx.rotation.tags}
+        key = ctx.memory.outputs("key")["key_arn"]
+        ctx.rds.copy_snapshot(source(ctx, ctx.rotation.final_snapshot), ctx.rotation.final_copy, key, tags)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return f"{outputs['snapshot']}, key read back: {outputs['key_arn']}"
+
+
+class Unprotect(Step):
+    """Make blue deletable: only now, with the verified final copy at hand."""
+
+    name = "unprotect"
+    title = "Lift blue's deletion protection"
+    reversible = False
+    rechecked_until = "retire-database"
+    estimate_seconds = 100
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied once applied."""
+        return satisfied() if ctx.memory.outputs(self.name).get("applied") else absent()
+
+    def act(self, ctx: Context) -> None:
+        """Apply."""
+        delete = not ctx.env.config.retire.keep_automated_backups
+        after = edits.unprotected(ctx.data, ctx.rotation.source, delete_automated_backups=delete)
+        ctx.apply(Stage.UNPROTECT, after)
+        ctx.memory.note(self.name, applied=True)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return "deletion protection off"
+
+
+class RetireDatabase(Step):
+    """Delete blue through Terraform. The point of no return."""
+
+    name = "retire-database"
+    title = "Delete blue"
+    reversible = False
+    commits = True
+    estimate_seconds = 80
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when RDS knows no such instance and the state does not hold it."""
+        found = ctx.rds.instance(ctx.rotation.blue)
+        held = f'module.database["{ctx.rotation.source}"].aws_db_instance.this' in ctx.stages.state_addresses()
+        if found is None and not held:
+            return satisfied(identifier=ctx.rotation.blue)
+        if found is not None and found.status == "deleting" and not held:
+            return in_progress(f"{found.identifier} deleting")
+        return absent()
+
+    def act(self, ctx: Context) -> None:
+        """Prove the final copy once more, then apply."""
+        copy = look(ctx, ctx.rotation.final_copy, ctx.rotation.blue, ctx.memory.outputs("key")["key_arn"])
+        if copy.reason or not copy.outputs:
+            raise Blocked(
+                f"{ctx.rotation.blue} is not deleted: its final copy {ctx.rotation.final_copy} is not there.",
+                why=copy.reason or copy.detail,
+                fix="Run retire again once it is available.",
+                code="no-final-copy",
+            )
+        generation = ctx.data.generations.get(ctx.rotation.source)
+        if generation is None:
+            return
+        data = edits.with_generation(ctx.data, ctx.rotation.source, database=None)
+        if generation.key is None:
+            data = edits.without_generation(ctx.data, ctx.rotation.source)
+        ctx.apply(Stage.RETIRE_DATABASE, data)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return f"{outputs['identifier']} is gone"

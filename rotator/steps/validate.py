@@ -1,0 +1,93 @@
+"""Validate: green holds exactly what blue holds. Nothing that was not compared is called passed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from rotator.database import compare
+from rotator.database.interface import DatabaseServer
+from rotator.errors import Blocked
+from rotator.model import Table, TableDigest
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
+from rotator.steps.world import instance, server
+
+
+class Validate(Step):
+    """Connect as the application does; compare schema, extensions, sequences, and every table's rows and checksum."""
+
+    name = "validate"
+    title = "Validate green against blue"
+    rechecked_until = "validate"
+    estimate_seconds = 30
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied once this run's comparison has been noted; skipped where the tool may not connect."""
+        if ctx.databases is None:
+            return skipped('database.access is "none": nothing inside the database was compared')
+        noted = ctx.memory.outputs(self.name)
+        return satisfied(**noted) if noted.get("compared") else absent("not compared yet")
+
+    def act(self, ctx: Context) -> None:
+        """Compare; raises Blocked with every difference found."""
+        blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
+        if blue is None or green is None:
+            raise Blocked("Validation needs a connection.", fix='Set [database] access = "direct".', code="no-access")
+        version = green.ping()
+        schema = blue.schema()
+        _refuse("schema", compare.compare_schema(schema, green.schema()))
+        _refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()))
+        _refuse("sequences", compare.compare_sequences(blue.sequences(), green.sequences()))
+        tables = blue.tables()
+        rows = _compare_tables(ctx, blue, green, tables)
+        ctx.memory.note(
+            self.name, compared=True, version=version, tables=len(tables), rows=rows, schema=fingerprint(schema)
+        )
+
+    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+        """Prove green's key once more, from RDS."""
+        green, key = instance(ctx, ctx.rotation.green), ctx.memory.outputs("key")["key_arn"]
+        if green.kms_key_arn != key:
+            raise Blocked(
+                f"Green is under {green.kms_key_arn}, not under the new key {key}.",
+                fix=f"rotator rollback {ctx.env.name}",
+                code="wrong-key",
+            )
+        return outputs
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return f"{outputs['tables']} tables, {outputs['rows']:,} rows, schema, sequences and extensions are equal"
+
+
+def fingerprint(schema: Mapping[str, str]) -> str:
+    """One digest of a whole schema."""
+    return hashlib.sha256(json.dumps(sorted(schema.items())).encode()).hexdigest()
+
+
+def _compare_tables(ctx: Context, blue: DatabaseServer, green: DatabaseServer, tables: tuple[Table, ...]) -> int:
+    weights = {t: max(t.size_bytes, 8192) for t in tables}
+    total, past = sum(weights.values()) * 2, 0
+    ours: dict[str, TableDigest] = {}
+    theirs: dict[str, TableDigest] = {}
+    for table in tables:
+        for side, digests in ((blue, ours), (green, theirs)):
+            start, weight = past, weights[table]
+            digests[str(table)] = side.checksum(
+                table, lambda f, _, s=start, w=weight, t=table: ctx.progress((s + f * w) / total, f"checksum {t}")
+            )
+            past += weight
+    _refuse("contents", compare.compare_digests(ours, theirs))
+    return sum(d.rows for d in ours.values())
+
+
+def _refuse(what: str, found: tuple[str, ...]) -> None:
+    if found:
+        raise Blocked(
+            f"Green's {what} differs from blue's.",
+            why="Green must hold exactly what blue holds before applications are pointed at it.",
+            fix="Take the rotation back with rollback; green and its snapshot stay for a look until then.",
+            details=found,
+            code=f"validate-{what}",
+        )

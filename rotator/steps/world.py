@@ -1,0 +1,98 @@
+"""Looks at the world that several steps share: blue, green, the record, and how to connect to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rotator.database.interface import DatabaseServer
+from rotator.errors import Blocked
+from rotator.model import Instance, Record
+from rotator.steps.base import Context
+
+
+def instance(ctx: Context, identifier: str) -> Instance:
+    """That instance; raises Blocked when there is none."""
+    found = ctx.rds.instance(identifier)
+    if found is None:
+        names = ", ".join(i.identifier for i in ctx.rds.instances()) or "none"
+        region = ctx.env.config.aws.region
+        raise Blocked(
+            f"There is no DB instance {identifier} in {region}.",
+            why=f"RDS knows these: {names}.",
+            fix=f"Correct [database] identifier or [aws] region in {ctx.env.path / 'rotation.toml'}.",
+            code="no-such-database",
+        )
+    return found
+
+
+def blue_instance(ctx: Context) -> Instance:
+    """The instance that serves now."""
+    return instance(ctx, ctx.rotation.blue)
+
+
+def zone_id(ctx: Context) -> str:
+    """The zone of the applications' name; raises Blocked when there is none."""
+    dns = ctx.env.config.dns
+    found = dns.zone_id or ctx.dns.zone_id(dns.zone, private=dns.private_zone)
+    if found is None:
+        kind = "private" if dns.private_zone else "public"
+        raise Blocked(
+            f"There is no {kind} hosted zone {dns.zone}.",
+            why="Route 53 lists none by that name for these credentials.",
+            fix="Correct [dns] zone, private_zone or zone_id in rotation.toml.",
+            code="no-such-zone",
+        )
+    return found
+
+
+def blue_record(ctx: Context) -> Record:
+    """The applications' record; raises Blocked when it is not a plain CNAME."""
+    name = ctx.env.config.dns.record
+    found = ctx.dns.record(zone_id(ctx), name)
+    if found is None:
+        raise Blocked(
+            f"There is no record {name} in zone {ctx.env.config.dns.zone}.",
+            why="The flip changes an existing CNAME that applications already use.",
+            fix=f"Create it as a CNAME to the endpoint of {ctx.rotation.blue}, let applications use it, then rotate.",
+            code="no-such-record",
+        )
+    if found.kind != "CNAME" or found.alias or found.routing_policy or len(found.values) != 1:
+        what = found.routing_policy or ("alias" if found.alias else found.kind)
+        raise Blocked(
+            f"The record {name} is not a plain CNAME but {what}.",
+            why="The flip replaces the one value of a simple CNAME; any other record would change its meaning.",
+            fix=f"Make {name} a simple CNAME to the endpoint of {ctx.rotation.blue}.",
+            code="record-not-cname",
+        )
+    return found
+
+
+def points_at(ctx: Context) -> str | None:
+    """The record's target now, lower case; None when the record is gone."""
+    found = ctx.dns.record(zone_id(ctx), ctx.env.config.dns.record)
+    return found.values[0].lower() if found and found.values else None
+
+
+def is_at(ctx: Context, identifier: str) -> bool:
+    """Whether the record points at that instance's endpoint."""
+    found = ctx.rds.instance(identifier)
+    return found is not None and found.address is not None and points_at(ctx) == found.address.lower()
+
+
+def server(ctx: Context, identifier: str) -> DatabaseServer | None:
+    """The database server of an instance; None where the tool may not connect."""
+    if ctx.databases is None:
+        return None
+    found = instance(ctx, identifier)
+    if found.address is None or found.port is None:
+        raise Blocked(
+            f"{identifier} has no endpoint yet (status {found.status}).",
+            fix="Wait until RDS has made it available.",
+            code="no-endpoint",
+        )
+    return ctx.databases.at(found.address, found.port)
+
+
+def ours(ctx: Context, tags: Mapping[str, str]) -> bool:
+    """Whether tags say that this very rotation made the thing."""
+    return tags.get("rotator:rotation") == ctx.rotation.id and tags.get("rotator:env") == ctx.rotation.env

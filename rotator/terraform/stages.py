@@ -1,0 +1,99 @@
+"""Stages as the steps see them (steps.base.Stages), over the stage runner and its gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rotator.model import RootData, Stage
+from rotator.terraform.data import write_data
+from rotator.terraform.expected import expected
+from rotator.terraform.gate import Gate
+from rotator.terraform.interface import ApplyEvent, Terraform
+from rotator.terraform.plan import PlanSummary
+from rotator.terraform.policy import enforce
+from rotator.terraform.stagerunner import DATA_FILE, AtGate, StageRunner
+
+Write = Callable[[RootData], None]
+Progress = Callable[[float | None, str], None]
+
+
+class TerraformStages:
+    """One env's root. `work` is its private folder for plans and pipes."""
+
+    def __init__(self, terraform: Terraform, work: Path) -> None:
+        self._terraform = terraform
+        self._work = work
+        self._progress: Progress = lambda fraction, detail: None
+        self._runner = StageRunner(terraform, work, self._event)
+
+    @property
+    def runs(self) -> tuple[tuple[str, float], ...]:
+        """(subcommand, seconds) of every Terraform run of this process."""
+        return self._terraform.runs
+
+    def version(self) -> str:
+        """Terraform's version."""
+        return self._terraform.version()
+
+    def state_addresses(self) -> frozenset[str]:
+        """Resource addresses in the state; the root is initialised for it when it must be."""
+        self._terraform.init()
+        return self._terraform.state_addresses()
+
+    def apply(self, stage: Stage, before: RootData, after: RootData, write: Write, progress: Progress) -> bool:
+        """One plan, review and apply."""
+        self._progress = progress
+        progress(None, "terraform plan")
+        return bool(self._runner.apply_stage(stage, before, after, write).changes)
+
+    def apply_through_gate(
+        self,
+        stage: Stage,
+        before: RootData,
+        after: RootData,
+        write: Write,
+        progress: Progress,
+        decide: Callable[[], bool],
+    ) -> bool:
+        """As apply, with pipes of its own for the gate: a gate that was passed once is never taken for passed again."""
+        self._progress = progress
+        progress(None, "terraform plan")
+        with Gate(self._work) as gate:
+            after = replace(after, gate=str(gate.path))
+            return bool(self._runner.apply_stage(stage, before, after, write, AtGate(gate, decide)).changes)
+
+    def check_clean(self) -> None:
+        """Raise Blocked unless the plan is empty."""
+        self._runner.clean()
+
+    def review(self, start: RootData, *, adopted: bool, midway: bool) -> tuple[str, ...]:
+        """What a plan of the root shows now; for an env that is not adopted yet, of its adoption from `start`."""
+        if adopted:
+            if not midway:
+                self.check_clean()
+                return ()
+            return _lines(self._runner.inspect())
+        data = self._terraform.root / DATA_FILE
+        write_data(data, start)
+        try:
+            summary = self._runner.inspect()
+        finally:
+            data.unlink()
+        enforce(Stage.ADOPT, summary, expected(Stage.ADOPT, start, start))
+        return _lines(summary)
+
+    def _event(self, happened: ApplyEvent) -> None:
+        since = f", {happened.elapsed_seconds} s" if happened.elapsed_seconds else ""
+        self._progress(None, f"{happened.address or 'terraform'}: {happened.action or happened.message}{since}")
+
+
+def _lines(summary: PlanSummary) -> tuple[str, ...]:
+    return tuple(
+        f"{'import, ' if change.importing else ''}{' then '.join(change.actions)} {change.address}"
+        + (f" ({', '.join(change.changed_attributes)})" if change.changed_attributes else "")
+        for change in summary.changes
+    )
+
+

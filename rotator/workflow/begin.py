@@ -1,0 +1,88 @@
+"""Which rotation a command works on: the one under way, or a new one. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rotator.config import Env
+from rotator.errors import Blocked
+from rotator.model import Rotation, Strategy
+from rotator.naming import plan_rotation
+from rotator.workflow.journal import RETIRABLE, Journal, Phase, RotationRecord, Status
+
+NOTHING = frozenset({Status.NONE, Status.UNDONE})
+
+
+def begin(env: Env, journal: Journal, now: str) -> tuple[Journal, RotationRecord]:
+    """The rotation under way, or a new one with the next generation's name.
+
+    A rotation that never got past preflight is planned anew, so that a corrected rotation.toml counts. Raises Blocked
+    while a rollback is unfinished.
+    """
+    current = journal.current()
+    if current is not None and current.phase is Phase.ROLLING_BACK:
+        raise Blocked(
+            f"Rotation {current.rotation.id} is being rolled back.",
+            why="A rollback that has begun must end before the next rotation.",
+            fix=f"rotator rollback {env.name}",
+            code="rollback-unfinished",
+        )
+    if current is not None and not _untouched(current):
+        return journal, current
+    number = int(current.rotation.target.removeprefix("g")) if current is not None else journal.next_generation
+    record = RotationRecord(_names(env, journal, number), Phase.ROTATING, now)
+    kept = tuple(r for r in journal.rotations if current is None or r.rotation.id != current.rotation.id)
+    begun = replace(journal, next_generation=number + 1, rotations=kept).with_rotation(record)
+    return begun, record
+
+
+def to_retire(env: Env, journal: Journal) -> RotationRecord:
+    """The oldest rotation whose blue is still there; raises Blocked when there is none."""
+    found = next((r for r in journal.rotations if r.phase in RETIRABLE), None)
+    if found is None:
+        current = journal.current()
+        where = f"Rotation {current.rotation.id} is {current.phase}." if current else "No rotation is waiting for it."
+        raise Blocked(
+            f"There is nothing to retire in {env.name}.",
+            why=where,
+            fix=f"rotator status {env.name}",
+            code="nothing-to-retire",
+        )
+    return found
+
+
+def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
+    """The youngest rotation, unless its blue is gone; raises Blocked when there is none."""
+    latest = next((r for r in reversed(journal.rotations) if r.phase is not Phase.ROLLED_BACK), None)
+    if latest is None:
+        raise Blocked(
+            f"There is no rotation to roll back in {env.name}.", fix=f"rotator status {env.name}", code="no-rotation"
+        )
+    if latest.phase in (Phase.RETIRED, Phase.KEY_KEPT) or latest.step("retire-database").status is not Status.NONE:
+        raise Blocked(
+            f"Rotation {latest.rotation.id} cannot be rolled back: {latest.rotation.blue} is retired.",
+            why="The instance is gone or going; its data is in the final snapshot and in green.",
+            fix=f"Rotate again for another key; to go back in time, restore {latest.rotation.final_copy} by hand.",
+            code="already-retired",
+        )
+    return latest
+
+
+def _untouched(record: RotationRecord) -> bool:
+    return all(step.status in NOTHING for name, step in record.steps.items() if name != "preflight")
+
+
+def _names(env: Env, journal: Journal, number: int) -> Rotation:
+    source, blue = "g0", env.config.database.identifier
+    if journal.root is not None:
+        source = journal.root.serving
+        database = journal.root.generations[source].database
+        blue = database.identifier if database is not None else blue
+    return plan_rotation(
+        env.name,
+        blue,
+        source,
+        f"g{number}",
+        key_alias=env.config.key.alias,
+        strategy=Strategy(env.config.rotation.strategy),
+    )

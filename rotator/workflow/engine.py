@@ -1,0 +1,155 @@
+"""The loop: observe -> decide -> record the intent -> act -> poll -> verify -> record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from rotator.errors import AwsUnreachable, Blocked, WaitingForApproval, WaitingForAws
+from rotator.report.interface import Reporter
+from rotator.steps.base import Clock, Context, Kind, Observation, Step
+from rotator.workflow.decide import Move, decide
+from rotator.workflow.journal import Status, StepRecord
+from rotator.workflow.memory import JournalMemory
+
+# How many looks may find nothing after an accepted call: AWS answers are eventually consistent for some seconds.
+PATIENCE = 20
+# How many looks may fail to reach AWS before the run stops.
+LOOKS = 5
+
+
+@dataclass
+class _Run:
+    """One step in this process: when it began, how much of it was waiting, how often nothing was found."""
+
+    began: float
+    started: str
+    waited: float = 0.0
+    misses: int = 0
+
+
+class Engine:
+    """Runs a tuple of steps against a journal. Stops at the first error; what was done stays recorded."""
+
+    def __init__(self, memory: JournalMemory, reporter: Reporter, clock: Clock, poll_seconds: float) -> None:
+        self._memory = memory
+        self._reporter = reporter
+        self._clock = clock
+        self._poll = poll_seconds
+
+    def run(self, ctx: Context, steps: Sequence[Step]) -> None:
+        """Take all steps to done or skipped. Raises the first RotatorError."""
+        for step in steps:
+            if self._settled(step):
+                continue
+            context = replace(ctx, progress=lambda f, d, name=step.name: self._reporter.progress(name, f, d))
+            self._run_step(context, step)
+
+    def undo(self, ctx: Context, steps: Sequence[Step]) -> None:
+        """Take steps back in the given order; each is recorded as undone, so that a killed rollback goes on."""
+        for step in steps:
+            record = self._memory.record.step(step.name)
+            if record.status in (Status.NONE, Status.UNDONE):
+                continue
+            began = self._clock.monotonic()
+            self._reporter.start(step.name)
+            context = replace(ctx, progress=lambda f, d, name=step.name: self._reporter.progress(name, f, d))
+            what = step.undo(context)
+            record = self._memory.record.step(step.name)
+            self._memory.put(step.name, replace(record, status=Status.UNDONE, reason=what, finished=self._stamp()))
+            self._reporter.done(step.name, what or "nothing to take back", self._clock.monotonic() - began, 0.0)
+
+    def _settled(self, step: Step) -> bool:
+        if self._memory.status(step.name) is not Status.DONE or step.rechecked_until is None:
+            return False
+        return self._memory.status(step.rechecked_until) in (Status.DONE, Status.SKIPPED)
+
+    def _run_step(self, ctx: Context, step: Step) -> None:
+        run = _Run(self._clock.monotonic(), self._stamp())
+        quiet = self._memory.status(step.name) is Status.DONE
+        if not quiet:
+            self._reporter.start(step.name)
+        while True:
+            seen = self._look(ctx, step, run)
+            move = decide(self._memory.status(step.name), seen.kind)
+            if move is Move.PROCEED:
+                return
+            if move is Move.SKIP:
+                self._skip(step, seen, run)
+                return
+            if move is Move.VERIFY:
+                self._finish(ctx, step, seen, run)
+                return
+            if move is Move.ACT:
+                self._act(ctx, step, run)
+            elif move is Move.WAIT:
+                self._wait(ctx, step, seen, run)
+            else:
+                self._stop(move, step, seen)
+
+    def _look(self, ctx: Context, step: Step, run: _Run) -> Observation:
+        """Observe, riding out an AWS that does not answer for a while: looking changes nothing, so it may be repeated."""
+        for attempt in range(LOOKS):
+            try:
+                return step.observe(ctx)
+            except AwsUnreachable as fault:
+                if attempt == LOOKS - 1 or self._memory.status(step.name) is Status.NONE:
+                    raise
+                ctx.progress(None, f"{fault.what}; looking again")
+                self._clock.wait(self._poll)
+                run.waited += self._poll
+        raise AssertionError("unreachable")
+
+    def _act(self, ctx: Context, step: Step, run: _Run) -> None:
+        record = self._memory.record.step(step.name)
+        started = record.started or run.started
+        self._memory.put(step.name, replace(record, status=Status.INTENDED, started=started))
+        step.act(ctx)
+        record = self._memory.record.step(step.name)
+        self._memory.put(step.name, replace(record, status=Status.ACTED))
+
+    def _wait(self, ctx: Context, step: Step, seen: Observation, run: _Run) -> None:
+        run.misses = run.misses + 1 if seen.kind is Kind.ABSENT else 0
+        if run.misses > PATIENCE:
+            self._stop(Move.STOP_LOST, step, seen)
+        if ctx.options.no_wait:
+            raise WaitingForAws(
+                f"AWS is at work on step {step.name}: {seen.detail or 'in progress'}.",
+                fix="Run the same command again later; it goes on from here.",
+            )
+        ctx.progress(seen.fraction, seen.detail)
+        self._clock.wait(self._poll)
+        run.waited += self._poll
+
+    def _finish(self, ctx: Context, step: Step, seen: Observation, run: _Run) -> None:
+        noted = self._memory.outputs(step.name)
+        outputs = step.verify(ctx, {**noted, **seen.outputs})
+        seconds = self._clock.monotonic() - run.began
+        record = self._memory.record.step(step.name)
+        done = StepRecord(
+            Status.DONE, record.started or run.started, self._stamp(), record.seconds + seconds, run.waited, outputs
+        )
+        self._memory.put(step.name, done)
+        self._reporter.done(step.name, step.result(outputs), seconds, run.waited)
+
+    def _skip(self, step: Step, seen: Observation, run: _Run) -> None:
+        record = StepRecord(Status.SKIPPED, run.started, self._stamp(), outputs=seen.outputs, reason=seen.reason)
+        self._memory.put(step.name, record)
+        self._reporter.skipped(step.name, seen.reason)
+
+    def _stop(self, move: Move, step: Step, seen: Observation) -> None:
+        if move is Move.ASK:
+            raise WaitingForApproval(f"Step {step.name} waits for you: {seen.reason}", fix=seen.fix)
+        if move is Move.STOP_CONFLICT:
+            raise Blocked(f"Step {step.name}: {seen.reason}", fix=seen.fix, details=seen.details, code="conflict")
+        raise Blocked(
+            f"Step {step.name} is recorded, but the world does not show its result.",
+            why=seen.detail or "It was removed, or undone, behind the journal's back.",
+            fix="Look at what happened; then take the rotation back with rollback, and start again.",
+            code="journal-against-world",
+        )
+
+    def _stamp(self) -> str:
+        now: datetime = self._clock.now()
+        return now.isoformat("T", "milliseconds")

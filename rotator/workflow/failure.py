@@ -1,0 +1,49 @@
+"""What happens when a rotation stops between the fence and the flip: the only automatic undo is lifting the fence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rotator.errors import Interrupted, RotatorError, WaitingForApproval, WaitingForAws
+from rotator.steps.base import Context
+from rotator.steps.fence import lift
+from rotator.workflow.journal import Status
+from rotator.workflow.memory import JournalMemory
+
+# Those who stop a run on purpose mean to go on: the fence stays, and they are told so.
+PAUSES = (WaitingForApproval, WaitingForAws, Interrupted)
+
+
+def is_fenced(memory: JournalMemory) -> bool:
+    """Whether the journal has blue fenced by this rotation and the flip not done."""
+    fence, cutover = memory.record.step("fence"), memory.record.step("cutover")
+    began = fence.status in (Status.INTENDED, Status.ACTED, Status.DONE)
+    return began and not fence.outputs.get("lifted_at") and cutover.status is not Status.DONE
+
+
+def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tuple[str, ...]:
+    """Lift the fence where the error ends the path to the flip; what was done or is left, in words.
+
+    When lifting fails itself, the words say that writes are still refused: the first error stays the one reported.
+    """
+    if not is_fenced(memory):
+        return ()
+    blue, name = ctx.rotation.blue, ctx.env.name
+    going_on = f"go on with: rotator rotate {name}; or give up with: rotator rollback {name}"
+    if isinstance(error, PAUSES) or ctx.env.config.rotation.on_failure == "keep-fence":
+        return (f"{blue} stays fenced, writes are refused: {going_on}",)
+    try:
+        words = lift(ctx)
+    except RotatorError as fault:
+        return (f"ATTENTION: {blue} is still fenced, writes are refused, and lifting failed: {fault.what}", going_on)
+    record = memory.record.step("fence")
+    nothing_built_on_it = memory.record.step("snapshot").status is Status.NONE
+    if nothing_built_on_it:
+        memory.put("fence", replace(record, status=Status.UNDONE, outputs={}))
+        return (words, f"run it again: rotator rotate {name}")
+    memory.note("fence", lifted_at=ctx.clock.now().isoformat())
+    return (
+        words,
+        "the snapshot no longer holds everything that blue holds, so this rotation cannot go on: "
+        f"rotator rollback {name}, then rotate again",
+    )

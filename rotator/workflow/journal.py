@@ -1,0 +1,165 @@
+"""The journal: what was intended, done and proved. Pure documents; stores.py keeps them.
+
+The root's data (generations, serving, endpoint) lives here; generations.auto.tfvars.json is derived from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from rotator.errors import Blocked
+from rotator.model import RootData, Rotation, Strategy
+from rotator.terraform.data import from_json, to_json
+
+VERSION = 1
+
+
+class Phase(StrEnum):
+    """Where a rotation as a whole stands."""
+
+    ROTATING = "rotating"
+    SOAKING = "soaking"
+    RETIRING = "retiring"
+    KEY_KEPT = "key-kept"
+    RETIRED = "retired"
+    ROLLING_BACK = "rolling-back"
+    ROLLED_BACK = "rolled-back"
+
+
+OPEN = frozenset({Phase.ROTATING, Phase.ROLLING_BACK})
+RETIRABLE = frozenset({Phase.SOAKING, Phase.RETIRING, Phase.KEY_KEPT})
+
+
+class Status(StrEnum):
+    """Where one step stands."""
+
+    NONE = "none"
+    INTENDED = "intended"
+    ACTED = "acted"
+    DONE = "done"
+    SKIPPED = "skipped"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step's lines in the journal. Times are ISO 8601 in UTC; `seconds` is wall time, `waited` the part AWS had."""
+
+    status: Status = Status.NONE
+    started: str | None = None
+    finished: str | None = None
+    seconds: float = 0.0
+    waited: float = 0.0
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RotationRecord:
+    """One rotation with its steps."""
+
+    rotation: Rotation
+    phase: Phase
+    started: str
+    steps: Mapping[str, StepRecord] = field(default_factory=dict)
+
+    def step(self, name: str) -> StepRecord:
+        """The record of a step; an empty one when it never began."""
+        return self.steps.get(name, StepRecord())
+
+    def with_step(self, name: str, record: StepRecord) -> RotationRecord:
+        """A copy with that step's record."""
+        return replace(self, steps={**self.steps, name: record})
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A whole env. `next_generation` only grows: a generation's name is never used twice, also after a rollback.
+
+    `root` is the data of the last stage that was applied; `pending` the data of one that is being applied (the data
+    file then holds it), so that after a kill the firewall still knows what the stage may change.
+    """
+
+    env: str
+    next_generation: int = 1
+    root: RootData | None = None
+    pending: RootData | None = None
+    rotations: tuple[RotationRecord, ...] = ()
+
+    def current(self) -> RotationRecord | None:
+        """The rotation that is under way, if any."""
+        return next((r for r in reversed(self.rotations) if r.phase in OPEN), None)
+
+    def latest(self) -> RotationRecord | None:
+        """The youngest rotation, whatever became of it."""
+        return self.rotations[-1] if self.rotations else None
+
+    def find(self, rotation_id: str) -> RotationRecord:
+        """The rotation with that id; raises LookupError."""
+        for record in self.rotations:
+            if record.rotation.id == rotation_id:
+                return record
+        raise LookupError(rotation_id)
+
+    def with_rotation(self, record: RotationRecord) -> Journal:
+        """A copy in which that rotation's record is replaced, or added at the end."""
+        ids = [r.rotation.id for r in self.rotations]
+        if record.rotation.id not in ids:
+            return replace(self, rotations=(*self.rotations, record))
+        return replace(
+            self, rotations=tuple(record if r.rotation.id == record.rotation.id else r for r in self.rotations)
+        )
+
+
+def journal_to_json(journal: Journal) -> dict[str, Any]:
+    """The document as stored."""
+    return {
+        "version": VERSION,
+        "env": journal.env,
+        "next_generation": journal.next_generation,
+        "root": to_json(journal.root) if journal.root else None,
+        "pending": to_json(journal.pending) if journal.pending else None,
+        "rotations": [_rotation_to_json(r) for r in journal.rotations],
+    }
+
+
+def journal_from_json(document: Mapping[str, Any]) -> Journal:
+    """Read a stored document; raises Blocked when it is damaged or of a newer version."""
+    version = document.get("version")
+    if version != VERSION:
+        raise Blocked(
+            f"The journal has version {version!r}; this rotator reads version {VERSION}.",
+            why="A newer rotator wrote it, or the file is damaged.",
+            fix="Use the rotator that wrote it, or take the file from version control.",
+            code="journal-version",
+        )
+    try:
+        return Journal(
+            env=document["env"],
+            next_generation=document["next_generation"],
+            root=from_json(document["root"]) if document["root"] else None,
+            pending=from_json(document["pending"]) if document["pending"] else None,
+            rotations=tuple(_rotation_from_json(r) for r in document["rotations"]),
+        )
+    except (KeyError, TypeError, ValueError) as fault:
+        raise Blocked(
+            "The journal cannot be read.",
+            why=f"It lacks or garbles a field ({type(fault).__name__}: {fault}).",
+            fix="Take the last good journal from version control; do not edit it by hand.",
+            code="journal-damaged",
+        ) from fault
+
+
+def _rotation_to_json(record: RotationRecord) -> dict[str, Any]:
+    steps = {name: asdict(step) for name, step in record.steps.items()}
+    return {"rotation": asdict(record.rotation), "phase": record.phase, "started": record.started, "steps": steps}
+
+
+def _rotation_from_json(document: Mapping[str, Any]) -> RotationRecord:
+    names = dict(document["rotation"])
+    names["strategy"] = Strategy(names["strategy"])
+    steps = {name: StepRecord(**{**step, "status": Status(step["status"])}) for name, step in document["steps"].items()}
+    return RotationRecord(Rotation(**names), Phase(document["phase"]), document["started"], steps)

@@ -1,0 +1,75 @@
+"""The engine's hold on the journal: every change goes through here and is durable before the next side effect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rotator.model import RootData
+from rotator.steps.base import Outputs
+from rotator.workflow.journal import Journal, Phase, RotationRecord, Status, StepRecord
+from rotator.workflow.stores import Store
+
+
+class JournalMemory:
+    """One rotation's view of the journal; implements steps.base.Memory."""
+
+    def __init__(self, store: Store, rotation_id: str) -> None:
+        self._store = store
+        self._id = rotation_id
+        self._journal = store.load()
+
+    @property
+    def journal(self) -> Journal:
+        """The whole document as it is now."""
+        return self._journal
+
+    @property
+    def record(self) -> RotationRecord:
+        """The record of this rotation."""
+        return self._journal.find(self._id)
+
+    def root(self) -> RootData | None:
+        """The root's data."""
+        return self._journal.root
+
+    def pending(self) -> RootData | None:
+        """The data of a stage that a killed run was applying."""
+        return self._journal.pending
+
+    def stage(self, data: RootData) -> None:
+        """Keep the data of a stage that is about to be applied, and derive the file that Terraform reads."""
+        self._save(replace(self._journal, pending=data))
+
+    def commit(self) -> None:
+        """The stage has been applied: its data is the root's now."""
+        self._save(replace(self._journal, root=self._journal.pending or self._journal.root, pending=None))
+
+    def write_root(self, data: RootData) -> None:
+        """Keep the root's data where no apply is needed for it."""
+        self._save(replace(self._journal, root=data, pending=None))
+
+    def outputs(self, step: str) -> Outputs:
+        """What a step recorded."""
+        return self.record.step(step).outputs
+
+    def note(self, step: str, **outputs: Any) -> None:
+        """Add facts to a step's record."""
+        record = self.record.step(step)
+        self.put(step, replace(record, outputs={**record.outputs, **outputs}))
+
+    def put(self, step: str, record: StepRecord) -> None:
+        """Keep a step's record."""
+        self._save(self._journal.with_rotation(self.record.with_step(step, record)))
+
+    def status(self, step: str) -> Status:
+        """Where a step stands."""
+        return self.record.step(step).status
+
+    def phase(self, phase: Phase) -> None:
+        """Keep the rotation's phase."""
+        self._save(self._journal.with_rotation(replace(self.record, phase=phase)))
+
+    def _save(self, journal: Journal) -> None:
+        self._store.save(journal)
+        self._journal = journal

@@ -1,0 +1,512 @@
+"""An AWS, a Terraform and a database in memory, behind the project's own interfaces. Each side effect counts as one
+step of a crash counter, so that a test can kill a rotation at any of them, before or after it took effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rotator.config import Env, EnvConfig
+from rotator.model import (
+    AutomatedBackup,
+    Caller,
+    FenceState,
+    Finding,
+    Imports,
+    Instance,
+    Key,
+    Quota,
+    Record,
+    RootData,
+    SequenceState,
+    Snapshot,
+    Stage,
+    Table,
+    TableDigest,
+    WriteStats,
+)
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+OLD_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/old"
+BLUE = "shop-db"
+
+
+class Killed(BaseException):
+    """The process dies here: nothing of ours may catch it."""
+
+
+def config(**rotation: Any) -> EnvConfig:
+    return EnvConfig.model_validate(
+        {
+            "aws": {"region": REGION},
+            "database": {"identifier": BLUE, "access": rotation.pop("access", "direct")},
+            "dns": {"zone": "example.internal", "record": "db.example.internal"},
+            "key": {"alias": "alias/shop-db"},
+            "rotation": {"soak": "0s", "poll_seconds": 1.0, **rotation},
+            "retire": {"keep_automated_backups": False},
+        }
+    )
+
+
+def instance(identifier: str, key: str | None, tags: Mapping[str, str], settings: Mapping[str, Any]) -> Instance:
+    return Instance(
+        identifier=identifier,
+        resource_id=f"db-{identifier}",
+        arn=f"arn:aws:rds:{REGION}:{ACCOUNT}:db:{identifier}",
+        status="available",
+        engine="postgres",
+        engine_version="15.10",
+        address=f"{identifier}.abc.{REGION}.rds.amazonaws.com",
+        port=5432,
+        kms_key_arn=key,
+        encrypted=key is not None,
+        master_username="master",
+        database_name="shop",
+        allocated_storage=20,
+        deletion_protection=False,
+        pending={},
+        settings=settings,
+        tags=tags,
+        raw={"DBInstanceIdentifier": identifier, "Engine": "postgres", **settings},
+    )
+
+
+@dataclass
+class Data:
+    """What one server holds. A snapshot is a copy of it, fence and marker included."""
+
+    rows: list[str] = field(default_factory=lambda: ["row 1", "row 2"])
+    fenced_by: str | None = None
+    role: str | None = None
+    lineage: str | None = None
+    probes: list[str] = field(default_factory=list)
+    schema: dict[str, str] = field(default_factory=lambda: {"table shop.public.item": "d1"})
+
+    def copy(self) -> Data:
+        return Data(list(self.rows), self.fenced_by, self.role, self.lineage, list(self.probes), dict(self.schema))
+
+
+@dataclass
+class World:
+    """The cloud. `kill_at` counts side effects down; at zero the process dies, `after` the effect or before it."""
+
+    instances: dict[str, Instance] = field(default_factory=dict)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)
+    backups: list[AutomatedBackup] = field(default_factory=list)
+    record: Record = Record("Z1", "db.example.internal", "CNAME", 60, (f"{BLUE}.abc.{REGION}.rds.amazonaws.com",))
+    data: dict[str, Data] = field(default_factory=dict)
+    snapshot_data: dict[str, Data] = field(default_factory=dict)
+    state: set[str] = field(default_factory=set)
+    applied: list[Stage] = field(default_factory=list)
+    time: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    effects: int = 0
+    kill_at: int | None = None
+    kill_after: bool = False
+    fail: dict[str, Exception] = field(default_factory=dict)
+    copy_key: str | None = None
+    both_writable: int = 0
+
+    def effect(self, name: str, do: Callable[[], Any]) -> Any:
+        self.effects += 1
+        dying = self.kill_at is not None and self.effects == self.kill_at
+        if dying and not self.kill_after:
+            raise Killed(name)
+        if name in self.fail:
+            raise self.fail.pop(name)
+        result = do()
+        self.check()
+        if dying:
+            raise Killed(name)
+        return result
+
+    def check(self) -> None:
+        """I2, after every side effect: never two writable databases of one lineage once green has been opened."""
+        open_now = [n for n, d in self.data.items() if d.fenced_by is None and n in self.instances]
+        if len(open_now) > 1:
+            self.both_writable += 1
+
+    def write(self, row: str) -> bool:
+        """An application writes through the name; True when it was acknowledged."""
+        target = self.record.values[0].split(".")[0]
+        data = self.data[target]
+        if data.fenced_by is not None:
+            return False
+        data.rows.append(row)
+        return True
+
+    def serving_rows(self) -> list[str]:
+        return self.data[self.record.values[0].split(".")[0]].rows
+
+
+def new_world() -> World:
+    world = World()
+    world.keys[OLD_KEY] = Key(
+        "old", OLD_KEY, "Enabled", "CUSTOMER", "", False, ("alias/legacy",), "{}", False, None, None, {}
+    )
+    world.instances[BLUE] = instance(BLUE, OLD_KEY, {"team": "shop"}, {"instance_class": "db.t4g.micro"})
+    world.data[BLUE] = Data()
+    return world
+
+
+@dataclass
+class FakeClock:
+    world: World
+
+    def now(self) -> datetime:
+        self.world.time += timedelta(milliseconds=1)
+        return self.world.time
+
+    def monotonic(self) -> float:
+        return self.world.time.timestamp()
+
+    def wait(self, seconds: float) -> None:
+        self.world.time += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeRds:
+    world: World
+
+    def instance(self, identifier: str) -> Instance | None:
+        return self.world.instances.get(identifier)
+
+    def instances(self) -> tuple[Instance, ...]:
+        return tuple(self.world.instances.values())
+
+    def snapshot(self, identifier: str) -> Snapshot | None:
+        found = self.world.snapshots.get(identifier)
+        if found is None or found.status == "available":
+            return found
+        percent = min(found.percent + 50, 100)
+        status = "available" if percent == 100 else found.status
+        self.world.snapshots[identifier] = replace(found, percent=percent, status=status)
+        return self.world.snapshots[identifier]
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        return tuple(self.world.snapshots.values())
+
+    def automated_backups(self) -> tuple[AutomatedBackup, ...]:
+        return tuple(self.world.backups)
+
+    def quotas(self) -> tuple[Quota, ...]:
+        return (Quota("DBInstances", len(self.world.instances), 40),)
+
+    def create_snapshot(self, instance: str, identifier: str, tags: Mapping[str, str]) -> Snapshot:
+        def do() -> Snapshot:
+            source = self.world.instances[instance]
+            made = _snapshot(identifier, instance, source.kms_key_arn, tags)
+            self.world.snapshots[identifier] = made
+            self.world.snapshot_data[identifier] = self.world.data[instance].copy()
+            return made
+
+        return self.world.effect("create_snapshot", do)
+
+    def copy_snapshot(self, source: Snapshot, identifier: str, kms_key_arn: str, tags: Mapping[str, str]) -> Snapshot:
+        def do() -> Snapshot:
+            key = self.world.copy_key or kms_key_arn
+            made = _snapshot(identifier, source.instance_identifier, key, tags)
+            self.world.snapshots[identifier] = made
+            self.world.snapshot_data[identifier] = self.world.snapshot_data[source.identifier].copy()
+            return made
+
+        return self.world.effect("copy_snapshot", do)
+
+    def delete_snapshot(self, identifier: str) -> None:
+        self.world.effect("delete_snapshot", lambda: self.world.snapshots.pop(identifier))
+
+
+def _snapshot(identifier: str, instance_name: str, key: str | None, tags: Mapping[str, str]) -> Snapshot:
+    arn = f"arn:aws:rds:{REGION}:{ACCOUNT}:snapshot:{identifier}"
+    return Snapshot(
+        identifier, arn, instance_name, None, "creating", 0, "manual", key, key is not None, None, None, dict(tags)
+    )
+
+
+@dataclass
+class FakeKms:
+    world: World
+
+    def key(self, key: str) -> Key | None:
+        for found in self.world.keys.values():
+            if key in (found.arn, found.key_id, *found.aliases):
+                return found
+        return None
+
+
+@dataclass
+class FakeDns:
+    world: World
+
+    def zone_id(self, zone: str, *, private: bool) -> str | None:
+        return "Z1" if zone == "example.internal" else None
+
+    def record(self, zone_id: str, name: str) -> Record | None:
+        return self.world.record if name == self.world.record.name else None
+
+
+@dataclass
+class FakeIdentity:
+    def caller(self) -> Caller:
+        return Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/tester", REGION)
+
+
+@dataclass
+class FakeResolver:
+    world: World
+
+    def cname(self, name: str) -> str | None:
+        return self.world.record.values[0]
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        return ("127.0.0.1",)
+
+
+@dataclass
+class FakeServer:
+    world: World
+    name: str
+
+    @property
+    def data(self) -> Data:
+        return self.world.data[self.name]
+
+    def ping(self) -> str:
+        return "15.10"
+
+    def preflight(self) -> tuple[Finding, ...]:
+        return ()
+
+    def schema(self) -> Mapping[str, str]:
+        return dict(self.data.schema)
+
+    def tables(self) -> tuple[Table, ...]:
+        return (Table("shop", "public", "item", len(self.data.rows), 8192),)
+
+    def checksum(self, table: Table, progress: Callable[[float, str], None]) -> TableDigest:
+        progress(1.0, "")
+        return TableDigest(len(self.data.rows), "|".join(sorted(self.data.rows)))
+
+    def sequences(self) -> Mapping[str, SequenceState]:
+        return {"shop.public.item_id_seq": SequenceState(len(self.data.rows), True)}
+
+    def extensions(self) -> Mapping[str, str]:
+        return {"shop.plpgsql": "1.0"}
+
+    def fence(self, rotation_id: str, budget_seconds: float) -> FenceState:
+        def do() -> None:
+            self.data.fenced_by = self.data.lineage = rotation_id
+
+        self.world.effect("fence", do)
+        return self.fence_state()
+
+    def fence_state(self) -> FenceState:
+        on = self.data.fenced_by is not None
+        return FenceState(on, self.data.fenced_by if on else self.data.lineage, 1 if on else 0)
+
+    def lift_fence(self) -> None:
+        def do() -> None:
+            self.data.fenced_by = None
+
+        self.world.effect("lift_fence", do)
+
+    def mark(self, role: str) -> None:
+        self.data.role = role
+
+    def probe(self, token: str) -> tuple[str | None, bool]:
+        accepted = self.data.fenced_by is None
+        if accepted:
+            self.data.probes.append(token)
+        return self.data.role, accepted
+
+    def has_probe(self, token: str) -> bool:
+        return token in self.data.probes
+
+    def end_clients(self) -> int:
+        return 0
+
+    def write_stats(self) -> WriteStats:
+        return WriteStats(0, 0, 0, ())
+
+    def forget(self) -> None:
+        self.data.role = self.data.lineage = None
+
+
+@dataclass
+class FakeDatabases:
+    world: World
+
+    def at(self, host: str, port: int, *, address: str | None = None) -> FakeServer:
+        if host == self.world.record.name:
+            host = self.world.record.values[0]
+        return FakeServer(self.world, host.split(".")[0])
+
+
+@dataclass
+class FakeStages:
+    """Terraform: makes the world what the data says, one resource after another, each a side effect."""
+
+    world: World
+    gate_asked: int = 0
+
+    @property
+    def runs(self) -> tuple[tuple[str, float], ...]:
+        return ()
+
+    def version(self) -> str:
+        return "1.11.4"
+
+    def state_addresses(self) -> frozenset[str]:
+        return frozenset(self.world.state)
+
+    def check_clean(self) -> None:
+        """Every address of the state has its thing."""
+
+    def apply(
+        self,
+        stage: Stage,
+        before: RootData,
+        after: RootData,
+        write: Callable[[RootData], None],
+        progress: Callable[[float | None, str], None],
+    ) -> bool:
+        write(after)
+        self._converge(after)
+        self.world.applied.append(stage)
+        return True
+
+    def apply_through_gate(
+        self,
+        stage: Stage,
+        before: RootData,
+        after: RootData,
+        write: Callable[[RootData], None],
+        progress: Callable[[float | None, str], None],
+        decide: Callable[[], bool],
+    ) -> bool:
+        write(after)
+        self.gate_asked += 1
+        try:
+            go = decide()
+        except Exception:
+            write(before)
+            raise
+        assert go
+        self._converge(after)
+        self.world.applied.append(stage)
+        return True
+
+    def _converge(self, data: RootData) -> None:
+        world = self.world
+        if data.imports != Imports():
+            for name in data.imports.databases:
+                world.state.add(f'module.database["{name}"].aws_db_instance.this')
+            for name in data.imports.keys:
+                world.state.add(f'module.key["{name}"].aws_kms_alias.this[0]')
+            world.state.add("module.endpoint.aws_route53_record.this")
+        for name, generation in data.generations.items():
+            if generation.key is not None:
+                self._key(name, generation.key)
+            if generation.database is not None:
+                self._database(name, generation.database)
+        self._record(data)
+        self._remove(data)
+
+    def _key(self, name: str, spec: Any) -> None:
+        address = f'module.key["{name}"].aws_kms_alias.this[0]'
+        arn = OLD_KEY if name == "g0" else f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}"
+        if address not in self.world.state:
+
+            def make() -> None:
+                self.world.keys[arn] = Key(
+                    name, arn, "Enabled", "CUSTOMER", "", False, (spec.alias,), "{}", True, 365, None, spec.tags
+                )
+
+            self.world.effect("create_key", make)
+            self.world.effect("state", lambda: self.world.state.add(address))
+        found = self.world.keys[arn]
+        wanted = "Enabled" if spec.is_enabled else "Disabled"
+        if found.state != wanted:
+            self.world.effect("enable", lambda: self.world.keys.update({arn: replace(found, state=wanted)}))
+
+    def _database(self, name: str, spec: Any) -> None:
+        address = f'module.database["{name}"].aws_db_instance.this'
+        if address in self.world.state:
+            return
+
+        def make() -> None:
+            snapshot = self.world.snapshots[spec.snapshot_identifier]
+            made = instance(spec.identifier, snapshot.kms_key_arn, dict(spec.tags), dict(spec.settings))
+            self.world.instances[spec.identifier] = made
+            self.world.data[spec.identifier] = self.world.snapshot_data[spec.snapshot_identifier].copy()
+
+        if spec.identifier not in self.world.instances:
+            self.world.effect("restore", make)
+        self.world.effect("state", lambda: self.world.state.add(address))
+
+    def _record(self, data: RootData) -> None:
+        database = data.generations[data.serving].database
+        assert database is not None
+        address = self.world.instances[database.identifier].address
+        wanted = replace(self.world.record, values=(str(address),), ttl=data.endpoint.ttl)
+        if wanted != self.world.record:
+
+            def flip() -> None:
+                self.world.record = wanted
+
+            self.world.effect("record", flip)
+
+    def _remove(self, data: RootData) -> None:
+        for address in sorted(self.world.state):
+            if not address.startswith("module.database") and not address.startswith("module.key"):
+                continue
+            name = address.split('"')[1]
+            generation = data.generations.get(name)
+            if address.startswith("module.database") and (generation is None or generation.database is None):
+                identifier = BLUE if name == "g0" else f"{BLUE}-{name}"
+                self.world.effect("delete_instance", lambda i=identifier: self.world.instances.pop(i, None))
+                self.world.state.discard(address)
+            if address.startswith("module.key") and (generation is None or generation.key is None):
+                arn = OLD_KEY if name == "g0" else f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}"
+                found = replace(self.world.keys[arn], state="PendingDeletion")
+                self.world.effect("schedule", lambda a=arn, k=found: self.world.keys.update({a: k}))
+                self.world.state.discard(address)
+
+
+@dataclass
+class RecordingReporter:
+    lines: list[tuple[str, str]] = field(default_factory=list)
+
+    def begin(self, rotation_id: str, steps: tuple[Any, ...]) -> None:
+        self.lines.append(("begin", rotation_id))
+
+    def start(self, step: str) -> None:
+        self.lines.append(("start", step))
+
+    def progress(self, step: str, fraction: float | None, detail: str) -> None:
+        self.lines.append(("progress", step))
+
+    def done(self, step: str, result: str, seconds: float, waited_seconds: float) -> None:
+        self.lines.append(("done", step))
+
+    def skipped(self, step: str, reason: str) -> None:
+        self.lines.append(("skipped", step))
+
+    def failed(self, step: str, message: str) -> None:
+        self.lines.append(("failed", step))
+
+    def note(self, text: str) -> None:
+        self.lines.append(("note", text))
+
+    def close(self) -> None:
+        self.lines.append(("close", ""))
+
+    def said(self, kind: str) -> list[str]:
+        return [text for said, text in self.lines if said == kind]
+
+
+def env(tmp_path: Any, **rotation: Any) -> Env:
+    return Env(name="shop", path=tmp_path, config=config(**rotation))

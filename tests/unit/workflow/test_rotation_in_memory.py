@@ -1,0 +1,341 @@
+"""Whole rotations against a world in memory: in order, killed at every side effect, failing, retired, taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import (
+    BLUE,
+    OLD_KEY,
+    FakeClock,
+    FakeDatabases,
+    FakeDns,
+    FakeIdentity,
+    FakeKms,
+    FakeRds,
+    FakeResolver,
+    FakeStages,
+    Killed,
+    RecordingReporter,
+    World,
+    env,
+    new_world,
+)
+
+from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.workbench import Workbench
+from rotator.errors import AwsError, Blocked, WaitingForApproval
+from rotator.model import Stage
+from rotator.steps.base import Options
+from rotator.workflow.journal import Phase
+from rotator.workflow.stores import LocalStore
+
+GREEN = f"{BLUE}-g1"
+NEW_KEY = "arn:aws:kms:eu-central-1:123456789012:key/g1"
+
+
+def bench(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any) -> Workbench:
+    loaded = env(tmp_path, **rotation)
+    access = loaded.config.database.access
+    return Workbench(
+        env=loaded,
+        store=LocalStore("shop", tmp_path),
+        rds=FakeRds(world),
+        kms=FakeKms(world),
+        dns=FakeDns(world),
+        identity=FakeIdentity(),
+        resolver=FakeResolver(world),
+        databases=FakeDatabases(world) if access == "direct" else None,
+        stages=FakeStages(world),
+        reporter=reporter or RecordingReporter(),
+        clock=FakeClock(world),
+    )
+
+
+def phase(tmp_path: Path) -> Phase:
+    latest = LocalStore("shop", tmp_path).load().latest()
+    assert latest is not None
+    return latest.phase
+
+
+def assert_rotated(world: World) -> None:
+    assert world.record.values[0].startswith(f"{GREEN}.")
+    assert world.record.ttl == 60
+    assert world.instances[GREEN].kms_key_arn == NEW_KEY
+    assert world.data[BLUE].fenced_by is not None
+    assert world.data[GREEN].fenced_by is None
+    assert world.data[GREEN].rows[:2] == ["row 1", "row 2"]
+    assert world.both_writable == 0
+
+
+def test_a_rotation_ends_on_green_with_blue_fenced(tmp_path: Path) -> None:
+    world = new_world()
+    summary = rotate(bench(world, tmp_path), Options())
+    assert_rotated(world)
+    assert summary.new_key_arn == NEW_KEY
+    assert summary.rows_verified == 2
+    assert summary.write_pause_seconds is not None
+    assert summary.write_pause_seconds > 0
+    assert phase(tmp_path) is Phase.SOAKING
+    assert world.applied == [
+        Stage.ADOPT, Stage.KEY, Stage.LOWER_TTL, Stage.GREEN, Stage.CUTOVER, Stage.RESTORE_TTL,
+    ]  # fmt: skip
+
+
+def effects_of_a_rotation(tmp_path: Path) -> int:
+    world = new_world()
+    rotate(bench(world, tmp_path), Options())
+    return world.effects
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_at_any_side_effect_the_next_run_finishes(tmp_path: Path, after: bool) -> None:
+    (tmp_path / "count").mkdir()
+    total = effects_of_a_rotation(tmp_path / "count")
+    assert total >= 10
+    for number in range(1, total + 1):
+        folder = tmp_path / f"{after}-{number}"
+        folder.mkdir()
+        world = new_world()
+        world.kill_at, world.kill_after = number, after
+        with pytest.raises(Killed):
+            rotate(bench(world, folder), Options())
+        rotate(bench(world, folder), Options())
+        assert_rotated(world)
+        assert len([s for s in world.snapshots if "g1" in s]) == 2, number
+
+
+def test_a_failure_between_fence_and_flip_lifts_the_fence(tmp_path: Path) -> None:
+    world = new_world()
+    world.fail["copy_snapshot"] = AwsError("CopyDBSnapshot failed")
+    with pytest.raises(AwsError) as caught:
+        rotate(bench(world, tmp_path), Options())
+    assert world.data[BLUE].fenced_by is None
+    assert any("takes writes again" in line for line in caught.value.details)
+    assert world.write("after the failure")
+    # The snapshot is older than that write: going on would lose it.
+    with pytest.raises(Blocked, match="lifted"):
+        rotate(bench(world, tmp_path), Options())
+    rollback(bench(world, tmp_path), Options())
+    assert phase(tmp_path) is Phase.ROLLED_BACK
+    rotate(bench(world, tmp_path), Options())
+    assert "after the failure" in world.serving_rows()
+
+
+def test_a_failure_before_anything_was_built_on_the_fence_can_just_be_run_again(tmp_path: Path) -> None:
+    world = new_world()
+    world.fail["fence"] = Blocked("budget")
+    with pytest.raises(Blocked, match="budget"):
+        rotate(bench(world, tmp_path), Options())
+    assert world.write("in between")
+    rotate(bench(world, tmp_path), Options())
+    assert_rotated(world)
+
+
+def test_a_bug_between_fence_and_flip_lifts_the_fence_too(tmp_path: Path) -> None:
+    world = new_world()
+    world.fail["create_snapshot"] = ZeroDivisionError("bug")
+    with pytest.raises(ZeroDivisionError):
+        rotate(bench(world, tmp_path), Options())
+    assert world.data[BLUE].fenced_by is None
+
+
+def test_an_interrupt_keeps_the_fence_and_says_so(tmp_path: Path) -> None:
+    world = new_world()
+    world.fail["copy_snapshot"] = KeyboardInterrupt()  # type: ignore[assignment]
+    from rotator.errors import Interrupted
+
+    with pytest.raises(Interrupted) as caught:
+        rotate(bench(world, tmp_path), Options())
+    assert world.data[BLUE].fenced_by is not None
+    assert any("stays fenced" in line for line in caught.value.details)
+    rotate(bench(world, tmp_path), Options())
+    assert_rotated(world)
+
+
+def test_a_failed_flip_that_took_effect_keeps_blue_fenced(tmp_path: Path) -> None:
+    world = new_world()
+    bench_ = bench(world, tmp_path)
+    real = bench_.stages.apply_through_gate
+
+    def flips_and_fails(*args: Any) -> bool:
+        real(*args)
+        raise AwsError("connection lost while waiting for INSYNC")
+
+    bench_.stages.apply_through_gate = flips_and_fails  # type: ignore[method-assign]
+    with pytest.raises(AwsError) as caught:
+        rotate(bench_, Options())
+    assert world.data[BLUE].fenced_by is not None
+    assert world.both_writable == 0
+    assert any("still fenced" in line for line in caught.value.details)
+    rotate(bench(world, tmp_path), Options())
+    assert_rotated(world)
+
+
+def test_a_copy_under_the_wrong_key_stops_before_green(tmp_path: Path) -> None:
+    world = new_world()
+    world.copy_key = OLD_KEY
+    with pytest.raises(Blocked, match="not under the new key"):
+        rotate(bench(world, tmp_path), Options())
+    assert GREEN not in world.instances
+
+
+def test_a_row_changed_on_green_is_found_before_the_flip(tmp_path: Path) -> None:
+    world = new_world()
+    bench_ = bench(world, tmp_path)
+    restore = bench_.stages.apply
+
+    def apply(*args: Any) -> bool:
+        result = restore(*args)
+        if GREEN in world.data:
+            world.data[GREEN].rows[0] = "tampered"
+        return result
+
+    bench_.stages.apply = apply  # type: ignore[method-assign]
+    with pytest.raises(Blocked) as caught:
+        rotate(bench_, Options())
+    assert caught.value.code == "validate-contents"
+    assert world.record.values[0].startswith(f"{BLUE}.")
+    assert world.data[BLUE].fenced_by is None
+
+
+def test_retire_removes_blue_and_schedules_the_old_key(tmp_path: Path) -> None:
+    world = new_world()
+    rotate(bench(world, tmp_path), Options())
+    retire(bench(world, tmp_path), Options())
+    assert BLUE not in world.instances
+    assert world.keys[OLD_KEY].state == "PendingDeletion"
+    assert {s.kms_key_arn for s in world.snapshots.values()} == {NEW_KEY}
+    assert phase(tmp_path) is Phase.RETIRED
+    assert world.applied[-4:] == [Stage.UNPROTECT, Stage.RETIRE_DATABASE, Stage.DISABLE_KEY, Stage.RETIRE_KEY]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_retire_killed_at_any_side_effect_finishes_and_never_loses_the_final_copy(tmp_path: Path, after: bool) -> None:
+    (tmp_path / "count").mkdir()
+    world = new_world()
+    rotate(bench(world, tmp_path / "count"), Options())
+    before = world.effects
+    retire(bench(world, tmp_path / "count"), Options())
+    total = world.effects - before
+    for number in range(1, total + 1):
+        folder = tmp_path / f"{after}-{number}"
+        folder.mkdir()
+        world = new_world()
+        rotate(bench(world, folder), Options())
+        world.kill_at, world.kill_after = world.effects + number, after
+        with pytest.raises(Killed):
+            retire(bench(world, folder), Options())
+        retire(bench(world, folder), Options())
+        assert BLUE not in world.instances
+        assert world.keys[OLD_KEY].state == "PendingDeletion"
+        assert f"rotator-{BLUE}-g0-final-reencrypted" in world.snapshots
+
+
+def test_a_snapshot_that_must_be_kept_keeps_the_old_key(tmp_path: Path) -> None:
+    world = new_world()
+    rds = FakeRds(world)
+    rds.create_snapshot(BLUE, "audit-2025", {})
+    rotate(bench(world, tmp_path), Options())
+    summary = retire(bench(world, tmp_path), Options())
+    assert world.keys[OLD_KEY].state == "Disabled"
+    assert any("audit-2025" in note for note in summary.notes)
+    assert phase(tmp_path) is Phase.KEY_KEPT
+    del world.snapshots["audit-2025"]
+    retire(bench(world, tmp_path), Options())
+    assert world.keys[OLD_KEY].state == "PendingDeletion"
+    assert phase(tmp_path) is Phase.RETIRED
+
+
+def test_retire_refuses_while_the_soak_lasts_and_when_blue_took_writes(tmp_path: Path) -> None:
+    world = new_world()
+    rotate(bench(world, tmp_path, soak="72h"), Options())
+    with pytest.raises(Blocked, match="soak lasts"):
+        retire(bench(world, tmp_path), Options())
+    from datetime import timedelta
+
+    world.time += timedelta(hours=73)
+    world.data[BLUE].fenced_by = None
+    with pytest.raises(Blocked, match="no longer fenced"):
+        retire(bench(world, tmp_path), Options())
+    assert BLUE in world.instances
+
+
+def test_rollback_before_the_flip_lets_writes_through_and_removes_green(tmp_path: Path) -> None:
+    world = new_world()
+    world.kill_at = next(n for n in range(1, 50) if _dies_at(n, tmp_path) == "record-2")
+    with pytest.raises(Killed):
+        rotate(bench(world, tmp_path / "run"), Options())
+    rollback(bench(world, tmp_path / "run"), Options())
+    assert world.write("after the rollback")
+    assert GREEN not in world.instances
+    assert world.record.ttl == 60
+    # The copy is kept, so its key is kept.
+    assert world.keys[NEW_KEY].state == "Enabled"
+    assert len(world.snapshots) == 2
+
+
+def _dies_at(number: int, tmp_path: Path) -> str:
+    folder = tmp_path / f"probe-{number}"
+    folder.mkdir()
+    (tmp_path / "run").mkdir(exist_ok=True)
+    world = new_world()
+    world.kill_at = number
+    try:
+        rotate(bench(world, folder), Options())
+    except Killed as killed:
+        flips = world.applied.count(Stage.LOWER_TTL) + 1
+        return f"{killed}-{flips}"
+    return "none"
+
+
+def test_rollback_with_delete_snapshots_leaves_nothing_behind(tmp_path: Path) -> None:
+    world = new_world()
+    world.fail["restore"] = AwsError("no capacity")
+    with pytest.raises(AwsError):
+        rotate(bench(world, tmp_path), Options())
+    rollback(bench(world, tmp_path), Options(delete_snapshots=True))
+    assert not world.snapshots
+    assert world.keys[NEW_KEY].state == "PendingDeletion"
+    assert GREEN not in world.instances
+
+
+def test_rollback_after_the_flip_asks_first_and_keeps_greens_data(tmp_path: Path) -> None:
+    world = new_world()
+    rotate(bench(world, tmp_path), Options())
+    assert world.write("only on green")
+    with pytest.raises(WaitingForApproval) as caught:
+        rollback(bench(world, tmp_path), Options())
+    assert "--confirm shop" in caught.value.fix
+    assert phase(tmp_path) is Phase.SOAKING
+    rollback(bench(world, tmp_path), Options(lose_writes=True))
+    assert world.record.values[0].startswith(f"{BLUE}.")
+    assert world.write("on blue again")
+    assert GREEN not in world.instances
+    kept = world.snapshot_data[f"rotator-{BLUE}-g1-rolled-back"]
+    assert "only on green" in kept.rows
+    assert world.both_writable == 0
+
+
+def test_a_second_rotation_takes_the_next_generation(tmp_path: Path) -> None:
+    world = new_world()
+    rotate(bench(world, tmp_path), Options())
+    rotate(bench(world, tmp_path), Options())
+    assert world.record.values[0].startswith(f"{BLUE}-g2.")
+    assert world.instances[f"{BLUE}-g2"].kms_key_arn == NEW_KEY.replace("g1", "g2")
+    assert world.both_writable == 0
+
+
+def test_without_access_the_operator_fences_and_sql_steps_are_skipped_not_passed(tmp_path: Path) -> None:
+    world = new_world()
+    reporter = RecordingReporter()
+    with pytest.raises(WaitingForApproval, match="stop all writes"):
+        rotate(bench(world, tmp_path, reporter, access="none"), Options())
+    assert not world.snapshots
+    summary = rotate(bench(world, tmp_path, reporter, access="none"), Options(approvals=frozenset({"fenced"})))
+    assert world.record.values[0].startswith(f"{GREEN}.")
+    assert reporter.said("skipped") == ["validate"]
+    assert summary.rows_verified is None
+    assert any("skipped validate" in note for note in summary.notes)
