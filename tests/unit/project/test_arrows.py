@@ -1,0 +1,121 @@
+"""docs/architecture.md, "Arrows": who may import whom, and which room holds which SDK."""
+
+from __future__ import annotations
+
+import pytest
+from import_graph import PACKAGE, Graph, imports_of, is_in, read_graph
+
+GRAPH = read_graph()
+
+SDK_HOMES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("boto3", "botocore"): ("rotator.aws", "rotator.workflow.stores", "rotator.sandbox"),
+    ("psycopg",): ("rotator.database", "rotator.sandbox"),
+    ("dns",): ("rotator.network",),
+    ("dnslib", "moto", "flask", "werkzeug"): ("rotator.sandbox",),
+    ("python_terraform",): ("rotator.terraform",),
+    ("subprocess",): ("rotator.terraform", "rotator.sandbox"),
+    ("jinja2",): ("rotator.terraform",),
+    ("typer", "click"): ("rotator.cli", "rotator.cli_sandbox", "rotator.commands", "rotator.boundary"),
+    ("rich",): ("rotator.cli", "rotator.cli_sandbox", "rotator.commands", "rotator.boundary", "rotator.report"),
+}
+SDKS = tuple(sorted({sdk for sdks in SDK_HOMES for sdk in sdks}))
+SANDBOX_VERBS = ("rotator.sandbox", "rotator.cli_sandbox", "rotator.commands.sandbox")
+IO_MODULES = ("os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "io", "urllib", "http", "time", "logging")
+PURE = (
+    "rotator.workflow.decide",
+    "rotator.terraform.plan",
+    "rotator.terraform.policy",
+    "rotator.report.board",
+    "rotator.report.errors",
+    "rotator.report.summary",
+    "rotator.report.text",
+    "rotator.steps.edits",
+    "rotator.naming",
+)
+STEPS = tuple(sorted(module for module in GRAPH.imports if is_in(module, ("rotator.steps",))))
+
+
+@pytest.mark.parametrize("sdks", SDK_HOMES, ids="+".join)
+def test_one_sdk_one_room(sdks: tuple[str, ...]) -> None:
+    assert not GRAPH.breaches(sdks, SDK_HOMES[sdks])
+
+
+@pytest.mark.parametrize("module", ["rotator.errors", "rotator.model"])
+def test_nouns_and_errors_import_nothing_of_ours(module: str) -> None:
+    assert not [name for name in GRAPH.imports[module] if is_in(name, ("rotator",))]
+
+
+@pytest.mark.parametrize("module", STEPS)
+def test_steps_reach_no_sdk_however_far_one_follows(module: str) -> None:
+    assert not [name for name in GRAPH.reach(module) if is_in(name, SDKS)]
+
+
+@pytest.mark.parametrize("module", ["rotator.workflow.engine", "rotator.workflow.decide", "rotator.workflow.journal"])
+def test_the_engine_reaches_no_sdk(module: str) -> None:
+    assert not [name for name in GRAPH.reach(module) if is_in(name, SDKS)]
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_import_no_io(module: str) -> None:
+    assert not [name for name in GRAPH.imports[module] if is_in(name, IO_MODULES)]
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_open_no_file(module: str) -> None:
+    path = PACKAGE.parent / (module.replace(".", "/") + ".py")
+    assert "open(" not in path.read_text()
+
+
+def test_the_sandbox_is_known_to_its_verbs_alone() -> None:
+    assert not GRAPH.breaches(("rotator.sandbox",), SANDBOX_VERBS)
+
+
+def test_nothing_imports_the_command_line() -> None:
+    entrances = ("rotator.cli", "rotator.cli_sandbox")
+    assert not GRAPH.breaches(entrances, entrances)
+
+
+@pytest.mark.parametrize("room", ["aws", "database", "network", "report", "terraform"])
+def test_rooms_do_not_know_steps_workflow_or_wiring(room: str) -> None:
+    inside = {module for module in GRAPH.imports if is_in(module, (f"rotator.{room}",))}
+    upward = ("rotator.steps", "rotator.workflow", "rotator.wiring", "rotator.commands", "rotator.cli")
+    assert inside
+    assert not [(m, name) for m in inside for name in GRAPH.imports[m] if is_in(name, upward)]
+
+
+def test_every_module_that_these_rules_name_exists() -> None:
+    assert not [module for module in PURE if module not in GRAPH.imports]
+
+
+# The rules themselves, on a package in which each of them is broken.
+
+
+def test_a_breach_is_found_wherever_the_import_stands() -> None:
+    source = "def f():\n    from boto3.session import Session\nimport subprocess as s\n"
+    assert imports_of(source, "rotator.steps.x") == {"boto3.session", "subprocess"}
+    graph = Graph({"rotator.steps.x": imports_of(source, "rotator.steps.x")})
+    assert graph.breaches(("boto3",), ("rotator.aws",)) == {"rotator.steps.x"}
+    assert not graph.breaches(("boto3",), ("rotator.steps",))
+
+
+def test_relative_imports_and_submodules_are_seen() -> None:
+    known = frozenset({"rotator.aws.rds"})
+    assert "rotator.aws.rds" in imports_of("from ..aws import rds", "rotator.steps.x", known)
+    assert "rotator.aws.rds" in imports_of("from rotator.aws import rds", "rotator.steps.x", known)
+    assert "rotator.steps.base" in imports_of("from .base import Step", "rotator.steps.x")
+
+
+def test_reach_follows_imports_and_the_packages_around_them() -> None:
+    graph = Graph(
+        {
+            "rotator.steps.x": frozenset({"rotator.aws.parity"}),
+            "rotator.aws.parity": frozenset({"json"}),
+            "rotator.aws": frozenset({"boto3"}),
+        }
+    )
+    assert "boto3" in graph.reach("rotator.steps.x")
+
+
+def test_names_that_only_begin_alike_are_not_meant() -> None:
+    assert not is_in("dnslib", ("dns",))
+    assert is_in("dns.resolver", ("dns",))

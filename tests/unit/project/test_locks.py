@@ -1,0 +1,44 @@
+"""The lock files fit pyproject.toml: every requirement is pinned within its range, every pin has its hashes."""
+
+import re
+import tomllib
+
+import pytest
+from import_graph import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+WANTED = [*PROJECT["dependencies"], *EXTRAS["sandbox"], *EXTRAS["dev"]]
+PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)(?P<rest>.*(?:\n[ \t]+.*)*)", re.MULTILINE)
+
+
+def pins(name: str) -> dict[str, tuple[Version, int]]:
+    """Package -> (version, number of hashes)."""
+    text = (ROOT / "requirements" / name).read_text()
+    return {
+        canonicalize_name(m["name"]): (Version(m["version"]), m["rest"].count("sha256:")) for m in PIN.finditer(text)
+    }
+
+
+@pytest.mark.parametrize("text", WANTED)
+def test_every_requirement_is_pinned_in_its_range(text: str) -> None:
+    wanted = Requirement(text)
+    version, _ = pins("dev.txt")[canonicalize_name(wanted.name)]
+    assert wanted.specifier.contains(version), 'run "make lock"'
+
+
+@pytest.mark.parametrize("name", ["dev.txt", "postgres.txt"])
+def test_every_pin_has_hashes(name: str) -> None:
+    held = pins(name)
+    assert len(held) > 3
+    assert not [package for package, (_, hashes) in held.items() if hashes == 0]
+
+
+def test_both_locks_agree() -> None:
+    dev, postgres = pins("dev.txt"), pins("postgres.txt")
+    assert {name: dev[name][0] for name in dev.keys() & postgres.keys()} == {
+        name: postgres[name][0] for name in dev.keys() & postgres.keys()
+    }
