@@ -52,3 +52,7 @@ class Terraform(Protocol):
     def state_addresses(self) -> frozenset[str]:
         """Resource addresses in the state (`terraform state list`); empty when there is no state."""
         ...
+
+    def interrupt(self) -> None:
+        """Ask the running command to end gracefully; a second call kills it. May be called from any thread."""
+        ...
