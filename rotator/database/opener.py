@@ -1,0 +1,67 @@
+"""Opens the env's database servers: one place knows the credentials, the TLS mode and the resolver."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+
+from rotator.database.interface import DatabaseServer, Target
+from rotator.database.postgres.server import PostgresServer
+from rotator.errors import DatabaseUnreachable
+from rotator.network.interface import Resolver
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to log in. `database` is where the tool keeps its marker. Without a password, libpq's own sources hold."""
+
+    user: str
+    database: str
+    password: str | None = field(default=None, repr=False)
+    sslmode: str = "prefer"
+    sslrootcert: str | None = None
+
+
+@dataclass(frozen=True)
+class Opener:
+    """`at` gives the server at a name. The name is kept for TLS; the address comes from the env's resolver."""
+
+    login: Login
+    resolver: Resolver
+
+    def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
+        """Server at `host`. Raises DatabaseUnreachable when the resolver knows no address for it."""
+        return PostgresServer(
+            Target(
+                host=host,
+                port=port,
+                user=self.login.user,
+                database=self.login.database,
+                address=address or self._address(host),
+                password=self.login.password,
+                sslmode=self.login.sslmode,
+                sslrootcert=self.login.sslrootcert,
+            )
+        )
+
+    def _address(self, host: str) -> str:
+        if _is_address(host):
+            return host
+        found = self.resolver.addresses(host)
+        if not found:
+            raise DatabaseUnreachable(
+                f"the name {host} has no address",
+                why="the resolver gives no A or AAAA record for it",
+                fix="check the name, and dns.resolver in rotation.toml",
+                code="database-name",
+            )
+        # IPv4 first: hosts without an IPv6 route are the usual case.
+        return min(found, key=lambda each: ipaddress.ip_address(each).version)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

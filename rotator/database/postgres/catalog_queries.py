@@ -1,0 +1,265 @@
+"""The catalogs' queries: each gives (kind, name, further name or null, definition as text).
+
+Run under `search_path = pg_catalog`, so that every name in a definition comes with its schema. `row(...)::text` keeps
+null and '' apart, and columns from running into each other. What a major lacks is read through to_jsonb. Objects that
+an extension made are the extension's version; the tool's own schema and triggers are left out.
+"""
+
+# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
+from __future__ import annotations
+
+from rotator.database.postgres.names import EVENT_TRIGGERS, EXCLUDED_DATABASES, FENCE, SCHEMA
+from rotator.database.postgres.objects import USER_SCHEMA
+
+
+def _strings(values: tuple[str, ...]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
+
+
+def _not_of_extension(catalog: str, oid: str) -> str:
+    return (
+        f"not exists (select from pg_depend x where x.classid = '{catalog}'::regclass and x.objid = {oid}"
+        " and x.deptype = 'e')"
+    )
+
+
+_KIND = """case c.relkind when 'r' then 'table' when 'p' then 'table' when 'v' then 'view'
+ when 'm' then 'materialized view' when 'f' then 'foreign table' when 'S' then 'sequence' when 'c' then 'type' end"""
+_RELATION = "n.nspname || '.' || c.relname"
+_OF_RELATION = f"join pg_namespace n on n.oid = c.relnamespace where {USER_SCHEMA} and c.relpersistence <> 't'"
+
+_SCHEMAS = f"""
+select 'schema', n.nspname, null, row(n.nspowner::regrole, n.nspacl, obj_description(n.oid, 'pg_namespace'))::text
+  from pg_namespace n where {USER_SCHEMA}
+"""
+
+_RELATIONS = f"""
+select {_KIND}, {_RELATION}, null, row(
+    c.relkind, c.relpersistence, c.relowner::regrole, c.relacl, c.reloptions, c.relreplident, c.relrowsecurity,
+    c.relforcerowsecurity, c.relispartition, c.relispopulated, pg_get_partkeydef(c.oid),
+    pg_get_expr(c.relpartbound, c.oid), (select amname from pg_am where oid = c.relam),
+    (select spcname from pg_tablespace where oid = c.reltablespace), c.reloftype::regtype,
+    case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
+    (select reloptions from pg_class t where t.oid = c.reltoastrelid),
+    (select array_agg(i.inhparent::regclass::text order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid),
+    (select array_agg(distinct t.tgenabled) from pg_trigger t where t.tgrelid = c.oid and t.tgisinternal),
+    (select row(s.srvname, f.ftoptions)::text from pg_foreign_table f join pg_foreign_server s on s.oid = f.ftserver
+      where f.ftrelid = c.oid),
+    obj_description(c.oid, 'pg_class'))::text
+  from pg_class c {_OF_RELATION} and c.relkind in ('r', 'p', 'v', 'm', 'f')
+"""
+
+_COLUMNS = f"""
+select {_KIND}, {_RELATION}, 'column ' || a.attname, row(
+    row_number() over (partition by a.attrelid order by a.attnum), format_type(a.atttypid, a.atttypmod), a.attnotnull,
+    pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated, a.attcollation::regcollation, a.attstorage,
+    to_jsonb(a)->>'attcompression', coalesce(nullif(to_jsonb(a)->>'attstattarget', '-1'), ''),
+    a.attoptions, a.attfdwoptions, a.attacl, a.attislocal, a.attinhcount, col_description(c.oid, a.attnum))::text
+  from pg_attribute a join pg_class c on c.oid = a.attrelid
+  left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  {_OF_RELATION} and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c') and a.attnum > 0 and not a.attisdropped
+"""
+
+_CONSTRAINTS = f"""
+select coalesce({_KIND}, 'domain'), n.nspname || '.' || coalesce(c.relname, t.typname), 'constraint ' || k.conname, row(
+    k.contype, pg_get_constraintdef(k.oid), k.convalidated, k.conislocal, k.coninhcount, k.connoinherit,
+    obj_description(k.oid, 'pg_constraint'))::text
+  from pg_constraint k left join pg_class c on c.oid = k.conrelid left join pg_type t on t.oid = k.contypid
+  join pg_namespace n on n.oid = k.connamespace
+ where {USER_SCHEMA} and (c.relname is not null or t.typname is not null)
+"""
+
+_INDEXES = f"""
+select 'index', {_RELATION}, null, row(
+    pg_get_indexdef(c.oid), c.relowner::regrole, i.indisunique, i.indisprimary, i.indisvalid, i.indisready,
+    i.indisclustered, i.indisreplident, i.indimmediate, (select spcname from pg_tablespace where oid = c.reltablespace),
+    (select array_agg(row(a.attnum, a.attstattarget)::text order by a.attnum) from pg_attribute a
+      where a.attrelid = c.oid and a.attstattarget >= 0),
+    (select array_agg(h.inhparent::regclass::text) from pg_inherits h where h.inhrelid = c.oid),
+    obj_description(c.oid, 'pg_class'))::text
+  from pg_index i join pg_class c on c.oid = i.indexrelid {_OF_RELATION}
+"""
+
+_TRIGGERS = f"""
+select {_KIND}, {_RELATION}, 'trigger ' || t.tgname, row(
+    pg_get_triggerdef(t.oid), t.tgenabled, obj_description(t.oid, 'pg_trigger'))::text
+  from pg_trigger t join pg_class c on c.oid = t.tgrelid {_OF_RELATION} and not t.tgisinternal
+   and not (t.tgname = '{FENCE}' and exists (select from pg_proc p where p.oid = t.tgfoid
+                                              and p.pronamespace = to_regnamespace('{SCHEMA}')))
+"""
+
+_RULES = f"""
+select {_KIND}, {_RELATION}, 'rule ' || r.rulename, row(
+    pg_get_ruledef(r.oid), r.ev_enabled, obj_description(r.oid, 'pg_rewrite'))::text
+  from pg_rewrite r join pg_class c on c.oid = r.ev_class {_OF_RELATION} and r.rulename <> '_RETURN'
+"""
+
+_POLICIES = f"""
+select {_KIND}, {_RELATION}, 'policy ' || p.polname, row(
+    p.polcmd, p.polpermissive, (select array_agg(coalesce(r.rolname, 'public') order by 1)
+      from unnest(p.polroles) u left join pg_roles r on r.oid = u),
+    pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid),
+    obj_description(p.oid, 'pg_policy'))::text
+  from pg_policy p join pg_class c on c.oid = p.polrelid {_OF_RELATION}
+"""
+
+_SEQUENCES = f"""
+select 'sequence', {_RELATION}, null, row(
+    format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle,
+    c.relpersistence, c.relowner::regrole, c.relacl,
+    (select array_agg(d.refobjid::regclass::text || '.' || a.attname) from pg_depend d
+       join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+      where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i') and d.refobjsubid > 0),
+    obj_description(c.oid, 'pg_class'))::text
+  from pg_sequence s join pg_class c on c.oid = s.seqrelid {_OF_RELATION}
+"""
+
+_FUNCTIONS = f"""
+select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
+  n.nspname || '.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', null, row(
+    case when p.prokind <> 'a' then pg_get_functiondef(p.oid) end,
+    (select to_jsonb(g)::text from pg_aggregate g where g.aggfnoid = p.oid),
+    p.proowner::regrole, p.proacl, obj_description(p.oid, 'pg_proc'))::text
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+ where {USER_SCHEMA} and {_not_of_extension("pg_proc", "p.oid")}
+"""
+
+_TYPES = f"""
+select case t.typtype when 'd' then 'domain' else 'type' end, n.nspname || '.' || t.typname, null, row(
+    t.typtype, t.typcategory, t.typispreferred, t.typdelim, t.typlen, t.typbyval, t.typalign, t.typstorage,
+    t.typnotnull,
+    format_type(nullif(t.typbasetype, 0), t.typtypmod), t.typdefault, t.typcollation::regcollation, t.typinput,
+    t.typoutput, t.typowner::regrole, t.typacl,
+    (select array_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid),
+    (select row(r.rngsubtype::regtype, r.rngcollation::regcollation, r.rngcanonical, r.rngsubdiff)::text
+       from pg_range r where r.rngtypid = t.oid),
+    obj_description(t.oid, 'pg_type'))::text
+  from pg_type t join pg_namespace n on n.oid = t.typnamespace
+ where {USER_SCHEMA} and {_not_of_extension("pg_type", "t.oid")}
+   and not exists (select from pg_type e where e.typarray = t.oid)
+   and (t.typrelid = 0 or exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
+"""
+
+_EXTENSIONS = """
+select 'extension', e.extname, null, row(
+    e.extversion, n.nspname, e.extowner::regrole, e.extrelocatable, e.extcondition,
+    obj_description(e.oid, 'pg_extension'))::text
+  from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+"""
+
+_EVENT_TRIGGERS = f"""
+select 'event trigger', e.evtname, null, row(
+    e.evtevent, e.evtowner::regrole, e.evtfoid::regprocedure, e.evtenabled, e.evttags,
+    obj_description(e.oid, 'pg_event_trigger'))::text
+  from pg_event_trigger e where e.evtname not in ({_strings(EVENT_TRIGGERS)})
+"""
+
+_DEFAULT_ACLS = """
+select 'default privileges', coalesce(n.nspname, '*'), 'of ' || d.defaclrole::regrole::text || ' for ' || d.defaclobjtype::text,
+  d.defaclacl::text
+  from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace
+"""
+
+_TS_MAPS = f"""
+select 'text search mapping', n.nspname || '.' || c.cfgname, null,
+  array_agg(row(m.maptokentype, m.mapseqno, m.mapdict::regdictionary)::text order by m.maptokentype, m.mapseqno)::text
+  from pg_ts_config_map m join pg_ts_config c on c.oid = m.mapcfg join pg_namespace n on n.oid = c.cfgnamespace
+ where {USER_SCHEMA} group by 2
+"""
+
+_PUBLICATION_TABLES = """
+select 'publication', p.pubname, 'table ' || r.prrelid::regclass::text, (to_jsonb(r) - 'oid')::text
+  from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+"""
+
+_USER_MAPPINGS = """
+select 'user mapping', u.srvname, 'for ' || u.usename, u.umoptions::text from pg_user_mappings u
+"""
+
+DATABASE = (
+    _SCHEMAS,
+    _RELATIONS,
+    _COLUMNS,
+    _CONSTRAINTS,
+    _INDEXES,
+    _TRIGGERS,
+    _RULES,
+    _POLICIES,
+    _SEQUENCES,
+    _FUNCTIONS,
+    _TYPES,
+    _EXTENSIONS,
+    _EVENT_TRIGGERS,
+    _DEFAULT_ACLS,
+    _TS_MAPS,
+    _PUBLICATION_TABLES,
+    _USER_MAPPINGS,
+)
+"""Run in every database."""
+
+_DATABASES = f"""
+select 'database', d.datname, null, row(
+    d.datdba::regrole, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datistemplate, d.datallowconn,
+    d.datconnlimit, d.datacl, to_jsonb(d) - array['oid', 'datfrozenxid', 'datminmxid', 'dattablespace', 'datdba',
+      'datlastsysoid', 'datacl', 'datname'], shobj_description(d.oid, 'pg_database'))::text
+  from pg_database d where d.datname not in ({_strings(EXCLUDED_DATABASES)})
+"""
+
+_SETTINGS = """
+select 'settings', coalesce('of database ' || d.datname, 'of all databases'),
+  coalesce('for role ' || r.rolname, 'for all roles'), s.setconfig::text
+  from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase left join pg_roles r on r.oid = s.setrole
+"""
+
+_ROLES = """
+select 'role', r.rolname, null, row(
+    r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolconnlimit,
+    r.rolvaliduntil, r.rolbypassrls, shobj_description(r.oid, 'pg_authid'),
+    (select array_agg(row(g.rolname, m.admin_option)::text order by g.rolname)
+       from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid))::text
+  from pg_roles r where r.rolname !~ '^pg_'
+"""
+
+_SUBSCRIPTIONS = """
+select 'subscription', d.datname || '.' || s.subname, null, row(
+    s.subowner::regrole, s.subenabled, s.subslotname, s.subpublications)::text
+  from pg_subscription s join pg_database d on d.oid = s.subdbid
+"""
+
+CLUSTER = (_DATABASES, _SETTINGS, _ROLES, _SUBSCRIPTIONS)
+"""Run once: what all databases share."""
+
+IDENTIFIED = (
+    "pg_cast",
+    "pg_operator",
+    "pg_opclass",
+    "pg_opfamily",
+    "pg_amop",
+    "pg_amproc",
+    "pg_collation",
+    "pg_conversion",
+    "pg_ts_config",
+    "pg_ts_dict",
+    "pg_ts_parser",
+    "pg_ts_template",
+    "pg_language",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
+    "pg_publication",
+    "pg_statistic_ext",
+    "pg_transform",
+    "pg_am",
+)
+"""Catalogs of rarer objects, which PostgreSQL names by itself (pg_identify_object)."""
+
+_FIRST_USER_OID = 16384
+"""FirstNormalObjectId: what initdb made has lower numbers (PostgreSQL, "System Catalog Declarations")."""
+
+
+def generic(catalog: str) -> str:
+    """The query of one catalog of IDENTIFIED: rows as JSON without their number."""
+    return f"""
+select i.type, i.identity, null, row(to_jsonb(o) - 'oid', obj_description(o.oid, '{catalog}'))::text
+  from {catalog} o, pg_identify_object('{catalog}'::regclass, o.oid, 0) i
+ where o.oid >= {_FIRST_USER_OID} and {_not_of_extension(catalog, "o.oid")} and i.schema is distinct from '{SCHEMA}'
+"""

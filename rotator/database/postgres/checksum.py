@@ -1,0 +1,130 @@
+"""Count and digest of a table: one pass on the server, in ranges of blocks, order-independent.
+
+Every row becomes 64 bits, and the digest is their sum (as numeric, so that it cannot overflow). What makes it sound:
+
+- `hash_record_extended` alone is not enough. It combines columns as 31 * a + b, so in a sum over the rows two
+  rows that swap the values of one column cancel out: each row's hash is hashed once more before it is summed.
+- Its hash of bigint and of timestamps folds 64 bits to 32 (0 and 4294967297 are equal to it), and its hashes treat
+  equal values alike (1.0 and 1.00, 0 and -0, '24 hours' and '1 day', citext, case-insensitive collations). Such
+  columns are hashed as their binary send format, or as text, which tell them apart.
+- PostgreSQL 13 has no hash_record_extended: there the text of the row is hashed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from rotator.database.interface import Progress, Target
+from rotator.database.postgres.connection import Connection, session
+from rotator.model import Table, TableDigest
+
+CHUNK_ROWS = 100_000
+CHUNK_BLOCKS = (64, 65_536)
+"""Least and most blocks (of 8 KB) of a chunk."""
+
+_AS_IS = {"bool", "int2", "int4", "oid", "date", "uuid", "bytea", "char", "name"}
+_TEXT = {"text", "varchar"}
+"""Hashed as they are under a deterministic collation."""
+_SEND = {
+    "int8": "int8send",
+    "float4": "float4send",
+    "float8": "float8send",
+    "numeric": "numeric_send",
+    "timestamp": "timestamp_send",
+    "timestamptz": "timestamptz_send",
+    "time": "time_send",
+    "timetz": "timetz_send",
+    "interval": "interval_send",
+    "money": "cash_send",
+    "bpchar": "bpcharsend",
+}
+"""Type -> function of pg_catalog that gives its exact contents as bytea. bpchar::text would drop trailing blanks."""
+
+_COLUMNS = """
+with recursive base(attnum, typ) as (
+  select a.attnum, a.atttypid from pg_attribute a
+   where a.attrelid = %(table)s::regclass and a.attnum > 0 and not a.attisdropped
+     and to_jsonb(a)->>'attgenerated' <> 'v'
+  union all
+  select b.attnum, t.typbasetype from base b join pg_type t on t.oid = b.typ where t.typtype = 'd'
+)
+select a.attname, t.typname, t.typnamespace = 'pg_catalog'::regnamespace, coalesce(c.collisdeterministic, true)
+  from base b join pg_type t on t.oid = b.typ and t.typtype <> 'd'
+  join pg_attribute a on a.attrelid = %(table)s::regclass and a.attnum = b.attnum
+  left join pg_collation c on c.oid = a.attcollation
+ order by a.attnum
+"""
+"""Columns with the type under their domains. Virtual generated columns (PostgreSQL 18) hold no data."""
+
+_BLOCKS = """
+select pg_relation_size(%(table)s::regclass) / current_setting('block_size')::int,
+       case when relpages > 0 and reltuples > 0 then reltuples / relpages else 50 end
+  from pg_class where oid = %(table)s::regclass
+"""
+
+
+def column_expression(name: str, type_name: str, *, builtin: bool, deterministic: bool) -> sql.Composable:
+    """What of a column goes into the row's hash: itself, its send format, or its text."""
+    column = sql.Identifier("t", name)
+    if builtin and (type_name in _AS_IS or (type_name in _TEXT and deterministic)):
+        return column
+    if builtin and type_name in _SEND:
+        return sql.SQL("pg_catalog.{}({})").format(sql.Identifier(_SEND[type_name]), column)
+    return sql.SQL('{}::text collate pg_catalog."C"').format(column)
+
+
+def row_hash(columns: sql.Composable, version: int) -> sql.Composable:
+    """64 bits of one row; `version` as the server's number, such as 150018."""
+    if version < 140000:
+        return sql.SQL('hashtextextended(row({})::text collate "C", 0)').format(columns)
+    return sql.SQL('hashtextextended(hash_record_extended(row({}), 0)::text collate "C", 1)').format(columns)
+
+
+def chunks(blocks: int, rows_per_block: float, *, ranges: bool) -> Iterator[tuple[int, int | None]]:
+    """Ranges of blocks [from, to) that cover a table of `blocks`; the last is open, None. One range if not `ranges`."""
+    least, most = CHUNK_BLOCKS
+    size = min(max(int(CHUNK_ROWS / rows_per_block), least), most)
+    starts = list(range(0, blocks, size)) if ranges and blocks else [0]
+    return zip(starts, [*starts[1:], None], strict=True)
+
+
+def checksum(target: Target, table: Table, progress: Progress) -> TableDigest:
+    """Digest of `table` in one snapshot (REPEATABLE READ), so that rows that move are neither missed nor doubled."""
+    with (
+        session(target, table.database, doing=f"read table {table}") as connection,
+        connection.transaction(),
+    ):
+        connection.execute("set transaction isolation level repeatable read, read only")
+        # A range of ctid must be scanned as such: any other plan would read the whole table for every chunk.
+        connection.execute("set local enable_seqscan = off; set local enable_indexscan = off")
+        return _digest(connection, table, progress)
+
+
+def _digest(connection: Connection, table: Table, progress: Progress) -> TableDigest:
+    version = connection.info.server_version
+    name = sql.Identifier(table.schema, table.name)
+    parameters = {"table": name.as_string(connection)}
+    columns = [
+        column_expression(str(column), str(kind), builtin=bool(builtin), deterministic=bool(deterministic))
+        for column, kind, builtin, deterministic in connection.execute(_COLUMNS, parameters).fetchall()
+    ]
+    query = sql.SQL("select count(*), coalesce(sum({}), 0) from only {} t").format(
+        row_hash(sql.SQL(", ").join(columns), version), name
+    )
+    size = connection.execute(_BLOCKS, parameters).fetchone() or (0, 1.0)
+    blocks = int(size[0])
+    rows, total = 0, 0
+    for start, end in chunks(blocks, float(size[1]), ranges=version >= 140000):
+        found = connection.execute(query + _range(start, end)).fetchone() or (0, 0)
+        rows, total = rows + int(found[0]), total + int(found[1])
+        progress(1.0 if end is None else end / blocks, f"{table}: {rows:,} rows")
+    return TableDigest(rows, f"{'text' if version < 140000 else 'record'}-1:{total}")
+
+
+def _range(start: int, end: int | None) -> sql.Composable:
+    if start == 0 and end is None:
+        return sql.SQL("")
+    lower = sql.SQL(" where t.ctid >= {}::tid").format(sql.Literal(f"({start},0)"))
+    return lower if end is None else lower + sql.SQL(" and t.ctid < {}::tid").format(sql.Literal(f"({end},0)"))

@@ -1,0 +1,75 @@
+"""libpq's and the server's errors -> DatabaseError and DatabaseUnreachable with what, why and fix; never a password."""
+
+from __future__ import annotations
+
+import psycopg
+
+from rotator.database.interface import Target
+from rotator.errors import DatabaseError, DatabaseUnreachable
+
+_CONNECT = (
+    ("no password supplied", "database-password", "give the password: database.credentials, PGPASSWORD or PGPASSFILE"),
+    ("password authentication failed", "database-password", "check database.username and the credentials' password"),
+    ("pam authentication failed", "database-password", "check database.username and the credentials' password"),
+    ("does not exist", "database-missing", "check database.name and database.username in rotation.toml"),
+    ("pg_hba.conf", "database-refused", "the server demands another user, address or TLS mode: check database.sslmode"),
+    ("certificate", "database-tls", "give RDS's CA bundle in database.sslrootcert, or a weaker database.sslmode"),
+    ("ssl", "database-tls", "check database.sslmode and database.sslrootcert"),
+    ("connection refused", "database-refused", "is the instance available, and is the port right?"),
+    ("timeout", "database-timeout", "check the security group, the route and the port from where this runs"),
+    ("timed out", "database-timeout", "check the security group, the route and the port from where this runs"),
+    ("resolve", "database-name", "check the host's name and dns.resolver"),
+    ("connection slots", "database-full", "raise max_connections or end idle clients, then run the command again"),
+    ("too many", "database-full", "raise the connection limit or end idle clients, then run the command again"),
+    ("starting up", "database-starting", "wait until the instance is available, then run the command again"),
+    ("shutting down", "database-starting", "wait until the instance is available, then run the command again"),
+)
+"""(part of libpq's message in lower case, code, fix), first match wins: libpq gives no SQLSTATE for these."""
+
+_STATEMENT = {
+    "42501": "give the tool's user the privilege (preflight names it), then run the command again",
+    "53200": "raise max_locks_per_transaction in the parameter group (a reboot), then run the command again",
+    "25006": "the server is read-only or fenced: check that it is the one you mean",
+}
+"""SQLSTATE -> fix (PostgreSQL, Appendix A "PostgreSQL Error Codes")."""
+
+
+def place(target: Target, database: str | None = None) -> str:
+    """'database NAME at HOST:PORT', for people."""
+    return f"database {database if database is not None else target.database!s} at {target.host}:{target.port}"
+
+
+def clean(text: str, target: Target) -> str:
+    """One line of text without the password, should a message ever quote it."""
+    line = " ".join(text.split())
+    return line.replace(target.password, "***") if target.password else line
+
+
+def unreachable(target: Target, database: str | None, error: psycopg.Error) -> DatabaseUnreachable:
+    """The error of a connection that could not be had."""
+    why = clean(str(error), target)
+    lower = why.lower()
+    code, fix = next(
+        ((code, fix) for part, code, fix in _CONNECT if part in lower),
+        ("database-unreachable", "check host, port and network from where this runs"),
+    )
+    return DatabaseUnreachable(
+        f"cannot connect to {place(target, database)} as {target.user}", why=why, fix=fix, code=code
+    )
+
+
+def statement_error(
+    target: Target, connection: psycopg.Connection[tuple[object, ...]], doing: str, error: psycopg.Error
+) -> DatabaseError:
+    """The error of a statement: the server's primary message only, as its details can quote rows."""
+    where = place(target, connection.info.dbname or target.database)
+    if connection.broken:
+        return DatabaseUnreachable(
+            f"lost the connection while trying to {doing} ({where})",
+            why=clean(error.diag.message_primary or str(error), target),
+            fix="check that the server is up, then run the command again",
+        )
+    why = clean(error.diag.message_primary or str(error), target)
+    state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    fix = _STATEMENT.get(error.sqlstate or "", "see the server's log at this time")
+    return DatabaseError(f"could not {doing} ({where})", why=why + state, fix=fix)

@@ -1,0 +1,156 @@
+"""The fence's SQL. What it makes in a database, what a look at the catalogs must find, and who is in the way."""
+
+# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
+from __future__ import annotations
+
+from psycopg import sql
+
+from rotator.database.postgres.names import DDL_FENCES, EVENT_TRIGGERS, FENCE, SCHEMA, SCHEMA_COMMENT
+from rotator.database.postgres.objects import Relation
+
+_REFUSE_BODY = """
+begin
+  raise exception 'table %.% takes no writes now: its database is moving to a new encryption key',
+                  tg_table_schema, tg_table_name
+    using errcode = '25006', hint = 'Nothing was written. Connect again and retry.';
+end
+"""
+_OPEN_BODY = """
+begin
+  return null;
+end
+"""
+_REFUSE_DDL_BODY = """
+begin
+  if tg_event = 'sql_drop' then
+    if not exists (select from pg_catalog.pg_event_trigger_dropped_objects() o where not o.is_temporary) then
+      return;
+    end if;
+  elsif not exists (select from pg_catalog.pg_event_trigger_ddl_commands() c
+                     where c.schema_name is null or c.schema_name not in ('pg_temp', 'rotator')) then
+    return;
+  end if;
+  raise exception '% is refused now: this database is moving to a new encryption key', tg_tag
+    using errcode = '25006', hint = 'Nothing was changed. Connect again and retry.';
+end
+"""
+"""Temporary objects go through: reading sessions may need them. 25006 is read_only_sql_transaction."""
+
+_REFUSE_LITERAL = sql.Literal(_REFUSE_BODY).as_string().replace("%", "%%")
+
+TRIGGER_TYPE = 2 + 4 + 8 + 16 + 32
+"""pg_trigger.tgtype: BEFORE, INSERT, DELETE, UPDATE, TRUNCATE; for each statement (bit 0 not set)."""
+
+SCHEMA_STATE = "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s"
+
+OPEN_TABLES = f"""
+select c.oid from pg_class c
+ where c.oid = any (%s::oid[]) and not exists (
+   select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+    where t.tgrelid = c.oid and t.tgname = '{FENCE}' and t.tgtype = {TRIGGER_TYPE} and t.tgenabled = 'A'
+      and t.tgqual is null and p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write'
+      and p.prosrc = {_REFUSE_LITERAL})
+"""
+"""Those of the given tables that the fence does not cover."""
+
+EXISTING_TRIGGERS = f"select tgrelid from pg_trigger where tgname = '{FENCE}' and tgrelid = any (%s::oid[])"
+
+FENCED_ANYWHERE = f"""
+select n.nspname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid
+  join pg_namespace n on n.oid = c.relnamespace join pg_proc p on p.oid = t.tgfoid
+ where t.tgname = '{FENCE}' and p.pronamespace = to_regnamespace('{SCHEMA}')
+ order by n.nspname, c.relname
+"""
+
+FUNCTIONS = f"select proname from pg_proc where pronamespace = to_regnamespace('{SCHEMA}')"
+
+LOCK_HOLDERS = """
+select distinct n.nspname || '.' || c.relname, l.pid, p.gid, a.usename, a.application_name, a.query_start
+  from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
+  left join pg_stat_activity a on a.pid = l.pid
+  left join pg_prepared_xacts p on l.virtualtransaction = '-1/' || p.transaction::text
+ where l.locktype = 'relation' and l.granted and l.relation = any (%s::oid[])
+   and l.database = (select oid from pg_database where datname = current_database())
+   and l.mode not in ('AccessShareLock', 'RowShareLock') and l.pid is distinct from pg_backend_pid()
+ order by 1, 2
+"""
+"""Who holds what conflicts with SHARE ROW EXCLUSIVE ("Explicit Locking"); a prepared transaction has no pid."""
+
+TRANSACTION_HOLDERS = """
+select coalesce('database ' || datname, 'the server'), pid, null, usename, application_name, query_start
+  from pg_stat_activity where backend_xid is not null and pid <> pg_backend_pid()
+union all
+select 'database ' || database, null, gid, owner, null, prepared from pg_prepared_xacts
+ order by 2
+"""
+"""Who has an open transaction that may have written."""
+
+
+def install_schema() -> sql.Composed:
+    """The tool's schema, with the comment that says whose it is."""
+    return sql.SQL("create schema {0}; comment on schema {0} is {1}").format(
+        sql.Identifier(SCHEMA), sql.Literal(SCHEMA_COMMENT)
+    )
+
+
+def install_refusal() -> sql.Composed:
+    """The trigger's function: refuses."""
+    return _function("refuse_write", "trigger", _REFUSE_BODY)
+
+
+def open_refusal() -> sql.Composed:
+    """The trigger's function: lets through. Takes no lock on any table, so nothing can hold up the lifting."""
+    return _function("refuse_write", "trigger", _OPEN_BODY)
+
+
+def lock_tables(relations: tuple[Relation, ...]) -> sql.Composed:
+    """Wait for everybody who has written to one of the tables, and keep new writers waiting."""
+    tables = sql.SQL(", ").join(sql.SQL("only {}").format(relation.identifier) for relation in relations)
+    return sql.SQL("lock table {} in share row exclusive mode").format(tables)
+
+
+def create_triggers(relations: tuple[Relation, ...], existing: frozenset[int]) -> sql.Composed:
+    """The fence's trigger on every table, firing whatever session_replication_role says."""
+    statements: list[sql.Composable] = []
+    for relation in relations:
+        names = {"name": sql.Identifier(FENCE), "table": relation.identifier, "schema": sql.Identifier(SCHEMA)}
+        if relation.oid not in existing:
+            statements.append(
+                sql.SQL(
+                    "create trigger {name} before insert or update or delete or truncate on {table}"
+                    " for each statement execute function {schema}.refuse_write()"
+                ).format(**names)
+            )
+        statements.append(sql.SQL("alter table only {table} enable always trigger {name}").format(**names))
+    return sql.SQL("; ").join(statements)
+
+
+def drop_trigger(schema: str, table: str) -> sql.Composed:
+    """Take the trigger off one table."""
+    return sql.SQL("drop trigger if exists {} on {}").format(sql.Identifier(FENCE), sql.Identifier(schema, table))
+
+
+def create_event_triggers() -> sql.Composed:
+    """DDL is refused too: else a new table, filled after the snapshot, would stay behind on blue."""
+    statements: list[sql.Composable] = [_function("refuse_ddl", "event_trigger", _REFUSE_DDL_BODY)]
+    for event, name in DDL_FENCES.items():
+        statements.append(
+            sql.SQL(
+                "create event trigger {name} on {event} execute function {schema}.refuse_ddl();"
+                " alter event trigger {name} enable always"
+            ).format(name=sql.Identifier(name), event=sql.Identifier(event), schema=sql.Identifier(SCHEMA))
+        )
+    return sql.SQL("; ").join(statements)
+
+
+def drop_event_triggers() -> sql.Composed:
+    """Let DDL through again. Commands on event triggers fire none themselves."""
+    return sql.SQL("; ").join(
+        sql.SQL("drop event trigger if exists {}").format(sql.Identifier(name)) for name in EVENT_TRIGGERS
+    )
+
+
+def _function(name: str, returns: str, body: str) -> sql.Composed:
+    return sql.SQL("create or replace function {}() returns {} language plpgsql as {}").format(
+        sql.Identifier(SCHEMA, name), sql.SQL(returns), sql.Literal(body)
+    )

@@ -1,0 +1,80 @@
+"""Lifting the fence: open at once, then clean up.
+
+The trigger's function is replaced by one that lets writes through, which takes no lock on any table: long readers
+cannot hold up the opening. Only then the triggers are dropped, one table at a time, as that waits for its readers.
+"""
+
+from __future__ import annotations
+
+import time
+
+from psycopg import errors
+
+from rotator.database.interface import Target
+from rotator.database.postgres import fence_sql
+from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.marker import is_ours
+from rotator.database.postgres.names import SCHEMA
+from rotator.database.postgres.objects import databases
+from rotator.errors import DatabaseError
+
+CLEAN_UP_SECONDS = 10.0
+_TABLE_MILLISECONDS = 500
+"""How long readers of a table queue behind us at most."""
+
+
+def lift(target: Target) -> None:
+    """Open every database, then remove what the fence made. Idempotent. Raises DatabaseError 'fence-leftovers'."""
+    names = databases(target)
+    for name in names:
+        with session(target, name, doing="lift the fence") as connection:
+            _open(connection)
+    deadline = time.monotonic() + CLEAN_UP_SECONDS
+    left: list[str] = []
+    for name in names:
+        with session(target, name, doing="clean up after the fence") as connection:
+            left += [f"{name}.{table}" for table in _clean_up(connection, deadline)]
+    if left:
+        raise DatabaseError(
+            f"the fence is lifted and writes go through, but {len(left)} tables still carry its idle trigger",
+            why="long reading transactions hold these tables",
+            fix="run the command again when they have ended; until then the triggers do nothing",
+            details=tuple(left),
+            code="fence-leftovers",
+        )
+
+
+def _open(connection: Connection) -> None:
+    if not is_ours(connection):
+        return
+    functions = {str(row[0]) for row in connection.execute(fence_sql.FUNCTIONS).fetchall()}
+    with connection.transaction():
+        if "refuse_ddl" in functions:
+            connection.execute(fence_sql.drop_event_triggers())
+        if "refuse_write" in functions:
+            connection.execute(fence_sql.open_refusal())
+
+
+def _clean_up(connection: Connection, deadline: float) -> tuple[str, ...]:
+    """Drop the triggers, the functions, and the schema if nothing is left in it; the tables that could not be had."""
+    if not is_ours(connection):
+        return ()
+    connection.execute(f"set lock_timeout = {_TABLE_MILLISECONDS}")
+    tables = [(str(row[0]), str(row[1])) for row in connection.execute(fence_sql.FENCED_ANYWHERE).fetchall()]
+    while tables:
+        tables = [table for table in tables if not _drop(connection, *table)]
+        if tables and time.monotonic() >= deadline:
+            return tuple(f"{schema}.{table}" for schema, table in tables)
+    for function in ("refuse_write", "refuse_ddl"):
+        connection.execute(f"drop function if exists {SCHEMA}.{function}()")
+    if connection.execute("select from pg_class where relnamespace = to_regnamespace(%s)", [SCHEMA]).rowcount == 0:
+        connection.execute(f"drop schema {SCHEMA}")
+    return ()
+
+
+def _drop(connection: Connection, schema: str, table: str) -> bool:
+    try:
+        connection.execute(fence_sql.drop_trigger(schema, table))
+    except errors.LockNotAvailable:
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""The tool's own schema `rotator`; the marker that tells a lineage of data; the probe that tells if writes go through.
+
+Both tables are in the maintenance database. The marker carries no fence; the probe does, as the application's tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg import errors
+
+from rotator.database.interface import Target
+from rotator.database.postgres import fence_sql
+from rotator.database.postgres.connection import Connection, plain_session, session
+from rotator.database.postgres.names import SCHEMA, SCHEMA_COMMENT
+from rotator.errors import DatabaseError
+
+_TABLES = """
+create table if not exists rotator.marker (rotation_id text not null, role text not null, at timestamptz not null);
+create table if not exists rotator.probe (token text not null, at timestamptz not null default now())
+"""
+_HAS_TABLES = "select to_regclass('rotator.marker') is not null and to_regclass('rotator.probe') is not null"
+_PROBE = "insert into rotator.probe (token) values (%s)"
+_MISSING = (errors.UndefinedTable, errors.InvalidSchemaName)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Which rotation this data belongs to, and which part the server plays in it ('blue', 'green')."""
+
+    rotation_id: str
+    role: str
+
+
+def is_ours(connection: Connection) -> bool:
+    """Whether this database has a schema `rotator` that the tool made."""
+    row = connection.execute(fence_sql.SCHEMA_STATE, [SCHEMA]).fetchone()
+    return row is not None and row[0] == SCHEMA_COMMENT
+
+
+def is_foreign(connection: Connection) -> bool:
+    """Whether this database has a schema `rotator` that somebody else made."""
+    row = connection.execute(fence_sql.SCHEMA_STATE, [SCHEMA]).fetchone()
+    return row is not None and row[0] != SCHEMA_COMMENT
+
+
+def own_schema(connection: Connection) -> None:
+    """Make the schema unless it is there. Raises DatabaseError 'foreign-schema' when somebody else's is."""
+    if is_foreign(connection):
+        raise DatabaseError(
+            f"database {connection.info.dbname} has a schema {SCHEMA!r} that this tool did not make",
+            why="the tool keeps its marker and the fence's function there",
+            fix=f"rename it: ALTER SCHEMA {SCHEMA} RENAME TO ...",
+            code="foreign-schema",
+        )
+    if not is_ours(connection):
+        connection.execute(fence_sql.install_schema())
+
+
+def read_marker(connection: Connection) -> Marker | None:
+    """The marker, None without one."""
+    if not (connection.execute("select to_regclass('rotator.marker') is not null").fetchone() or (False,))[0]:
+        return None
+    row = connection.execute("select rotation_id, role from rotator.marker").fetchone()
+    return Marker(str(row[0]), str(row[1])) if row else None
+
+
+def stamp(target: Target, rotation_id: str) -> None:
+    """Mark the data as of this rotation. A server that gets fenced is blue, unless this rotation's marker says else."""
+    with session(target, doing="write the marker") as connection, connection.transaction():
+        _own_tables(connection)
+        marker = read_marker(connection)
+        if marker is None or marker.rotation_id != rotation_id:
+            _write(connection, Marker(rotation_id, "blue"))
+
+
+def mark(target: Target, role: str) -> None:
+    """Write the server's part to the marker, past the fence."""
+    with session(target, doing="write the marker") as connection, connection.transaction():
+        _own_tables(connection)
+        marker = read_marker(connection)
+        _write(connection, Marker(marker.rotation_id if marker else "", role))
+
+
+def probe(target: Target, token: str) -> tuple[str | None, bool]:
+    """Write as an ordinary client: (the marker's role on that connection, whether the write was accepted).
+
+    (None, False) also stands for a server without the tool's tables, which is then not of this rotation.
+    """
+    with plain_session(target, doing="write a probe") as connection:
+        marker = read_marker(connection)
+        role = marker.role if marker else None
+        try:
+            connection.execute(_PROBE, [token])
+        except (errors.ReadOnlySqlTransaction, *_MISSING):
+            return role, False
+        return role, True
+
+
+def has_probe(target: Target, token: str) -> bool:
+    """Whether the probe's token is here."""
+    with session(target, doing="look for a probe") as connection:
+        try:
+            row = connection.execute("select exists (select from rotator.probe where token = %s)", [token]).fetchone()
+        except _MISSING:
+            return False
+        return bool(row and row[0])
+
+
+def drop_schema(connection: Connection) -> None:
+    """Remove the schema and all in it, if it is the tool's."""
+    if is_ours(connection):
+        connection.execute(f"drop schema {SCHEMA} cascade")
+
+
+def _own_tables(connection: Connection) -> None:
+    own_schema(connection)
+    if not (connection.execute(_HAS_TABLES).fetchone() or (False,))[0]:
+        connection.execute(_TABLES)
+
+
+def _write(connection: Connection, marker: Marker) -> None:
+    connection.execute("delete from rotator.marker")
+    connection.execute(
+        "insert into rotator.marker (rotation_id, role, at) values (%s, %s, now())", [marker.rotation_id, marker.role]
+    )

@@ -1,0 +1,216 @@
+"""Preflight of one database. Every check gives its findings; none raises for a trouble it looks for."""
+
+# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from psycopg import sql
+
+from rotator.database.compare import capped
+from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.marker import is_foreign
+from rotator.database.postgres.names import SCHEMA
+from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
+from rotator.model import Finding
+
+_RELATION = "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+
+
+def database_findings(database: str, connection: Connection) -> Iterator[Finding]:
+    """Foreign schema, privileges, ownership, and whatever a fence, a snapshot or a comparison cannot handle."""
+    for check in (
+        _foreign_schema,
+        _create_privilege,
+        _language,
+        _ownership,
+        _lock_table,
+        _select_privilege,
+        _row_security,
+        _large_objects,
+        _unlogged,
+        _invalid_indexes,
+        _collations,
+        _jobs,
+    ):
+        yield from check(database, connection)
+
+
+def _rows(connection: Connection, query: str) -> tuple[str, ...]:
+    return tuple(str(row[0]) for row in connection.execute(sql.SQL(query)).fetchall())
+
+
+def _user(connection: Connection) -> str:
+    return _rows(connection, "select quote_ident(current_user)")[0]
+
+
+def _foreign_schema(database: str, connection: Connection) -> Iterator[Finding]:
+    if is_foreign(connection):
+        yield Finding(
+            "foreign-schema",
+            f"database {database} has a schema {SCHEMA!r} that this tool did not make",
+            "the tool keeps its marker and the fence's function in a schema of that name",
+            f"ALTER SCHEMA {SCHEMA} RENAME TO ...;",
+            blocks=True,
+        )
+
+
+def _create_privilege(database: str, connection: Connection) -> Iterator[Finding]:
+    if _rows(connection, "select 1 where not has_database_privilege(current_database(), 'CREATE')"):
+        yield Finding(
+            "no-create",
+            f"database {database}: {_user(connection)} may not create a schema",
+            f"the fence needs its schema {SCHEMA!r}",
+            f'GRANT CREATE ON DATABASE "{database}" TO {_user(connection)};',
+            blocks=True,
+        )
+
+
+def _language(database: str, connection: Connection) -> Iterator[Finding]:
+    if not _rows(
+        connection, "select 1 from pg_language where lanname = 'plpgsql' and has_language_privilege(oid, 'USAGE')"
+    ):
+        yield Finding(
+            "no-plpgsql",
+            f"database {database} has no language plpgsql that {_user(connection)} may use",
+            "the fence's function is written in it",
+            "CREATE EXTENSION plpgsql;",
+            blocks=True,
+        )
+
+
+def _ownership(database: str, connection: Connection) -> Iterator[Finding]:
+    foreign = [relation for relation in writable_relations(connection) if not relation.owned]
+    if foreign:
+        owners = sorted({relation.owner for relation in foreign})
+        grants = sql.SQL(" ").join(
+            sql.SQL("GRANT {} TO ").format(sql.Identifier(o)) + _as_sql(connection) for o in owners
+        )
+        yield Finding(
+            "not-owner",
+            f"database {database}: {_user(connection)} has not the rights of the owners of {_list(map(str, foreign))}",
+            "the fence's trigger can only be made to fire always (ENABLE ALWAYS) with its table's ownership",
+            grants.as_string(connection),
+            blocks=True,
+        )
+
+
+def _as_sql(connection: Connection) -> sql.Composable:
+    return sql.SQL("{};").format(sql.Identifier(_rows(connection, "select current_user")[0]))
+
+
+def _lock_table(database: str, connection: Connection) -> Iterator[Finding]:
+    size = """select (select setting::bigint from pg_settings where name = 'max_locks_per_transaction')
+      * (select sum(setting::bigint) from pg_settings where name in ('max_connections', 'max_prepared_transactions'))"""
+    room, tables = int(_rows(connection, size)[0]), len(writable_relations(connection))
+    if tables > room:
+        yield Finding(
+            "lock-table",
+            f"database {database} has {tables:,} tables, and the server's lock table room for about {room:,} locks",
+            "the fence locks all tables of a database at once",
+            "raise max_locks_per_transaction in the parameter group (a reboot)",
+            blocks=True,
+        )
+
+
+def _select_privilege(database: str, connection: Connection) -> Iterator[Finding]:
+    query = f"""{_RELATION} where {USER_SCHEMA} and c.relpersistence <> 't' and c.relkind in ('r', 'm', 'S')
+      and not (has_schema_privilege(n.oid, 'USAGE') and case c.relkind when 'S'
+                 then has_sequence_privilege(c.oid, 'SELECT') else has_table_privilege(c.oid, 'SELECT') end)
+    order by 1"""
+    if names := _rows(connection, query):
+        yield Finding(
+            "no-select",
+            f"database {database}: {_user(connection)} may not read {_list(names)}",
+            "their contents could not be compared",
+            f"GRANT pg_read_all_data TO {_user(connection)}; (PostgreSQL 14 and later), or USAGE and SELECT on each",
+            blocks=True,
+        )
+
+
+def _row_security(database: str, connection: Connection) -> Iterator[Finding]:
+    query = f"""{_RELATION} where {USER_SCHEMA} and c.relkind in ('r', 'p') and c.relrowsecurity and not (
+      select rolsuper or rolbypassrls from pg_roles where rolname = current_user)
+      and (c.relforcerowsecurity or not pg_has_role(c.relowner, 'USAGE')) order by 1"""
+    if names := _rows(connection, query):
+        yield Finding(
+            "row-security",
+            f"database {database}: row level security hides rows of {_list(names)} from {_user(connection)}",
+            "a comparison that sees only some of the rows proves nothing",
+            f"ALTER ROLE {_user(connection)} BYPASSRLS; or ALTER TABLE ... NO FORCE ROW LEVEL SECURITY;",
+            blocks=True,
+        )
+
+
+def _large_objects(database: str, connection: Connection) -> Iterator[Finding]:
+    count = _rows(connection, "select count(*) from pg_largeobject_metadata")[0]
+    if count != "0":
+        yield Finding(
+            "large-objects",
+            f"database {database} has {int(count):,} large objects",
+            "no trigger fires for writes to them, so the fence cannot stop such writes, and they are not compared",
+            "move them to bytea columns and lo_unlink them",
+            blocks=True,
+        )
+
+
+def _unlogged(database: str, connection: Connection) -> Iterator[Finding]:
+    query = f"{_RELATION} where {USER_SCHEMA} and c.relpersistence = 'u' and c.relkind = 'r'"
+    if names := _rows(connection, f"{query} order by 1"):
+        filled = _rows(connection, f"{query} and pg_relation_size(c.oid) > 0 order by 1")
+        yield Finding(
+            "unlogged-table",
+            f"database {database} has unlogged tables: {_list(filled or names)}",
+            "a restored server starts through crash recovery, which empties them"
+            + ("" if filled else " (they are empty now)"),
+            "ALTER TABLE ... SET LOGGED; or TRUNCATE them before the rotation",
+            blocks=bool(filled),
+        )
+
+
+def _invalid_indexes(database: str, connection: Connection) -> Iterator[Finding]:
+    query = f"""{_RELATION} join pg_index i on i.indexrelid = c.oid where {USER_SCHEMA} and c.relkind = 'i'
+      and not (i.indisvalid and i.indisready) order by 1"""
+    if names := _rows(connection, query):
+        yield Finding(
+            "invalid-index",
+            f"database {database} has invalid indexes: {_list(names)}",
+            "a concurrent build failed or is running; green gets them as they are",
+            "REINDEX INDEX CONCURRENTLY, or drop them",
+            blocks=False,
+        )
+
+
+def _collations(database: str, connection: Connection) -> Iterator[Finding]:
+    query = """select collname from pg_collation where collversion <> pg_collation_actual_version(oid)"""
+    names = _rows(connection, query)
+    if connection.info.server_version >= 150000:
+        names += _rows(
+            connection,
+            """select 'the database''s default' from pg_database where datname = current_database()
+               and datcollversion <> pg_database_collation_actual_version(oid)""",
+        )
+    if names:
+        yield Finding(
+            "collation-version",
+            f"database {database}: the version of collations has changed: {_list(names)}",
+            "indexes on text may be in the wrong order; green inherits them",
+            "REINDEX what uses them, then ALTER COLLATION ... REFRESH VERSION (or ALTER DATABASE ... likewise)",
+            blocks=False,
+        )
+
+
+def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
+    if _rows(connection, "select 1 from pg_extension where extname = 'pg_cron'"):
+        yield Finding(
+            "scheduled-jobs",
+            f"database {database} has pg_cron",
+            "its jobs run on green too from its first minute (their writes are refused until the flip, but not what they"
+            " do outside the database), and their run records differ",
+            "UPDATE cron.job SET active = false; for the time of the rotation",
+            blocks=False,
+        )
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(capped(names))

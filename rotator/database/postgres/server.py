@@ -1,0 +1,78 @@
+"""A PostgreSQL server as the steps see it (rotator.database.interface.DatabaseServer): composition alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rotator.database.interface import Progress, Target
+from rotator.database.postgres import activity, catalog, checksum, marker, preflight, sequences
+from rotator.database.postgres.connection import plain_session
+from rotator.database.postgres.fence import fence
+from rotator.database.postgres.lift import lift
+from rotator.database.postgres.objects import each_database, stored_tables
+from rotator.database.postgres.state import fence_state
+from rotator.model import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """All application databases of the server at `target`, whose `database` is where the marker and the probe are."""
+
+    target: Target
+
+    def ping(self) -> str:
+        with plain_session(self.target, doing="ask for the version") as connection:
+            row = connection.execute("show server_version").fetchone()
+        return str(row[0]).split()[0] if row else ""
+
+    def preflight(self) -> tuple[Finding, ...]:
+        return preflight.findings(self.target)
+
+    def schema(self) -> Mapping[str, str]:
+        return catalog.schema(self.target)
+
+    def tables(self) -> tuple[Table, ...]:
+        return tuple(table for part in each_database(self.target, "list the tables", stored_tables) for table in part)
+
+    def checksum(self, table: Table, progress: Progress) -> TableDigest:
+        return checksum.checksum(self.target, table, progress)
+
+    def sequences(self) -> Mapping[str, SequenceState]:
+        return sequences.sequences(self.target)
+
+    def advance_sequences(self, positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
+        """Move sequences that are behind `positions` up to them, never back; which ones."""
+        return sequences.advance(self.target, positions)
+
+    def extensions(self) -> Mapping[str, str]:
+        return sequences.extensions(self.target)
+
+    def fence(self, rotation_id: str, budget_seconds: float) -> FenceState:
+        return fence(self.target, rotation_id, budget_seconds)
+
+    def fence_state(self) -> FenceState:
+        return fence_state(self.target)
+
+    def lift_fence(self) -> None:
+        lift(self.target)
+
+    def mark(self, role: str) -> None:
+        marker.mark(self.target, role)
+
+    def probe(self, token: str) -> tuple[str | None, bool]:
+        return marker.probe(self.target, token)
+
+    def has_probe(self, token: str) -> bool:
+        return marker.has_probe(self.target, token)
+
+    def end_clients(self) -> int:
+        return activity.end_clients(self.target)
+
+    def write_stats(self) -> WriteStats:
+        return activity.write_stats(self.target)
+
+    def forget(self) -> None:
+        """Lift the fence and remove the schema `rotator`, as the fence's function is in it."""
+        lift(self.target)
+        each_database(self.target, "remove the schema rotator", lambda _, connection: marker.drop_schema(connection))

@@ -1,0 +1,32 @@
+"""What the catalogs say of the fence."""
+
+from __future__ import annotations
+
+from rotator.database.interface import Target
+from rotator.database.postgres import fence_sql
+from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.marker import read_marker
+from rotator.database.postgres.objects import each_database, writable_relations
+from rotator.model import FenceState
+
+
+def fence_state(target: Target) -> FenceState:
+    """On only if every table of every database carries the trigger, enabled always, and its function refuses."""
+
+    def look(database: str, connection: Connection) -> tuple[int, tuple[str, ...]]:
+        relations = writable_relations(connection)
+        rows = connection.execute(fence_sql.OPEN_TABLES, [[each.oid for each in relations]]).fetchall()
+        still_open = {int(row[0]) for row in rows}
+        return len(relations) - len(still_open), tuple(f"{database}.{r}" for r in relations if r.oid in still_open)
+
+    found = each_database(target, "look at the fence", look)
+    with session(target, doing="read the marker") as connection:
+        marker = read_marker(connection)
+    fenced = sum(count for count, _ in found)
+    still_open = tuple(table for _, tables in found for table in tables)
+    return FenceState(
+        on=fenced > 0 and not still_open,
+        rotation_id=marker.rotation_id if marker else None,
+        fenced_tables=fenced,
+        open_tables=still_open,
+    )

@@ -1,0 +1,136 @@
+"""A small PostgreSQL server of its own for tests of the database room: initdb, pg_ctl, and away again.
+
+PostgreSQL refuses to run as root, so root's tests run it as the first usual account that exists.
+PG_TEST_BIN names another folder of binaries, to run the same tests on another major.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from rotator.database.interface import Target
+
+SUPERUSER = "postgres"
+ACCOUNTS = ("postgres", "nobody")
+
+
+@dataclass(frozen=True)
+class PgServer:
+    """A running server; `target()` is what the database room takes."""
+
+    port: int
+    password: str
+    data: Path
+
+    host = "127.0.0.1"
+
+    def target(self, database: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> Target:
+        return Target(self.host, self.port, user, database, self.host, password or self.password, "disable")
+
+    def connect(self, database: str = "postgres", user: str = SUPERUSER, **more: Any) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            host=self.host, port=self.port, user=user, password=self.password, dbname=database, **more
+        )
+
+    def run(self, database: str, *statements: str) -> None:
+        with self.connect(database, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[call-overload]
+
+    def rows(self, database: str, statement: str) -> list[tuple[Any, ...]]:
+        with self.connect(database, autocommit=True) as connection:
+            return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]
+
+    @contextmanager
+    def database(self, *statements: str) -> Iterator[str]:
+        """A database of one test, dropped after it."""
+        name = f"t{secrets.token_hex(4)}"
+        self.run("postgres", f'create database "{name}"')
+        try:
+            self.run(name, *statements)
+            yield name
+        finally:
+            self.run("postgres", f'drop database if exists "{name}" with (force)')
+
+
+def bindir() -> Path | None:
+    if named := os.environ.get("PG_TEST_BIN"):
+        return Path(named)
+    found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)]
+    if found:
+        return found[0].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+def account() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in ACCOUNTS if name in known)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_server(**settings: str) -> Iterator[PgServer]:
+    """A fresh server with `settings` in postgresql.conf; stopped and removed at the end."""
+    binaries, user = bindir(), account()
+    assert binaries is not None, "no PostgreSQL binaries"
+    home = Path(tempfile.mkdtemp(prefix="rotator-pg-"))
+    server = PgServer(free_port(), secrets.token_hex(8), home / "data")
+    password_file = home / "password"
+    password_file.write_text(server.password)
+    if user is not None:
+        for path in (home, password_file):
+            shutil.chown(path, user)
+
+    def run(*command: str) -> None:
+        done = subprocess.run(command, user=user, cwd=home, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    ctl = (str(binaries / "pg_ctl"), "-D", str(server.data), "-w", "-l", str(home / "log"))
+    try:
+        run(
+            *(str(binaries / "initdb"), "-D", str(server.data), "-U", SUPERUSER, "-A", "scram-sha-256"),
+            *(f"--pwfile={password_file}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+        )
+        with (server.data / "postgresql.conf").open("a") as conf:
+            for key, value in _conf(server.port, home, settings).items():
+                conf.write(f"{key} = '{value}'\n")
+        run(*ctl, "start")
+        yield server
+    finally:
+        if (server.data / "postmaster.pid").exists():
+            run(*ctl, "-m", "immediate", "stop")
+        shutil.rmtree(home)
+
+
+def _conf(port: int, home: Path, settings: dict[str, str]) -> dict[str, str]:
+    return {
+        "port": str(port),
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": str(home),
+        "fsync": "off",
+        "shared_buffers": "32MB",
+        "max_prepared_transactions": "5",
+        "wal_level": "logical",
+        **settings,
+    }
