@@ -273,7 +273,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class FenceState:
-    """`on` is True only when every table of every database refuses writes; `open_tables` are those that do not."""
+    """`on` is True only when every table of every database refuses writes; `open_tables` are those that do not.
+
+    `rotation_id` is the marker's: whose fence it is, or (after it was lifted) was last; None without a marker.
+    """
 
     on: bool
     rotation_id: str | None

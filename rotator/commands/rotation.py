@@ -66,6 +66,7 @@ def rollback(bench: Workbench, options: Options) -> Summary:
     def work() -> None:
         if memory.record.step("cutover").status is Status.NONE or options.lose_writes:
             memory.phase(Phase.ROLLING_BACK)
+        memory.commit()
         bench.engine(memory).undo(ctx, ROLLBACK)
         if memory.root() is not None and memory.record.step("adopt").status is Status.DONE:
             bench.stages.check_clean()

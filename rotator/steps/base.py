@@ -145,6 +145,10 @@ class Memory(Protocol):
         """The data of a stage that a killed run was applying; None when none was."""
         ...
 
+    def is_done(self, step: str) -> bool:
+        """Whether the step has finished."""
+        ...
+
     def stage(self, data: RootData) -> None:
         """Write the data of a stage about to be applied: the journal first, then the file that Terraform reads."""
         ...
@@ -203,6 +207,12 @@ class Context:
         changed = self.stages.apply_through_gate(stage, self.data, after, self.memory.stage, self.progress, decide)
         self.memory.commit()
         return changed
+
+    def midway(self, step: str) -> bool:
+        """Whether a killed run was applying this step's stage: it must go through the plan again, whatever the world
+        shows.
+        """
+        return self.memory.pending() is not None and not self.memory.is_done(step)
 
     def take_in(self, after: RootData) -> None:
         """Import what a killed run made and Terraform's state does not hold; `after` carries the imports."""

@@ -25,7 +25,7 @@ class Fence(Step):
         state = blue.fence_state()
         if state.on and state.rotation_id == ctx.rotation.id:
             return satisfied(by="rotator", tables=state.fenced_tables)
-        if state.rotation_id not in (None, ctx.rotation.id):
+        if state.fenced_tables and state.rotation_id != ctx.rotation.id:
             return conflict(
                 f"{ctx.rotation.blue} is fenced by another rotation ({state.rotation_id}).",
                 "Finish or roll back that rotation first.",
@@ -89,8 +89,9 @@ def lift(ctx: Context) -> str:
     blue = server(ctx, ctx.rotation.blue)
     if blue is None:
         return "writes were stopped by the operator: start the writers again"
-    if blue.fence_state().rotation_id is None:
-        return "no fence on blue"
+    if not blue.fence_state().fenced_tables:
+        blue.lift_fence()  # what a fence that was cut off may have left, such as its functions
+        return f"{ctx.rotation.blue} takes writes"
     _shut_green(ctx)
     blue.lift_fence()
     return f"fence on {ctx.rotation.blue} lifted: it takes writes again"

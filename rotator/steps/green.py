@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rotator.aws.parity import differences
 from rotator.errors import Blocked
-from rotator.model import DatabaseSpec, Imports, Stage
+from rotator.model import DatabaseSpec, Imports, RootData, Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.snapshots import look
@@ -38,7 +38,10 @@ class Green(Step):
                 f"{found.identifier} is under key {found.kms_key_arn}, not under the new key {key}.",
                 f"Take the rotation back: rotator rollback {ctx.env.name}",
             )
-        if f'module.database["{ctx.rotation.target}"].aws_db_instance.this' not in ctx.stages.state_addresses():
+        if (
+            f'module.database["{ctx.rotation.target}"].aws_db_instance.this' not in ctx.stages.state_addresses()
+            or ctx.midway(self.name)
+        ):
             return absent("the state does not hold it yet")
         if found.status not in RESTING:
             return in_progress(f"{found.identifier} {found.status}")
@@ -46,12 +49,20 @@ class Green(Step):
 
     def act(self, ctx: Context) -> None:
         """Apply the green stage; an instance that a killed run left outside the state is imported, not made anew."""
-        name, database = ctx.rotation.target, green_database(ctx)
-        if ctx.rds.instance(ctx.rotation.green) is None:
-            ctx.apply(Stage.GREEN, edits.with_generation(ctx.data, name, database=database))
-            return
-        data = edits.with_generation(ctx.data, name, database=replace(database, snapshot_identifier=None))
+        after = edits.with_generation(ctx.data, ctx.rotation.target, database=green_database(ctx))
+        if not self._take_in(ctx, after):
+            ctx.apply(Stage.GREEN, after)
+
+    def _take_in(self, ctx: Context, after: RootData) -> bool:
+        name = ctx.rotation.target
+        found = ctx.rds.instance(ctx.rotation.green)
+        if found is None or f'module.database["{name}"].aws_db_instance.this' in ctx.stages.state_addresses():
+            return False
+        if not ours(ctx, found.tags):
+            return False
+        data = edits.edit_database(after, name, snapshot_identifier=None)
         ctx.take_in(replace(data, imports=Imports(databases={name: ctx.rotation.green})))
+        return True
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
         """Forget the snapshot in the data: it may be deleted later, and the plan must stay clean then."""
@@ -67,6 +78,7 @@ class Green(Step):
             return ""
         if is_at(ctx, ctx.rotation.green):
             raise Blocked("Green serves: it cannot be removed.", fix="Flip back first.", code="green-serves")
+        self._take_in(ctx, ctx.data)
         kept = keep_writes(ctx)
         if not generation.database.skip_final_snapshot:
             after = edits.unprotected(ctx.data, ctx.rotation.target, delete_automated_backups=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rotator.errors import Blocked
-from rotator.model import Imports, KeySpec, Stage
+from rotator.model import Imports, KeySpec, RootData, Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
 from rotator.steps.world import ours
@@ -33,20 +33,26 @@ class NewKey(Step):
             return conflict(
                 f"The new key {key.arn} is {key.state}.", "Enable it again, or take the rotation back with rollback."
             )
-        if f'module.key["{ctx.rotation.target}"].aws_kms_alias.this[0]' not in ctx.stages.state_addresses():
+        if (
+            f'module.key["{ctx.rotation.target}"].aws_kms_alias.this[0]' not in ctx.stages.state_addresses()
+            or ctx.midway(self.name)
+        ):
             return absent("the state does not hold it yet")
         return satisfied(key_arn=key.arn, alias=alias)
 
     def act(self, ctx: Context) -> None:
         """Apply the key stage; a key that a killed run left outside the state is imported, not made anew."""
         after = edits.with_generation(ctx.data, ctx.rotation.target, key=new_key(ctx))
-        made = ctx.kms.key(ctx.rotation.new_alias)
-        if made is None:
+        if not self._take_in(ctx, after):
             ctx.apply(Stage.KEY, after)
-            return
-        name, held = ctx.rotation.target, ctx.stages.state_addresses()
+
+    def _take_in(self, ctx: Context, after: RootData) -> bool:
+        made, name, held = ctx.kms.key(ctx.rotation.new_alias), ctx.rotation.target, ctx.stages.state_addresses()
+        if made is None or f'module.key["{name}"].aws_kms_alias.this[0]' in held:
+            return False
         keys = {} if f'module.key["{name}"].aws_kms_key.this' in held else {name: made.key_id}
         ctx.take_in(replace(after, imports=Imports(keys=keys, aliases={name: ctx.rotation.new_alias})))
+        return True
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
         """Prove that it is another key than blue's."""
@@ -58,9 +64,11 @@ class NewKey(Step):
     def undo(self, ctx: Context) -> str:
         """Schedule the new key for deletion, unless something that is kept lies under it."""
         root = ctx.memory.root()
-        arn = ctx.memory.outputs(self.name).get("key_arn")
         if root is None or ctx.rotation.target not in root.generations:
             return ""
+        self._take_in(ctx, ctx.data)
+        made = ctx.kms.key(ctx.rotation.new_alias)
+        arn = made.arn if made is not None else None
         kept = [s.identifier for s in ctx.rds.snapshots() if arn and s.kms_key_arn == arn]
         if kept:
             return f"new key kept: {', '.join(kept)} can be read under it alone"
@@ -92,14 +100,14 @@ class LowerTtl(Step):
 
     name = "lower-ttl"
     title = "Lower the record's TTL"
-    rechecked_until = "restore-ttl"
+    rechecked_until = "cutover"
     estimate_seconds = 35
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when Route 53 has a TTL no longer than wanted."""
         wanted = ctx.env.config.dns.rotation_ttl
         record = ctx.dns.record(ctx.data.endpoint.zone_id, ctx.data.endpoint.name)
-        if record is not None and record.ttl is not None and record.ttl <= wanted:
+        if record is not None and record.ttl is not None and record.ttl <= wanted and not ctx.midway(self.name):
             return satisfied(ttl=record.ttl)
         return absent("TTL not lowered yet")
 

@@ -130,7 +130,7 @@ class RetireDatabase(Step):
         """Satisfied when RDS knows no such instance and the state does not hold it."""
         found = ctx.rds.instance(ctx.rotation.blue)
         held = f'module.database["{ctx.rotation.source}"].aws_db_instance.this' in ctx.stages.state_addresses()
-        if found is None and not held:
+        if found is None and not held and not ctx.midway(self.name):
             return satisfied(identifier=ctx.rotation.blue)
         if found is not None and found.status == "deleting" and not held:
             return in_progress(f"{found.identifier} deleting")

@@ -16,7 +16,10 @@ def flip_back(ctx: Context) -> str:
 
     Raises WaitingForApproval when writes on green would be lost and the user has not agreed.
     """
-    if is_at(ctx, ctx.rotation.blue) and ctx.data.serving == ctx.rotation.source:
+    if is_at(ctx, ctx.rotation.blue):
+        if ctx.data.serving != ctx.rotation.source or ctx.data.gate is not None:
+            # The flip was staged but never happened: the data follows the world.
+            ctx.memory.write_root(replace(edits.serving(ctx.data, ctx.rotation.source), gate=None))
         return ""
     if not ctx.options.lose_writes:
         raise WaitingForApproval(

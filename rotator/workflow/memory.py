@@ -66,6 +66,10 @@ class JournalMemory:
         """Where a step stands."""
         return self.record.step(step).status
 
+    def is_done(self, step: str) -> bool:
+        """Whether a step has finished."""
+        return self.status(step) is Status.DONE
+
     def phase(self, phase: Phase) -> None:
         """Keep the rotation's phase."""
         self._save(self._journal.with_rotation(replace(self.record, phase=phase)))

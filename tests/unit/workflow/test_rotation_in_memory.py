@@ -339,3 +339,25 @@ def test_without_access_the_operator_fences_and_sql_steps_are_skipped_not_passed
     assert reporter.said("skipped") == ["validate"]
     assert summary.rows_verified is None
     assert any("skipped validate" in note for note in summary.notes)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_at_any_side_effect_a_rollback_brings_everything_back(tmp_path: Path, after: bool) -> None:
+    (tmp_path / "count").mkdir()
+    total = effects_of_a_rotation(tmp_path / "count")
+    for number in range(1, total + 1):
+        folder = tmp_path / f"{after}-{number}"
+        folder.mkdir()
+        world = new_world()
+        world.kill_at, world.kill_after = number, after
+        with pytest.raises(Killed):
+            rotate(bench(world, folder), Options())
+        rollback(bench(world, folder), Options(delete_snapshots=True, lose_writes=True))
+        assert world.record.values[0].startswith(f"{BLUE}."), number
+        assert world.record.ttl == 60
+        assert world.write("after the rollback")
+        assert list(world.instances) == [BLUE], number
+        assert not world.snapshots, number
+        assert world.both_writable == 0
+        rotate(bench(world, folder), Options())
+        assert world.record.values[0].startswith(f"{BLUE}-g2."), number
