@@ -144,12 +144,24 @@ def table() -> dict[int, tuple[int, str]]:
 def _from_proc() -> Iterator[tuple[int, tuple[int, str]]]:
     for entry in PROC.iterdir():
         if entry.name.isdigit():
-            try:
-                text = (entry / "stat").read_text(errors="replace")
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # ended while we looked
-            state, parent = text.rpartition(")")[2].split()[:2]  # the name in brackets may hold anything
-            yield int(entry.name), (int(parent), state)
+            found = _stat(int(entry.name))
+            if found is not None:
+                yield int(entry.name), found
+
+
+def _stat(pid: int) -> tuple[int, str] | None:
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state, parent = text.rpartition(")")[2].split()[:2]  # the name in brackets may hold anything
+    return int(parent), state
+
+
+def state(pid: int) -> str | None:
+    """One-letter state of one process; None when there is none."""
+    found = _stat(pid) if (PROC / "self" / "stat").exists() else table().get(pid)
+    return None if found is None else found[1]
 
 
 def family(root: int) -> frozenset[int]:
@@ -187,8 +199,7 @@ def _wait_stopped(pids: Iterable[int]) -> None:
     wanted = frozenset(pids)
 
     def all_stopped() -> bool:
-        now = table()
-        return all(now[pid][1] in "TtZX" for pid in wanted if pid in now)
+        return all((state(pid) or "X") in "TtZX" for pid in wanted)
 
     wait_until(all_stopped, 10.0, "processes of the server did not stop for a snapshot", every=0.001)
 
@@ -207,8 +218,7 @@ def kill(root: int) -> None:
 
 def alive(pid: int) -> bool:
     """Whether `pid` is there and not a zombie."""
-    entry = table().get(pid)
-    return entry is not None and entry[1] not in "ZX"
+    return (state(pid) or "X") not in "ZX"
 
 
 def send(what: signal.Signals, pids: Iterable[int]) -> None:

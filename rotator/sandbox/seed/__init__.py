@@ -71,7 +71,7 @@ def _script(name: str) -> str:
 
 
 def _subject(statement: str) -> str:
-    found = re.search(r"INSERT INTO (\S+)", statement)
+    found = re.search(r"INSERT INTO (\w+\.(?:\w+|\"[^\"]+\"))", statement)
     return f": {found[1]}" if found else ""
 
 
