@@ -104,7 +104,7 @@ class StageRunner:
             gated = any(change.address == GATE and "create" in change.actions for change in summary.changes)
             if gated:
                 self._through_gate(plan, begun, gate)
-            elif changed:
+            elif changed or summary.changes:
                 begun.importing = any(change.importing for change in summary.changes)
                 # Also when only outputs change: else the next plan would not be clean.
                 self._terraform.apply(plan, begun.event)
