@@ -1,0 +1,28 @@
+# The gate inside the cutover's apply. It exists only while a rotation flips the record; another target or another driver's
+# pipes are another gate, so that one that was passed once never lets a second flip through.
+resource "terraform_data" "gate" {
+  count = var.gate == null ? 0 : 1
+
+  triggers_replace = [var.gate, var.target]
+
+  provisioner "local-exec" {
+    command     = file("${path.module}/gate.sh")
+    interpreter = ["/bin/sh", "-c"]
+    quiet       = true
+    environment = {
+      GATE         = var.gate
+      GATE_SECONDS = tostring(var.gate_wait_seconds)
+    }
+  }
+}
+
+resource "aws_route53_record" "this" {
+  zone_id = var.zone_id
+  name    = var.name
+  type    = "CNAME"
+  ttl     = var.ttl
+  records = [var.target]
+
+  # And not through a value of the gate: the record's own values must be known in the plan that people review.
+  depends_on = [terraform_data.gate]
+}
