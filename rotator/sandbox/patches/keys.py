@@ -91,7 +91,7 @@ def _managed_by_aws(patcher: Patcher, _: Context) -> None:
 PATCHES = (
     Patch(
         "usable-keys-only",
-        "moto encrypts with disabled, pending, missing or aliased keys as they were named; RDS keeps an enabled key's ARN",
+        "moto takes disabled, pending and missing keys, and keeps an alias; RDS keeps an enabled key's ARN",
         _usable_keys_only,
     ),
     Patch(

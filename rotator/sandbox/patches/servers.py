@@ -18,8 +18,20 @@ ENGINE = "postgres"
 
 def _instances(patcher: Patcher, context: Context) -> None:
     fleet = context.fleet
+    patcher.wrap(RDSBackend, "create_db_instance", _create(fleet))
+    patcher.wrap(RDSBackend, "modify_db_instance", _modify(fleet))
+    patcher.wrap(RDSBackend, "delete_db_instance", _after(lambda each: fleet.delete(each.db_instance_identifier)))
+    patcher.wrap(RDSBackend, "stop_db_instance", _after(lambda each: fleet.stop(each.db_instance_identifier)))
+    patcher.wrap(RDSBackend, "start_db_instance", _after(lambda each: fleet.start(each.db_instance_identifier)))
+    patcher.wrap(
+        RDSBackend,
+        "reboot_db_instance",
+        _after(lambda each: fleet.reboot(each.db_instance_identifier, _parameters(each))),
+    )
 
-    def make_create(original: Any) -> Any:
+
+def _create(fleet: Fleet) -> Any:
+    def make(original: Any) -> Any:
         def create_db_instance(self: RDSBackend, db_kwargs: Any) -> Any:
             database = original(self, db_kwargs)
             if database.engine == ENGINE:
@@ -32,39 +44,27 @@ def _instances(patcher: Patcher, context: Context) -> None:
 
         return create_db_instance
 
-    def make_delete(original: Any) -> Any:
-        def delete_db_instance(self: RDSBackend, *args: Any, **kwargs: Any) -> Any:
-            database = original(self, *args, **kwargs)
-            fleet.delete(database.db_instance_identifier)
-            return database
+    return make
 
-        return delete_db_instance
 
-    def make_modify(original: Any) -> Any:
+def _modify(fleet: Fleet) -> Any:
+    def make(original: Any) -> Any:
         def modify_db_instance(self: RDSBackend, db_instance_identifier: str, db_kwargs: Any) -> Any:
             password = db_kwargs.get("master_user_password")
+            managed = db_kwargs.get("manage_master_user_password")
             database = original(self, db_instance_identifier, db_kwargs)
+            if database.engine != ENGINE:
+                return database
             identifier = database.db_instance_identifier
-            if identifier != db_instance_identifier.lower() and database.engine == ENGINE:
+            if identifier != db_instance_identifier.lower():
                 fleet.rename(db_instance_identifier.lower(), identifier)
-            if db_kwargs.get("manage_master_user_password"):
-                password = database._master_user_password
-            if password and database.engine == ENGINE:
-                fleet.set_password(identifier, password)
+            if password or managed:
+                fleet.set_password(identifier, database._master_user_password)
             return database
 
         return modify_db_instance
 
-    patcher.wrap(RDSBackend, "create_db_instance", make_create)
-    patcher.wrap(RDSBackend, "delete_db_instance", make_delete)
-    patcher.wrap(RDSBackend, "modify_db_instance", make_modify)
-    patcher.wrap(RDSBackend, "stop_db_instance", _after(lambda database: fleet.stop(database.db_instance_identifier)))
-    patcher.wrap(RDSBackend, "start_db_instance", _after(lambda database: fleet.start(database.db_instance_identifier)))
-    patcher.wrap(
-        RDSBackend,
-        "reboot_db_instance",
-        _after(lambda database: fleet.reboot(database.db_instance_identifier, _parameters(database))),
-    )
+    return make
 
 
 def _open(fleet: Fleet, backend: RDSBackend, database: Any, snapshot: str | None) -> None:
