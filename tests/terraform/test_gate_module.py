@@ -1,4 +1,4 @@
-"""The gate of modules/dns_cname (its real text) with the driver's side, under the real Terraform. The record is a stand-in."""
+"""The gate of modules/dns_cname (its real text) with the driver, under the real Terraform; the record stands in."""
 
 import os
 import shutil
