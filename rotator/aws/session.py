@@ -1,0 +1,70 @@
+"""One env's AWS: a boto3 session and the facades over its clients, each built when it is first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import boto3
+from botocore.config import Config
+
+from rotator.aws.faults import aws_faults
+from rotator.aws.identity import BotoIdentity
+from rotator.aws.kms import BotoKms
+from rotator.aws.rds import BotoRds
+from rotator.aws.route53 import BotoDns
+from rotator.aws.secrets import BotoSecrets
+from rotator.config import AwsConfig
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 60
+ATTEMPTS = 5
+
+
+class Aws:
+    """Clients with adaptive retries and timeouts. Raises AwsCredentialsError when the profile does not exist.
+
+    An `endpoint_url` counts for every service; without one AWS_ENDPOINT_URL and botocore's own rules hold.
+    """
+
+    def __init__(self, config: AwsConfig) -> None:
+        self._endpoint = config.endpoint_url
+        self._options = Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
+        )
+        with aws_faults("sts", self._endpoint):
+            self._session = boto3.Session(region_name=config.region, profile_name=config.profile)
+
+    @cached_property
+    def rds(self) -> BotoRds:
+        """RDS."""
+        with aws_faults("rds", self._endpoint):
+            return BotoRds(self._session.client("rds", endpoint_url=self._endpoint, config=self._options))
+
+    @cached_property
+    def kms(self) -> BotoKms:
+        """KMS."""
+        with aws_faults("kms", self._endpoint):
+            client = self._session.client("kms", endpoint_url=self._endpoint, config=self._options)
+        return BotoKms(client, account=lambda: self.identity.caller().account)
+
+    @cached_property
+    def dns(self) -> BotoDns:
+        """Route 53."""
+        with aws_faults("route53", self._endpoint):
+            return BotoDns(self._session.client("route53", endpoint_url=self._endpoint, config=self._options))
+
+    @cached_property
+    def identity(self) -> BotoIdentity:
+        """STS."""
+        with aws_faults("sts", self._endpoint):
+            return BotoIdentity(self._session.client("sts", endpoint_url=self._endpoint, config=self._options))
+
+    @cached_property
+    def secrets(self) -> BotoSecrets:
+        """Secrets Manager."""
+        with aws_faults("secretsmanager", self._endpoint):
+            return BotoSecrets(
+                self._session.client("secretsmanager", endpoint_url=self._endpoint, config=self._options)
+            )
