@@ -58,7 +58,7 @@ retire: need-env venv need-terraform ## After the soak: final snapshot, then the
 rollback: need-env venv need-terraform ## Take the rotation of ENV back (CONFIRM=name after the flip, DELETE_SNAPSHOTS=1)
 	$(call rotator,rollback "$$ENV" $${CONFIRM:+--confirm "$$CONFIRM"} $(if $(call on,$(DELETE_SNAPSHOTS)),--delete-snapshots) $(ARGS))
 
-status: need-env venv ## Where the rotation of ENV stands
+status: need-env venv need-terraform ## Where the rotation of ENV stands
 	$(call rotator,status "$$ENV" $(ARGS))
 
 plan: need-env venv need-terraform sandbox-if-wanted ## What a rotation of ENV would change, stage by stage; changes nothing

@@ -7,7 +7,7 @@ import pytest
 from import_graph import ROOT
 
 # Put together here, so that this file does not find itself.
-MACHINE_PATHS = re.compile("/(?:" + "|".join(("work", "root", "farm", "Users")) + ")/")
+MACHINE_PATHS = re.compile(r"(?<![\w.-])/(?:" + "|".join(("work", "root", "farm", "Users")) + ")/")
 INDEX_ADDRESSES = re.compile("--(?:extra-)?" + "index-url|--find-" + "links|--trusted-" + "host|^-i ", re.MULTILINE)
 
 
