@@ -129,7 +129,7 @@ def _copy_package(install: Path, target: Path, spare: Path) -> None:
 
 def _system_folders(path: str) -> Iterator[Path]:
     for each in path.split(os.pathsep):
-        if each and (Path(each) / "postgres").exists():
+        if each and os.access(Path(each) / "postgres", os.X_OK):
             yield (Path(each) / "postgres").resolve().parent
     pg_config = shutil.which("pg_config", path=path)
     if pg_config:
