@@ -105,6 +105,7 @@ matrix: need-terraform postgres ## The long matrices, which `make test` leaves o
 	@$(PY) -m pytest -m matrix $(ARGS)
 
 bench-overhead: need-terraform postgres ## Time a rotation beside a plain shell runbook of the same calls, both in a sandbox
+	@scripts/ensure-aws-cli
 	@$(PY) bench/overhead.py $(ARGS)
 
 lock: venv ## Write requirements/*.txt anew from pyproject.toml (ARGS=--upgrade takes the newest)

@@ -30,7 +30,7 @@ def test_every_requirement_is_pinned_in_its_range(text: str) -> None:
     assert wanted.specifier.contains(version), 'run "make lock"'
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "postgres.txt"])
+@pytest.mark.parametrize("name", ["dev.txt", "postgres.txt", "bench.txt"])
 def test_every_pin_has_hashes(name: str) -> None:
     held = pins(name)
     assert len(held) > 3

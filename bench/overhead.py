@@ -1,0 +1,156 @@
+"""Time a rotation beside a plain shell runbook of the same calls, each in a fresh sandbox: `make bench-overhead`.
+
+Both use the same modules, the same data for each stage, the same polling interval and the same Terraform. The runbook
+has its stages' data prepared, and leaves out what rotator does besides: preflight, fence, plan firewall, comparison of
+settings and contents, the gate, the write probe, the journal. So the ratio says what all of that costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from scratch import ENV, REPOSITORY, project, rotator, sandbox
+
+from rotator import wiring
+from rotator.model import Stage
+from rotator.steps import ROTATION
+from rotator.steps.adopt import first_data
+from rotator.steps.base import Options
+from rotator.steps.forecast import forecast
+from rotator.terraform.binary import find_terraform
+from rotator.terraform.data import write_data
+from rotator.terraform.environment import terraform_env
+from rotator.workflow.begin import begin
+from rotator.workflow.memory import JournalMemory
+from rotator.workflow.stores import Preview
+
+AWS_CLI = REPOSITORY / ".rotator" / "bench-venv" / "bin"
+OWN_SHARE_GOAL = 0.1
+RATIO_GOAL = 1.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one pair of runs; `own` is the tool's own part as its summary says."""
+
+    rotator: float
+    own: float
+    manual: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, print a table; exit code 0 whatever the figures say."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=1, help="pairs of runs (a pair takes about 15 minutes)")
+    parser.add_argument("--seed-mb", type=int, default=200, help="size of the database")
+    options = parser.parse_args(arguments)
+    timings = []
+    for number in range(options.runs):
+        with project(options.seed_mb) as folder:
+            environ = {**os.environ, "ROTATOR_PROJECT": str(folder), "CI": "true"}
+            _say(f"run {number + 1} of {options.runs}: rotator")
+            with sandbox(environ):
+                whole, own = time_rotator(environ)
+            _say(f"run {number + 1} of {options.runs}: shell runbook")
+            with sandbox(environ):
+                manual = time_manual(folder, environ)
+        timings.append(Timing(whole, own, manual))
+        _say(f"rotator {whole:.1f} s (own part {own:.1f} s), shell runbook {manual:.1f} s")
+    print(report(timings))
+    return 0
+
+
+def time_rotator(environ: dict[str, str]) -> tuple[float, float]:
+    """Wall seconds of `rotate` as seen from outside, and the tool's own part as its summary says."""
+    subprocess.run(rotator("render", ENV), env=environ, check=True, stdout=subprocess.DEVNULL)
+    began = time.monotonic()
+    done = subprocess.run(rotator("rotate", ENV, "--yes", "--json"), env=environ, check=True, stdout=subprocess.PIPE)
+    return time.monotonic() - began, float(json.loads(done.stdout)["own_seconds"])
+
+
+def time_manual(folder: Path, environ: dict[str, str]) -> float:
+    """Wall seconds of the shell runbook. Its stages' data is prepared before the clock starts."""
+    subprocess.run(rotator("render", ENV), env=environ, check=True, stdout=subprocess.DEVNULL)
+    os.environ["ROTATOR_PROJECT"] = str(folder)
+    stages = folder / "stages"
+    variables = prepare(stages)
+    env = wiring.load(ENV)
+    aws = {**terraform_env(env.config, folder / ".rotator", wiring.environment(env)), **variables}
+    aws["PATH"] = f"{AWS_CLI}{os.pathsep}{aws['PATH']}"
+    aws["TERRAFORM"] = str(find_terraform(env.config.terraform.binary, REPOSITORY, environ))
+    aws.update(ROOT=str(env.path), STAGES=str(stages), AWS_PAGER="", AWS_EC2_METADATA_DISABLED="true")
+    began = time.monotonic()
+    subprocess.run([str(REPOSITORY / "bench" / "manual_runbook.sh")], env=aws, check=True, stdout=sys.stderr)
+    return time.monotonic() - began
+
+
+def prepare(stages: Path) -> dict[str, str]:
+    """Write <stage>.json for every stage up to restore-ttl; give the runbook's other variables."""
+    stages.mkdir()
+    with wiring.workbench(ENV, as_json=True, locked=True) as bench:
+        journal, record = begin(bench.env, bench.store.load(), bench.clock.now().isoformat("T", "seconds"))
+        ctx = bench.context(JournalMemory(Preview(journal), record.rotation.id), record, Options())
+        ROTATION[0].observe(ctx)
+        start = first_data(ctx)
+        for stage, _, after in forecast(ctx, start, adopted=False):
+            write_data(stages / f"{stage}.json", after)
+            if stage is Stage.RESTORE_TTL:
+                break
+        ungated(stages / f"{Stage.CUTOVER}.json")
+        config, names = bench.env.config, record.rotation
+        return {
+            "BLUE": names.blue,
+            "GREEN": names.green,
+            "SOURCE": names.source_snapshot,
+            "COPY": names.copy_snapshot,
+            "KEY_ALIAS": names.new_alias,
+            "OLD_TTL": str(start.endpoint.ttl),
+            "POLL": str(config.rotation.poll_seconds),
+            "RECORD": config.dns.record,
+            "ZONE_ID": start.endpoint.zone_id,
+        }
+
+
+def ungated(file: Path) -> None:
+    """Take the gate out of a stage's data: the runbook has no driver that could answer there."""
+    data = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**data, "gate": None}, indent=2), encoding="utf-8")
+
+
+def report(timings: Sequence[Timing]) -> str:
+    """The table, with medians and the goals."""
+    whole, manual = median(t.rotator for t in timings), median(t.manual for t in timings)
+    ratio, share = whole / manual, median(t.own / t.rotator for t in timings)
+    rows = [
+        f"rotator            {whole:8.1f} s   (median of {len(timings)})",
+        f"  its own part     {median(t.own for t in timings):8.1f} s",
+        f"shell runbook      {manual:8.1f} s",
+        f"ratio              {ratio:8.2f}     goal: at most {RATIO_GOAL:.2f}, {_met(ratio <= RATIO_GOAL)}",
+        f"own share          {share:8.1%}     goal: below {OWN_SHARE_GOAL:.0%}, {_met(share < OWN_SHARE_GOAL)}",
+        "The runbook has no preflight, fence, firewall, comparison, gate, probe or journal.",
+    ]
+    return "\n".join(rows)
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    if shutil.which("aws", path=str(AWS_CLI)) is None:
+        sys.exit(f"error: no AWS CLI in {AWS_CLI}. fix: make bench-overhead installs it")
+    raise SystemExit(main())

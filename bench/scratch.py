@@ -1,0 +1,62 @@
+"""A throw-away project with one sandbox env on free ports, so that a benchmark never meets the user's own sandbox."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+ENV = "bench"
+
+
+def rotator(*arguments: str) -> list[str]:
+    """The command line of this interpreter's rotator."""
+    return [sys.executable, "-c", "from rotator.cli import main; main()", *arguments]
+
+
+@contextmanager
+def project(seed_mb: int) -> Iterator[Path]:
+    """A folder with modules/ and envs/bench, made from envs/local; gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="rotator-bench-"))
+    try:
+        shutil.copytree(REPOSITORY / "modules", folder / "modules", ignore=shutil.ignore_patterns(".terraform*"))
+        env = folder / "envs" / ENV
+        env.mkdir(parents=True)
+        text = (REPOSITORY / "envs" / "local" / "rotation.toml").read_text(encoding="utf-8")
+        (env / "rotation.toml").write_text(_moved(text, seed_mb), encoding="utf-8")
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def sandbox(environ: dict[str, str]) -> Iterator[None]:
+    """A fresh sandbox, and no process of it afterwards. Raises CalledProcessError when it does not start."""
+    try:
+        subprocess.run(rotator("sandbox", "up", ENV, "--json"), env=environ, check=True, stdout=subprocess.DEVNULL)
+        yield
+    finally:
+        subprocess.run(rotator("sandbox", "down", ENV), env=environ, check=True, stdout=subprocess.DEVNULL)
+
+
+def _moved(text: str, seed_mb: int) -> str:
+    """The env on ports of its own."""
+    aws, dns = _free_ports(2)
+    text = re.sub(r"http://127\.0\.0\.1:\d+", f"http://127.0.0.1:{aws}", text)
+    text = re.sub(r'resolver = "127\.0\.0\.1:\d+"', f'resolver = "127.0.0.1:{dns}"', text)
+    return re.sub(r"^\[sandbox\]$", f"[sandbox]\nseed_mb = {seed_mb}", text, flags=re.MULTILINE)
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
