@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ def _sandboxed(name: str) -> Env:
     return env
 
 
-def _imported():  # type: ignore[no-untyped-def]
+def _imported() -> ModuleType:
     """The sandbox needs more packages than the tool itself: say so instead of a traceback."""
     try:
         from rotator.sandbox import commands  # noqa: PLC0415

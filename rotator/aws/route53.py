@@ -57,7 +57,7 @@ class BotoDns:
         """All zones of that name: Route 53 lists zones in order, beginning with the one that is asked for."""
         page = self._client.list_hosted_zones_by_name(DNSName=name)
         found = [z for z in page["HostedZones"] if plain(z["Name"]) == name]
-        while page["IsTruncated"] and plain(page.get("NextDNSName", "")) == name:
+        while page.get("IsTruncated") and plain(page.get("NextDNSName", "")) == name:
             page = self._client.list_hosted_zones_by_name(
                 DNSName=page["NextDNSName"], HostedZoneId=page["NextHostedZoneId"]
             )
@@ -77,7 +77,7 @@ class BotoDns:
     def _record_sets(self, zone_id: str, name: str) -> list[ResourceRecordSetOutputTypeDef]:
         page = self._client.list_resource_record_sets(HostedZoneId=zone_id, StartRecordName=name)
         found = [r for r in page["ResourceRecordSets"] if plain(r["Name"]) == name]
-        while page["IsTruncated"] and plain(page.get("NextRecordName", "")) == name:
+        while page.get("IsTruncated") and plain(page.get("NextRecordName", "")) == name:
             start: ListResourceRecordSetsRequestTypeDef = {
                 "HostedZoneId": zone_id,
                 "StartRecordName": page["NextRecordName"],

@@ -23,10 +23,11 @@ ATTEMPTS = 5
 class Aws:
     """Clients with adaptive retries and timeouts. Raises AwsCredentialsError when the profile does not exist.
 
-    An `endpoint_url` counts for every service; without one AWS_ENDPOINT_URL and botocore's own rules hold.
+    `credentials` (key id, secret key) overrule the SDK's own sources. An `endpoint_url` counts for every service;
+    without one AWS_ENDPOINT_URL and botocore's own rules hold.
     """
 
-    def __init__(self, config: AwsConfig) -> None:
+    def __init__(self, config: AwsConfig, credentials: tuple[str, str] | None = None) -> None:
         self._endpoint = config.endpoint_url
         self._options = Config(
             connect_timeout=CONNECT_SECONDS,
@@ -34,7 +35,13 @@ class Aws:
             retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
         )
         with aws_faults("sts", self._endpoint):
-            self._session = boto3.Session(region_name=config.region, profile_name=config.profile)
+            key_id, secret = credentials or (None, None)
+            self._session = boto3.Session(
+                aws_access_key_id=key_id,
+                aws_secret_access_key=secret,
+                region_name=config.region,
+                profile_name=config.profile,
+            )
 
     @cached_property
     def rds(self) -> BotoRds:

@@ -73,7 +73,9 @@ def plan(bench: Workbench) -> RotationPlan:
     if not begun:
         ROTATION[0].observe(ctx)
     start = journal.root or first_data(ctx)
-    stages = {} if begun else {s: describe(s, b, a) for s, b, a in forecast(ctx, start, adopted=journal.root is not None)}
+    stages = (
+        {} if begun else {s: describe(s, b, a) for s, b, a in forecast(ctx, start, adopted=journal.root is not None)}
+    )
     now = bench.stages.review(start, adopted=stored.root is not None, midway=stored.pending is not None)
 
     def lines(steps: Any) -> tuple[PlannedStep, ...]:

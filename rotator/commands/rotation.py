@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from rotator.commands.workbench import Workbench
 from rotator.errors import DatabaseError, Interrupted, RotatorError
@@ -128,7 +129,7 @@ def summarise(bench: Workbench, memory: JournalMemory, verb: str, began: float, 
     wall = bench.clock.monotonic() - began
     terraform = sum(seconds for _, seconds in bench.stages.runs)
     waited = sum(s.waited for s in record.steps.values() if s.finished and s.finished >= _since(bench, wall))
-    canary = bench.canary() if bench.canary else None
+    canary, unheard = _canary(bench)
     return Summary(
         verb=verb,
         env=env.name,
@@ -150,8 +151,18 @@ def summarise(bench: Workbench, memory: JournalMemory, verb: str, began: float, 
         terraform_seconds=terraform,
         own_seconds=max(0.0, wall - waited - terraform),
         next_command=next_command,
-        notes=_notes(record),
+        notes=(*_notes(record), *unheard),
     )
+
+
+def _canary(bench: Workbench) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+    """The canary's report, or why there is none: that is told, and never read as "nothing lost"."""
+    if bench.canary is None:
+        return None, ()
+    try:
+        return bench.canary(), ()
+    except RotatorError as error:
+        return None, (f"{error.what} Whether writes were lost is NOT known. {error.why}",)
 
 
 def _since(bench: Workbench, wall: float) -> str:

@@ -135,7 +135,8 @@ class Parity(Step):
         """Satisfied when DescribeDBInstances gives the same for both."""
         blue, green = blue_instance(ctx), instance(ctx, ctx.rotation.green)
         ignored = ctx.env.config.rotation.parity_ignore
-        found = tuple(d for d in differences(blue, green) if d.split(":")[0] not in ignored)
+        given = ctx.env.config.tags
+        found = tuple(d for d in differences(blue, green, given) if d.split(":")[0] not in ignored)
         if found:
             return conflict(
                 f"{green.identifier} differs from {blue.identifier} in {len(found)} settings.",

@@ -66,7 +66,14 @@ def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
     yield from _record(ctx, blue)
     yield from _quotas(ctx)
     yield from _clients(ctx, blue)
-    if blue.status == "available":
+    if ctx.databases is not None and not blue.engine.startswith("postgres"):
+        yield _block(
+            "engine",
+            f"The tool cannot connect to {blue.engine} yet.",
+            "Fence and validation inside the database are built for PostgreSQL.",
+            'Set [database] access = "none": you stop the writers at a gate, and SQL steps are skipped.',
+        )
+    elif blue.status == "available":
         database = server(ctx, blue.identifier)
         if database is not None:
             database.ping()

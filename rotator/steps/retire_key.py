@@ -61,9 +61,9 @@ class DisableKey(Step):
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when KMS says disabled; conflict while an instance is still under the key."""
         generation = ctx.data.generations.get(ctx.rotation.source)
-        if generation is None or generation.key is None:
-            return skipped(NOT_OURS)
         arn = _old_key(ctx)
+        if generation is None or generation.key is None or arn is None:
+            return skipped(NOT_OURS)
         users = [i.identifier for i in ctx.rds.instances() if i.kms_key_arn == arn]
         if users:
             return conflict(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 
 from rotator.database import compare
-from rotator.database.interface import DatabaseServer
+from rotator.database.interface import DatabaseServer, Progress
 from rotator.errors import Blocked
 from rotator.model import Table, TableDigest
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
@@ -73,13 +73,15 @@ def _compare_tables(ctx: Context, blue: DatabaseServer, green: DatabaseServer, t
     theirs: dict[str, TableDigest] = {}
     for table in tables:
         for side, digests in ((blue, ours), (green, theirs)):
-            start, weight = past, weights[table]
-            digests[str(table)] = side.checksum(
-                table, lambda f, _, s=start, w=weight, t=table: ctx.progress((s + f * w) / total, f"checksum {t}")
-            )
-            past += weight
+            digests[str(table)] = side.checksum(table, _part(ctx, table, past / total, weights[table] / total))
+            past += weights[table]
     _refuse("contents", compare.compare_digests(ours, theirs))
     return sum(d.rows for d in ours.values())
+
+
+def _part(ctx: Context, table: Table, start: float, share: float) -> Progress:
+    """One table's progress as its part of the whole."""
+    return lambda fraction, _: ctx.progress(start + fraction * share, f"checksum of {table}")
 
 
 def _refuse(what: str, found: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rotator.errors import AwsUnreachable, Blocked, WaitingForApproval, WaitingForAws
 from rotator.report.interface import Reporter
-from rotator.steps.base import Clock, Context, Kind, Observation, Step
+from rotator.steps.base import Clock, Context, Kind, Observation, Progress, Step
 from rotator.workflow.decide import Move, decide
 from rotator.workflow.journal import Status, StepRecord
 from rotator.workflow.memory import JournalMemory
@@ -43,7 +43,7 @@ class Engine:
         for step in steps:
             if self._settled(step):
                 continue
-            context = replace(ctx, progress=lambda f, d, name=step.name: self._reporter.progress(name, f, d))
+            context = replace(ctx, progress=self._progress(step.name))
             self._run_step(context, step)
 
     def undo(self, ctx: Context, steps: Sequence[Step]) -> None:
@@ -54,11 +54,14 @@ class Engine:
                 continue
             began = self._clock.monotonic()
             self._reporter.start(step.name)
-            context = replace(ctx, progress=lambda f, d, name=step.name: self._reporter.progress(name, f, d))
+            context = replace(ctx, progress=self._progress(step.name))
             what = step.undo(context)
             record = self._memory.record.step(step.name)
             self._memory.put(step.name, replace(record, status=Status.UNDONE, reason=what, finished=self._stamp()))
             self._reporter.done(step.name, what or "nothing to take back", self._clock.monotonic() - began, 0.0)
+
+    def _progress(self, step: str) -> Progress:
+        return lambda fraction, detail: self._reporter.progress(step, fraction, detail)
 
     def _settled(self, step: Step) -> bool:
         if self._memory.status(step.name) is not Status.DONE or step.rechecked_until is None:

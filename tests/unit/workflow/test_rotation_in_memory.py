@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from fakes import (
 
 from rotator.commands.rotation import retire, rollback, rotate
 from rotator.commands.workbench import Workbench
-from rotator.errors import AwsError, Blocked, WaitingForApproval
+from rotator.errors import AwsError, Blocked, Interrupted, WaitingForApproval
 from rotator.model import Stage
 from rotator.steps.base import Options
 from rotator.workflow.journal import Phase
@@ -145,8 +146,6 @@ def test_a_bug_between_fence_and_flip_lifts_the_fence_too(tmp_path: Path) -> Non
 def test_an_interrupt_keeps_the_fence_and_says_so(tmp_path: Path) -> None:
     world = new_world()
     world.fail["copy_snapshot"] = KeyboardInterrupt()  # type: ignore[assignment]
-    from rotator.errors import Interrupted
-
     with pytest.raises(Interrupted) as caught:
         rotate(bench(world, tmp_path), Options())
     assert world.data[BLUE].fenced_by is not None
@@ -254,8 +253,6 @@ def test_retire_refuses_while_the_soak_lasts_and_when_blue_took_writes(tmp_path:
     rotate(bench(world, tmp_path, soak="72h"), Options())
     with pytest.raises(Blocked, match="soak lasts"):
         retire(bench(world, tmp_path), Options())
-    from datetime import timedelta
-
     world.time += timedelta(hours=73)
     world.data[BLUE].fenced_by = None
     with pytest.raises(Blocked, match="no longer fenced"):

@@ -1,0 +1,174 @@
+"""The only place that builds clients, stores, runners and reporters."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rotator.aws.session import Aws
+from rotator.clock import SystemClock
+from rotator.commands.workbench import Workbench
+from rotator.config import Env
+from rotator.config_file import load_env
+from rotator.database.interface import DatabaseOpener, DatabaseServer
+from rotator.database.opener import Login, Opener
+from rotator.errors import Blocked, ConfigError, UsageError
+from rotator.network.canary import fetch_report
+from rotator.network.resolver import ClientResolver
+from rotator.report.choose import open_reporter
+from rotator.terraform.binary import find_terraform
+from rotator.terraform.environment import terraform_env
+from rotator.terraform.runner import TerraformRunner
+from rotator.terraform.stages import TerraformStages
+from rotator.workflow.stores import LocalStore, env_lock
+
+# What a sandbox accepts; set for sandbox envs alone, so that real credentials never reach one, nor theirs a real AWS.
+SANDBOX_LOGIN = ("sandbox", "sandbox")
+SANDBOX_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": SANDBOX_LOGIN[0],
+    "AWS_SECRET_ACCESS_KEY": SANDBOX_LOGIN[1],
+    "AWS_SESSION_TOKEN": "",
+}
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The nearest folder upwards that holds envs/; ROTATOR_PROJECT names another. Raises UsageError."""
+    named = os.environ.get("ROTATOR_PROJECT")
+    if named:
+        return Path(named).resolve()
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "envs").is_dir():
+            return folder
+    raise UsageError(
+        f"There is no envs/ in {here} or above.",
+        why="rotator works in a project folder: envs/<env>/rotation.toml, modules/.",
+        fix="Change into the project's folder, or set ROTATOR_PROJECT to it.",
+        code="no-project",
+    )
+
+
+def load(name: str) -> Env:
+    """The env of that name in this project."""
+    return load_env(project_root(), name)
+
+
+def refuse_differing(env: Env, differing: tuple[str, ...]) -> None:
+    """Raise Blocked when files of a root are not as rendered."""
+    if differing:
+        raise Blocked(
+            f"{len(differing)} files of {env.path} differ from what the templates give.",
+            why="They were changed by hand, or rotation.toml or the templates have changed since.",
+            fix=f"rotator render {env.name}",
+            details=differing,
+            code="render-differs",
+        )
+
+
+def environment(env: Env) -> dict[str, str]:
+    """The process's environment as clients of this env's AWS shall see it."""
+    found = dict(os.environ)
+    if env.config.sandbox is not None:
+        found.update(SANDBOX_CREDENTIALS)
+        found = {k: v for k, v in found.items() if v and k not in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")}
+    return found
+
+
+@contextmanager
+def workbench(name: str, *, as_json: bool, locked: bool) -> Iterator[Workbench]:
+    """Everything a verb needs; with `locked`, the env is held until the end (I7)."""
+    env = load(name)
+    if not locked:
+        yield _workbench(env, as_json)
+        return
+    with env_lock(env.path):
+        yield _workbench(env, as_json)
+
+
+def _workbench(env: Env, as_json: bool) -> Workbench:
+    project = project_root()
+    work = env.path / ".rotator"
+    environ = environment(env)
+    aws = Aws(env.config.aws, SANDBOX_LOGIN if env.config.sandbox is not None else None)
+    resolver = ClientResolver(env.config.dns.resolver)
+    binary = find_terraform(env.config.terraform.binary, project, environ)
+    terraform = TerraformRunner(env.path, binary, terraform_env(env.config, project / ".rotator", environ))
+    store = LocalStore(env.name, env.path)
+    store.derive(store.load())
+    return Workbench(
+        env=env,
+        store=store,
+        rds=aws.rds,
+        kms=aws.kms,
+        dns=aws.dns,
+        identity=aws.identity,
+        resolver=resolver,
+        databases=_databases(env, aws, resolver, environ) if env.config.database.access == "direct" else None,
+        stages=TerraformStages(terraform, work),
+        reporter=open_reporter(sys.stdout, sys.stderr, as_json=as_json, environ=environ),
+        clock=SystemClock(),
+        canary=_canary(env),
+    )
+
+
+@dataclass
+class LazyDatabases:
+    """Logs in when first asked: preflight must be able to say what is wrong with AWS before a secret is fetched."""
+
+    login: Callable[[], Login]
+    resolver: ClientResolver
+    record: str
+    _opener: Opener | None = None
+
+    def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
+        """Server at `host`. Through the applications' name, the certificate's host cannot be verified: its CA is."""
+        if self._opener is None:
+            self._opener = Opener(self.login(), self.resolver)
+        opener = self._opener
+        if host == self.record and opener.login.sslmode == "verify-full":
+            opener = replace(opener, login=replace(opener.login, sslmode="verify-ca"))
+        return opener.at(host, port, address=address)
+
+
+def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[str, str]) -> DatabaseOpener:
+    config = env.config.database
+
+    def login() -> Login:
+        secret = aws.secrets.json_secret(config.credentials.secret_id) if config.credentials.secret_id else {}
+        blue = aws.rds.instance(config.identifier)
+        user = config.username or secret.get("username") or (blue.master_username if blue else None)
+        password = secret.get("password") or _password(env, environ)
+        name = config.name or (blue.database_name if blue else None) or "postgres"
+        if user is None:
+            raise ConfigError(
+                "No user name to connect with.",
+                why="Neither rotation.toml nor the secret gives one.",
+                fix=f"Set [database] username in {env.path / 'rotation.toml'}.",
+            )
+        return Login(user, name, password, config.sslmode, config.sslrootcert)
+
+    return LazyDatabases(login, resolver, env.config.dns.record)
+
+
+def _password(env: Env, environ: Mapping[str, str]) -> str | None:
+    variable = env.config.database.credentials.password_env
+    if variable is None:
+        return None
+    value = environ.get(variable)
+    if not value:
+        raise ConfigError(
+            f"The environment variable {variable} is not set.",
+            why="[database.credentials] password_env names it.",
+            fix=f"export {variable}=... for the user that connects.",
+        )
+    return value
+
+
+def _canary(env: Env) -> Callable[[], Mapping[str, Any]] | None:
+    url = env.config.canary.report_url
+    return (lambda: fetch_report(url)) if url else None

@@ -1,0 +1,155 @@
+"""A whole rotation on real parts: Terraform, the AWS provider, PostgreSQL servers, DNS, clients that write all the time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from project import Project, make_project
+
+from rotator.network.resolver import ClientResolver
+from rotator.terraform.binary import find_terraform
+from rotator.terraform.environment import terraform_env
+
+pytestmark = [pytest.mark.e2e, pytest.mark.terraform, pytest.mark.postgres, pytest.mark.xdist_group("whole-rotation")]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    project = make_project(tmp_path_factory.mktemp("whole"))
+    project.setting(r"^seed_mb = .*$", "seed_mb = 20")
+    up = project.run("sandbox", "up", "local", "--json")
+    assert up.returncode == 0, up.stdout + up.stderr
+    yield project
+    down = project.run("sandbox", "down", "local")
+    assert down.returncode == 0, down.stderr
+
+
+@pytest.fixture(scope="module")
+def password(project: Project) -> str:
+    secret = project.client("secretsmanager").get_secret_value(SecretId="shop-db/master")
+    return str(json.loads(secret["SecretString"])["password"])
+
+
+@pytest.fixture(scope="module")
+def old_key(project: Project) -> str:
+    return str(_instance(project, "shop-db")["KmsKeyId"])
+
+
+@pytest.fixture(scope="module")
+def rotated(project: Project, old_key: str) -> dict[str, Any]:
+    summary: dict[str, Any] = project.json("rotate", "local")
+    return summary
+
+
+@pytest.fixture(scope="module")
+def retired(project: Project, rotated: dict[str, Any]) -> dict[str, Any]:
+    summary: dict[str, Any] = project.json("retire", "local")
+    return summary
+
+
+def _instance(project: Project, identifier: str) -> dict[str, Any]:
+    found = project.client("rds").describe_db_instances(DBInstanceIdentifier=identifier)
+    return dict(found["DBInstances"][0])
+
+
+def _terraform_plan(project: Project) -> subprocess.CompletedProcess[str]:
+    outside = {"AWS_ENDPOINT_URL": project.endpoint, "AWS_REGION": "us-east-1"}
+    keys = {"AWS_ACCESS_KEY_ID": "outside", "AWS_SECRET_ACCESS_KEY": "outside"}
+    environ = terraform_env(None, project.root / ".rotator", project.environ(**outside, **keys))
+    binary = find_terraform(None, project.root, environ)
+    return subprocess.run(
+        [str(binary), "plan", "-detailed-exitcode", "-input=false", "-no-color"],
+        cwd=project.env, env=environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_no_write_is_lost_and_none_doubled(rotated: dict[str, Any]) -> None:
+    assert rotated["canary"]["acknowledged"] > 0
+    assert rotated["canary"]["lost"] == 0
+    assert rotated["canary"]["doubled"] == 0
+    assert rotated["rows_verified"] > 10_000
+
+
+def test_aws_itself_says_that_green_is_under_the_new_key(
+    project: Project, rotated: dict[str, Any], old_key: str
+) -> None:
+    green = _instance(project, "shop-db-g1")
+    key = project.client("kms").describe_key(KeyId="alias/shop-db-g1")["KeyMetadata"]
+    assert green["KmsKeyId"] == key["Arn"] == rotated["new_key_arn"]
+    assert green["KmsKeyId"] != old_key
+    assert green["StorageEncrypted"] is True
+
+
+def test_the_name_resolves_to_green_and_takes_writes(project: Project, rotated: dict[str, Any], password: str) -> None:
+    resolver = ClientResolver(project.dns)
+    green = _instance(project, "shop-db-g1")["Endpoint"]["Address"]
+    assert resolver.cname("db.sandbox.internal") == green
+    address = resolver.addresses("db.sandbox.internal")[0]
+    with psycopg.connect(
+        host="db.sandbox.internal", hostaddr=address, user="master", password=password, dbname="shop", autocommit=True
+    ) as connection:
+        connection.execute("create table written_after_the_flip (id int)")
+        connection.execute("drop table written_after_the_flip")
+
+
+def test_blue_is_still_there_and_fenced(project: Project, rotated: dict[str, Any]) -> None:
+    assert _instance(project, "shop-db")["DBInstanceStatus"] == "available"
+    assert project.json("status", "local")["fenced"] is True
+
+
+def test_the_plan_is_clean_after_the_rotation(project: Project, rotated: dict[str, Any]) -> None:
+    plan = _terraform_plan(project)
+    assert plan.returncode == 0, plan.stdout + plan.stderr
+
+
+def test_retiring_leaves_nothing_under_the_old_key(
+    project: Project, retired: dict[str, Any], old_key: str, rotated: dict[str, Any]
+) -> None:
+    rds, kms = project.client("rds"), project.client("kms")
+    assert [i["DBInstanceIdentifier"] for i in rds.describe_db_instances()["DBInstances"]] == ["shop-db-g1"]
+    snapshots = rds.describe_db_snapshots()["DBSnapshots"]
+    assert [s["DBSnapshotIdentifier"] for s in snapshots if s["KmsKeyId"] == old_key] == []
+    assert kms.describe_key(KeyId=old_key)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    assert retired["canary"]["lost"] == retired["canary"]["doubled"] == 0
+
+
+def test_the_plan_is_clean_after_retiring(project: Project, retired: dict[str, Any]) -> None:
+    plan = _terraform_plan(project)
+    assert plan.returncode == 0, plan.stdout + plan.stderr
+
+
+def test_the_final_snapshot_can_be_restored_under_the_new_key(
+    project: Project, retired: dict[str, Any], password: str
+) -> None:
+    rds = project.client("rds")
+    name = retired["snapshots"]["final, re-encrypted"]
+    rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="proof", DBSnapshotIdentifier=name)
+    rds.get_waiter("db_instance_available").wait(
+        DBInstanceIdentifier="proof", WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    proof = _instance(project, "proof")
+    assert proof["KmsKeyId"] == _instance(project, "shop-db-g1")["KmsKeyId"]
+    address = ClientResolver(project.dns).addresses(proof["Endpoint"]["Address"])[0]
+    with psycopg.connect(hostaddr=address, user="master", password=password, dbname="shop") as connection:
+        rows = connection.execute("select count(*) from canary.writes").fetchone()
+    assert rows is not None
+    assert rows[0] > 0
+    rds.delete_db_instance(DBInstanceIdentifier="proof", SkipFinalSnapshot=True)
+
+
+def test_the_password_is_nowhere(project: Project, retired: dict[str, Any], password: str) -> None:
+    for file in project.root.rglob("*"):
+        if file.is_file() and "providers" not in file.parts:
+            assert password.encode() not in file.read_bytes(), file
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = process.read_bytes()
+        except OSError:
+            continue
+        assert password.encode() not in line, process

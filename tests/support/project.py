@@ -1,0 +1,106 @@
+"""A throw-away project folder with a sandbox env on free ports, and the rotator command run in it as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Project:
+    """`root` is the project, `env` its one sandbox env."""
+
+    root: Path
+    endpoint: str
+    dns: str
+
+    @property
+    def env(self) -> Path:
+        return self.root / "envs" / "local"
+
+    def run(self, *arguments: str, timeout: float = 1500, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.command(), *arguments],
+            cwd=self.root,
+            env=self.environ(**environ),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*self.command(), *arguments],
+            cwd=self.root,
+            env=self.environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @staticmethod
+    def command() -> list[str]:
+        return [sys.executable, "-c", "from rotator.cli import main; main()"]
+
+    def environ(self, **more: str) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        return {**kept, "ROTATOR_PROJECT": str(self.root), "PYTHONPATH": str(REPOSITORY), **more}
+
+    def json(self, *arguments: str) -> Any:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def client(self, service: str) -> Any:
+        """A look from outside: plain boto3 at the sandbox's endpoint."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="outside",
+            aws_secret_access_key="outside",
+        )
+
+    def setting(self, pattern: str, replacement: str) -> None:
+        """Edit rotation.toml by a regular expression that must match."""
+        file = self.env / "rotation.toml"
+        text, count = re.subn(pattern, replacement, file.read_text(), flags=re.MULTILINE)
+        assert count, pattern
+        file.write_text(text)
+
+
+def make_project(folder: Path) -> Project:
+    root = folder / "project"
+    root.mkdir(parents=True)
+    for name in ("modules", "templates"):
+        shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns(".terraform*"))
+    env = root / "envs" / "local"
+    env.mkdir(parents=True)
+    for file in (REPOSITORY / "envs" / "local").iterdir():
+        if file.suffix in (".tf", ".toml"):
+            shutil.copy(file, env / file.name)
+    endpoint, dns = f"http://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    project = Project(root, endpoint, dns)
+    project.setting(r"^endpoint_url = .*$", f'endpoint_url = "{endpoint}"')
+    project.setting(r"^report_url = .*$", f'report_url = "{endpoint}/_sandbox/canary"')
+    project.setting(r"^resolver = .*$", f'resolver = "{dns}"')
+    return project
