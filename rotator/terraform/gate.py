@@ -7,6 +7,7 @@ inherits them: when it dies, however it dies, the gate reads the end of the file
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import shutil
@@ -23,6 +24,7 @@ from rotator.terraform.process import sigterm_interrupts
 
 ARRIVED, ANSWER = "arrived", "answer"
 _TICK = 0.1
+_PREFIX = "gate-"
 
 
 class Gate:
@@ -39,7 +41,10 @@ class Gate:
 
     def __enter__(self) -> Gate:
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._path = Path(tempfile.mkdtemp(prefix="gate-", dir=self._directory)).resolve()
+        for left in self._directory.glob(f"{_PREFIX}*"):
+            if _is_dead(left):
+                shutil.rmtree(left, ignore_errors=True)
+        self._path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._directory)).resolve()
         try:
             for name in (ARRIVED, ANSWER):
                 os.mkfifo(self._path / name, 0o600)
@@ -94,6 +99,15 @@ class Gate:
         if self._path is not None:
             shutil.rmtree(self._path, ignore_errors=True)
             self._path = None
+
+
+def _is_dead(folder: Path) -> bool:
+    """Whether a gate's folder was left by a killed driver: a pipe that nobody reads cannot be opened for writing."""
+    try:
+        os.close(os.open(folder / ANSWER, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError as error:
+        return error.errno == errno.ENXIO
+    return False
 
 
 def apply_with_gate(

@@ -6,7 +6,7 @@ already (a run that was killed after its apply), else the root does not say what
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rotator.errors import Blocked
@@ -14,7 +14,7 @@ from rotator.model import Stage
 from rotator.terraform.expected import DELETE, UPDATE, Expected, describe, expected
 from rotator.terraform.plan import NO_OP, Change, PlanSummary
 
-__all__ = ["Expected", "Violation", "describe", "enforce", "expected", "judge"]
+__all__ = ["Expected", "Violation", "describe", "enforce", "expected", "forbidden", "judge", "refusal"]
 
 
 @dataclass(frozen=True)
@@ -37,24 +37,36 @@ class Violation:
 
 def judge(stage: Stage, summary: PlanSummary, allowed: Iterable[Expected]) -> tuple[Violation, ...]:
     """Every reason to refuse this plan; empty when it may be applied (or has nothing left to do)."""
+    rules = tuple(allowed)
+    present = {change.address for change in summary.changes}
+    missing = (item for item in rules if item.address not in present and not item.optional)
+    return (
+        *_whole_plan(summary),
+        *forbidden(stage, summary, rules),
+        *(_missing(item) for item in missing if not _done(item, summary)),
+    )
+
+
+def forbidden(stage: Stage, summary: PlanSummary, allowed: Iterable[Expected]) -> tuple[Violation, ...]:
+    """The changes of a plan that a stage may not make, whether the plan is whole or not."""
     by_address = {item.address: item for item in allowed}
     created = frozenset(change.address for change in summary.changes if "create" in change.actions)
-    violations = list(_whole_plan(summary))
-    for change in summary.changes:
-        violations += _one_change(stage, change, by_address.get(change.address), created)
-    present = {change.address for change in summary.changes}
-    missing = (item for item in by_address.values() if item.address not in present and not item.optional)
-    violations += [_missing(item) for item in missing if not _done(item, summary)]
-    return tuple(violations)
+    found = (_one_change(stage, change, by_address.get(change.address), created) for change in summary.changes)
+    return tuple(violation for violations in found for violation in violations)
 
 
 def enforce(stage: Stage, summary: PlanSummary, allowed: Iterable[Expected]) -> bool:
     """Raise Blocked (exit 20) unless the plan may be applied. True: it changes something; False: all is done."""
     violations = judge(stage, summary, allowed)
-    if not violations:
-        return bool(summary.changes)
+    if violations:
+        raise refusal(stage, violations)
+    return bool(summary.changes)
+
+
+def refusal(stage: Stage, violations: Sequence[Violation]) -> Blocked:
+    """The error for a plan with at least one violation."""
     first = violations[0]
-    raise Blocked(
+    return Blocked(
         f"the plan of stage {stage} is refused: {first.line}",
         why=f"stage {stage} may change nothing but what `rotator plan` lists for it; nothing was applied",
         fix=first.fix,

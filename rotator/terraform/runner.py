@@ -44,7 +44,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         binary: Path,
         environ: Mapping[str, str],
         *,
-        lock_timeout_seconds: int = 120,
+        lock_timeout_seconds: int = 600,
         on_wait: OnEvent = _ignore,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rotator.errors import Blocked
+from rotator.errors import Blocked, TerraformError
 from rotator.model import RootData, Stage
 from rotator.terraform.expected import GATE, expected
 from rotator.terraform.gate import Gate, apply_with_gate
 from rotator.terraform.interface import ApplyEvent, OnEvent, Terraform
-from rotator.terraform.plan import PlanSummary, changes
-from rotator.terraform.policy import enforce
+from rotator.terraform.plan import Change, PlanSummary, changes
+from rotator.terraform.policy import enforce, forbidden, refusal
 from rotator.terraform.stream import STARTED
 
 DATA_FILE = "generations.auto.tfvars.json"
@@ -73,20 +73,22 @@ class StageRunner:
 
     def inspect(self) -> PlanSummary:
         """Plan the root as it is, for showing; nothing is applied."""
-        with self._planned() as (plan, _):
+        with self._plan_file() as plan:
+            self._terraform.plan(plan)
             return changes(self._terraform.show(plan))
 
     def clean(self) -> None:
         """Raise Blocked, naming addresses, when a plan of the root as it is would change anything."""
-        with self._planned() as (plan, changed):
-            if not changed:
-                return
-            summary = changes(self._terraform.show(plan))
-        lines = [
-            f"{item.address}: {' then '.join(item.actions)} {', '.join(item.changed_attributes)}".rstrip()
-            for item in summary.changes
-        ]
-        lines += [f"output {name}" for name in summary.outputs]
+        with self._plan_file() as plan:
+            try:
+                if not self._terraform.plan(plan):
+                    return
+                summary = changes(self._terraform.show(plan))
+            except TerraformError as error:
+                summary = self._partial(error, plan)
+                if not summary.changes:
+                    raise
+        lines = [_line(item) for item in summary.changes] + [f"output {name}" for name in summary.outputs]
         raise Blocked(
             f"the plan of {self._terraform.root.name} is not clean: {lines[0] if lines else 'no resource is named'}",
             why="root and world differ although no stage is under way: something was changed by hand",
@@ -98,9 +100,17 @@ class StageRunner:
     def _apply(
         self, stage: Stage, before: RootData, after: RootData, begun: _Begun, gate: AtGate | None
     ) -> PlanSummary:
-        with self._planned() as (plan, changed):
+        allowed = expected(stage, before, after)
+        with self._plan_file() as plan:
+            try:
+                changed = self._terraform.plan(plan)
+            except TerraformError as error:
+                violations = forbidden(stage, self._partial(error, plan), allowed)
+                if violations:
+                    raise refusal(stage, violations) from error
+                raise
             summary = changes(self._terraform.show(plan))
-            enforce(stage, summary, expected(stage, before, after))
+            enforce(stage, summary, allowed)
             gated = any(change.address == GATE and "create" in change.actions for change in summary.changes)
             if gated:
                 self._through_gate(plan, begun, gate)
@@ -121,17 +131,25 @@ class StageRunner:
                 code="gate-aborted",
             )
 
+    def _partial(self, error: TerraformError, plan: Path) -> PlanSummary:
+        """What a plan that failed had found until then (a condition that fails stops it, and is seldom the cause).
+
+        Terraform saves such a plan, marked as errored, so that people can look at it.
+        """
+        if error.code != "terraform-plan" or not plan.exists() or plan.stat().st_size == 0:
+            return PlanSummary(())
+        return changes(self._terraform.show(plan))
+
     @contextmanager
-    def _planned(self) -> Iterator[tuple[Path, bool]]:
-        """A saved plan, and whether it changes anything. Values are in clear in it: its folder is private, and goes."""
+    def _plan_file(self) -> Iterator[Path]:
+        """A path for a saved plan. Values are in clear in it: its folder is private, and goes."""
         self._work.mkdir(parents=True, exist_ok=True)
         for left in self._work.glob(f"{_PREFIX}*"):
             # Of a killed run: only one run at a time works on an env.
             shutil.rmtree(left, ignore_errors=True)
         self._terraform.init()
         with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._work) as folder:
-            plan = Path(folder) / "tfplan"
-            yield plan, self._terraform.plan(plan)
+            yield Path(folder) / "tfplan"
 
     def _data(self) -> Any:
         """The root's data without its gate (each attempt has a gate of its own); None when there is none to read."""
@@ -140,6 +158,11 @@ class StageRunner:
         except (OSError, ValueError):
             return None
         return {name: value for name, value in found.items() if name != "gate"} if isinstance(found, dict) else None
+
+
+def _line(change: Change) -> str:
+    because = change.replace_paths or change.changed_attributes
+    return f"{change.address}: {' then '.join(change.actions)} {', '.join(because)}".rstrip()
 
 
 class _Begun:

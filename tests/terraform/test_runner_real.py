@@ -326,3 +326,49 @@ def test_a_killed_driver_leaves_an_apply_that_ends_well(make: Callable[..., Terr
     # Waits for the orphan's lock, then sees what it has made.
     assert not runner.plan(tmp_path / "after")
     assert json.loads((runner.root / "terraform.tfstate").read_text())["resources"][0].get("status") is None
+
+
+CONDITION = """
+variable "word" { default = "one" }
+resource "terraform_data" "a" {
+  triggers_replace = [var.word]
+  lifecycle {
+    postcondition {
+      condition     = self.triggers_replace[0] == "one"
+      error_message = "not one"
+    }
+  }
+}
+"""
+
+
+def test_a_plan_that_fails_on_a_condition_is_saved_with_what_it_found(
+    make: Callable[..., TerraformRunner], tmp_path: Path
+) -> None:
+    """The stage runner reads it to name the change that is behind a failing condition."""
+    runner = make(CONDITION)
+    runner.plan(tmp_path / "plan")
+    runner.apply(tmp_path / "plan", nothing)
+    (runner.root / "terraform.tfvars").write_text('word = "two"\n')
+    with pytest.raises(TerraformError) as caught:
+        runner.plan(tmp_path / "failed")
+    assert caught.value.code == "terraform-plan"
+    assert "not one" in caught.value.why
+    summary = changes(runner.show(tmp_path / "failed"))
+    assert summary.errored
+    assert [(change.actions, change.replace_paths) for change in summary.changes] == [
+        (("delete", "create"), ("triggers_replace",))
+    ]
+
+
+def test_an_import_that_changes_nothing_else_is_a_change_and_tells_no_start(
+    make: Callable[..., TerraformRunner], tmp_path: Path
+) -> None:
+    runner = make('import {\n  to = terraform_data.a\n  id = "abc"\n}\nresource "terraform_data" "a" {}')
+    assert runner.plan(tmp_path / "plan")
+    (change,) = changes(runner.show(tmp_path / "plan")).changes
+    assert (change.actions, change.importing) == (("no-op",), True)
+    seen: list[ApplyEvent] = []
+    runner.apply(tmp_path / "plan", seen.append)
+    assert seen == []
+    assert runner.state_addresses() == {"terraform_data.a"}

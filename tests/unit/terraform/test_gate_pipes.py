@@ -1,5 +1,6 @@
 """The driver's side of the gate, with a shell-like reader and a fake apply."""
 
+import os
 import signal
 import stat
 import subprocess
@@ -93,6 +94,16 @@ def test_the_pipes_are_private_and_go_away(tmp_path: Path) -> None:
 def test_each_gate_has_a_folder_of_its_own(tmp_path: Path) -> None:
     with Gate(tmp_path) as one, Gate(tmp_path) as two:
         assert one.path != two.path
+
+
+def test_what_a_killed_driver_left_is_removed_and_a_living_one_is_not(tmp_path: Path) -> None:
+    left = tmp_path / "gate-left"
+    left.mkdir()
+    os.mkfifo(left / "answer")
+    with Gate(tmp_path) as living:
+        assert not left.exists()
+        with Gate(tmp_path):
+            assert living.path.exists()
 
 
 def test_go(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class FakeTerraform:
         self.apply_with: Callable[[OnEvent], None] = lambda on_event: None
         self.plan_error: BaseException | None = None
         self.checked: list[bool] = []
+        self.saves = True
         self._plans = plans
         self._outputs = outputs
 
@@ -60,7 +61,7 @@ class FakeTerraform:
 
     def plan(self, out: Path) -> bool:
         self.calls.append("plan")
-        out.write_text("secret")
+        out.write_text("secret" if self.saves else "")
         self.plan_paths.append(out)
         self.checked.append(stat.S_IMODE(out.parent.stat().st_mode) == 0o700)
         if self.plan_error is not None:
@@ -148,6 +149,39 @@ def test_a_refused_plan_is_not_applied_and_the_data_goes_back(tmp_path: Path, fi
     assert "apply" not in fake.calls
     assert file.written == [AFTER, BEFORE]
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def broken(code: str, *entries: dict[str, Any], root: Path, saved: bool = True) -> FakeTerraform:
+    """A plan that fails on a condition, after having found what it found."""
+    fake = FakeTerraform(root, list(entries))
+    fake.plan_error = TerraformError("a condition failed", code=code)
+    fake.saves = saved
+    return fake
+
+
+REPLACED = change(database("g0"), "delete", "create", replace_paths=[["kms_key_id"]])
+
+
+def test_a_plan_that_fails_because_of_a_forbidden_change_is_a_refusal(tmp_path: Path, file: DataFile) -> None:
+    fake = broken("terraform-plan", REPLACED, *NEW_KEY, root=file.path.parent)
+    with pytest.raises(Blocked, match="kms_key_id"):
+        runner(fake, tmp_path).apply_stage(Stage.KEY, BEFORE, AFTER, file.write)
+    with pytest.raises(Blocked, match="kms_key_id"):
+        runner(fake, tmp_path).clean()
+    assert file.written == [AFTER, BEFORE]
+
+
+@pytest.mark.parametrize(
+    ("code", "entries", "saved"),
+    [("terraform-plan", NEW_KEY, True), ("terraform-plan", [REPLACED], False), ("terraform-auth", [REPLACED], True)],
+    ids=["only what is expected", "nothing saved", "for another cause"],
+)
+def test_a_plan_that_fails_otherwise_is_a_failure(
+    tmp_path: Path, file: DataFile, code: str, entries: list[dict[str, Any]], saved: bool
+) -> None:
+    fake = broken(code, *entries, root=file.path.parent, saved=saved)
+    with pytest.raises(TerraformError, match="condition"):
+        runner(fake, tmp_path).apply_stage(Stage.KEY, BEFORE, AFTER, file.write)
 
 
 @pytest.mark.parametrize("error", [TerraformError("no"), Interrupted("stop"), KeyboardInterrupt()])
