@@ -49,8 +49,8 @@ _NO_CREDENTIALS = (
     boto.SSOError,
     boto.NoAuthTokenError,
 )
-_UNREACHABLE = (boto.HTTPClientError,)
-"""The base of EndpointConnectionError, ConnectTimeoutError, ReadTimeoutError, SSLError, ProxyConnectionError."""
+_UNREACHABLE = (boto.ConnectionError, boto.HTTPClientError)
+"""The bases of EndpointConnectionError, ConnectTimeoutError, ReadTimeoutError, SSLError, ProxyConnectionError."""
 
 
 @contextmanager

@@ -40,6 +40,8 @@ IGNORED = frozenset(
         # how an instance came to be, and names that belong to one instance
         "AwsBackupRecoveryPointArn",
         "ActivityStreamKinesisStreamName",
+        # assigned by an organization's upgrade rollout policy, not a setting of the instance
+        "UpgradeRolloutOrder",
         # compared as tags below
         "TagList",
     }
@@ -115,6 +117,11 @@ def _secret(value: Any, instance: Instance) -> Any:
     return f"managed, under {_key(value.get('KmsKeyId'), instance)}" if value else None
 
 
+def _whether(value: Any, _: Instance) -> bool:
+    """An ARN that holds the instance's own id: only whether there is one."""
+    return bool(value)
+
+
 def _count(value: Any, _: Instance) -> int:
     """Things whose names hold the instance's own: only how many there are."""
     return len(value or [])
@@ -125,6 +132,7 @@ _READINGS: Mapping[str, Reading] = {
     "ListenerEndpoint": _member("Port"),
     "DBSubnetGroup": _member("DBSubnetGroupName"),
     "CertificateDetails": _member("CAIdentifier"),
+    "EnhancedMonitoringResourceArn": _whether,
     "MasterUserSecret": _secret,
     "PerformanceInsightsKMSKeyId": _key,
     "ActivityStreamKmsKeyId": _key,
