@@ -51,19 +51,29 @@ class World:
             connection.execute(statement)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    fleet = fleet_module.open_fleet(tmp_path / "fleet")
-    address = fleet.create("blue", "shop_admin", PASSWORD, "shop", {})
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """With one seeded server, `blue`."""
+    folder = tmp_path_factory.mktemp("canary") / "fleet"
+    opened = fleet_module.open_fleet(folder)
+    address = opened.create("blue", "shop_admin", PASSWORD, "shop", {})
     seed.load(Login(address, 5432, "shop_admin", "shop", PASSWORD), 1, lambda _: None)
+    yield opened
+    opened.close()
+    fleet_module.sweep(folder)
+
+
+@pytest.fixture
+def world(fleet: Fleet, tmp_path: Path) -> Iterator[World]:
     login = Login(NAME, 5432, "shop_admin", "shop", PASSWORD)
     world = World(fleet, CanarySettings(login, "", 3, 60.0, tmp_path / "canary"))
+    world.sql("blue", "DROP FUNCTION IF EXISTS public.no CASCADE; TRUNCATE canary.writes")
     server = serve("127.0.0.1", 0, world.lookup)
     world.settings = replace(world.settings, resolver=f"127.0.0.1:{server.port}")
     yield world
     server.close()
-    fleet.close()
-    fleet_module.sweep(tmp_path / "fleet")
+    fleet.delete("green")
+    fleet.delete_snapshot("s")
 
 
 @pytest.fixture
