@@ -17,7 +17,8 @@ from rotator.config import AwsConfig
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
-ATTEMPTS = 5
+ATTEMPTS = 8
+"""With botocore's doubling delays about three seconds in all: a blip passes, a dead endpoint is told soon."""
 
 
 class Aws:
