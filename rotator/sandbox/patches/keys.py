@@ -44,17 +44,7 @@ def _usable_keys_only(patcher: Patcher, _: Context) -> None:
 
         return create_db_instance
 
-    def make_snapshot(original: Any) -> Any:
-        def create_db_snapshot(self: RDSBackend, db_instance_identifier: str, *args: Any, **kwargs: Any) -> Any:
-            database = self.databases.get(db_instance_identifier)
-            if database is not None and database.kms_key_id:
-                usable_key(self, database.kms_key_id)
-            return original(self, db_instance_identifier, *args, **kwargs)
-
-        return create_db_snapshot
-
     patcher.wrap(RDSBackend, "create_db_instance", make_create)
-    patcher.wrap(RDSBackend, "create_db_snapshot", make_snapshot)
 
 
 def _copies_keep_their_key(patcher: Patcher, _: Context) -> None:

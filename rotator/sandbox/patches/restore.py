@@ -11,7 +11,6 @@ from moto.rds.exceptions import DBInstanceAlreadyExists, InvalidParameterValue
 from moto.rds.models import RDSBackend
 
 from rotator.sandbox.patches.core import Context, Patch, Patcher
-from rotator.sandbox.patches.keys import usable_key
 
 SAME_AS_SOURCE = (
     "engine",
@@ -31,8 +30,6 @@ def _restore_defaults(patcher: Patcher, _: Context) -> None:
         snapshot: Any = self.get_db_snapshot(from_snapshot_id)
         if overrides["db_instance_identifier"] in self.databases:
             raise DBInstanceAlreadyExists()
-        if snapshot.kms_key_id:
-            usable_key(self, snapshot.kms_key_id)
         properties = _from_snapshot(snapshot)
         properties.update({name: value for name, value in dict(overrides).items() if value is not None})
         properties["db_snapshot_identifier"] = snapshot.db_snapshot_identifier

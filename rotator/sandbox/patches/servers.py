@@ -75,7 +75,7 @@ def _open(fleet: Fleet, backend: RDSBackend, database: Any, snapshot: str | None
     fleet.create(
         database.db_instance_identifier,
         database.master_username,
-        database._master_user_password,
+        getattr(database, "_master_user_password", None) or "",
         database.db_name or ENGINE,
         _parameters(database),
     )
