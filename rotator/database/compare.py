@@ -33,7 +33,7 @@ def compare_digests(blue: Mapping[str, TableDigest], green: Mapping[str, TableDi
 
 
 def compare_sequences(blue: Mapping[str, SequenceState], green: Mapping[str, SequenceState]) -> tuple[str, ...]:
-    """Sequences. Green may be ahead (crash recovery skips logged numbers), but must not give out one of blue's again."""
+    """Sequences. Green may be ahead (crash recovery skips numbers) but must not give out one of blue's again."""
     missing = [f"sequence {key}: only on blue" for key in blue if key not in green]
     added = [f"sequence {key}: only on green" for key in green if key not in blue]
     behind = [

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from rotator.database.interface import Target
 
@@ -134,3 +135,10 @@ def _conf(port: int, home: Path, settings: dict[str, str]) -> dict[str, str]:
         "wal_level": "logical",
         **settings,
     }
+
+
+@pytest.fixture(scope="module")
+def pg() -> Iterator[PgServer]:
+    """One server for a module's tests."""
+    with running_server() as server:
+        yield server

@@ -155,7 +155,8 @@ select 'event trigger', e.evtname, null, row(
 """
 
 _DEFAULT_ACLS = """
-select 'default privileges', coalesce(n.nspname, '*'), 'of ' || d.defaclrole::regrole::text || ' for ' || d.defaclobjtype::text,
+select 'default privileges', coalesce(n.nspname, '*'),
+  'of ' || d.defaclrole::regrole::text || ' for ' || d.defaclobjtype::text,
   d.defaclacl::text
   from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace
 """
@@ -256,10 +257,16 @@ _FIRST_USER_OID = 16384
 """FirstNormalObjectId: what initdb made has lower numbers (PostgreSQL, "System Catalog Declarations")."""
 
 
+_FAMILY_COLUMNS = {"pg_amop": "amopfamily", "pg_amproc": "amprocfamily"}
+"""Catalogs whose rows are an extension's through the operator family that they belong to."""
+
+
 def generic(catalog: str) -> str:
     """The query of one catalog of IDENTIFIED: rows as JSON without their number."""
+    family = _FAMILY_COLUMNS.get(catalog)
+    extensions = _not_of_extension("pg_opfamily", f"o.{family}") if family else _not_of_extension(catalog, "o.oid")
     return f"""
 select i.type, i.identity, null, row(to_jsonb(o) - 'oid', obj_description(o.oid, '{catalog}'))::text
   from {catalog} o, pg_identify_object('{catalog}'::regclass, o.oid, 0) i
- where o.oid >= {_FIRST_USER_OID} and {_not_of_extension(catalog, "o.oid")} and i.schema is distinct from '{SCHEMA}'
+ where o.oid >= {_FIRST_USER_OID} and {extensions} and i.schema is distinct from '{SCHEMA}'
 """

@@ -79,5 +79,7 @@ def plain_session(target: Target, database: str | None = None, *, doing: str) ->
 def session(target: Target, database: str | None = None, *, doing: str) -> Iterator[Connection]:
     """A connection with the tool's fixed settings; otherwise as `plain_session`."""
     with plain_session(target, database, doing=doing) as connection:
+        # By itself and first: a role's own limit would count for the whole batch.
+        connection.execute("set statement_timeout = 0")
         connection.execute(_SESSION)
         yield connection

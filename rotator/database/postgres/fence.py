@@ -1,13 +1,18 @@
 """The fence: after it, no transaction that wrote can commit, and nobody can write; readers go on.
 
-Per database and in one transaction: every table is locked in SHARE ROW EXCLUSIVE mode, which waits for all who have
-written to it; then a BEFORE statement trigger that raises is put on it, ENABLE ALWAYS, so that it fires for superusers
-and under session_replication_role = replica as well; the commit lets waiting writers go on, into the trigger. Killed
-before the commit, it leaves nothing behind. The triggers are in the snapshot: green is born fenced.
+1. *Cover*: every table gets a BEFORE statement trigger, ENABLE ALWAYS, so that it fires for superusers and under
+   session_replication_role = replica as well. Its function still lets everybody through. One short transaction per
+   table: at no time two tables are locked, so clients that lock in another order cannot deadlock with the fence.
+2. *Close*: one transaction per database replaces the function by one that raises. It locks no table and waits for
+   nobody, and it is all or nothing: killed before its commit, the fence is not there.
+3. *Drain*: wait for everybody who may have passed a trigger before. A statement that gets its table's lock after the
+   commit sees the new function (taking a lock makes a session look for changed catalogs), so it is enough to wait
+   for the transactions that hold a writer's lock now. Then for all that have a transaction id now, as one that has
+   made and filled a new table holds a lock that nobody else can see.
+4. *Look again*: tables that have appeared meanwhile go through 1 to 3.
 
-Two holes are closed afterwards. A transaction that had written without a lock that we waited for (into a table
-it had just created) is waited for by its transaction id, then the tables are looked over once more. And event triggers
-refuse DDL, where the privileges allow (superuser, rds_superuser); elsewhere comparing the schemas finds it.
+Triggers and function are in the snapshot: green is born fenced. Event triggers refuse DDL as well, where the privileges
+allow (superuser, rds_superuser); elsewhere comparing the schemas finds what was made.
 
 What no trigger can stop is preflight's: large objects, the apply workers of a subscription, nextval() by itself.
 `default_transaction_read_only` is not used: any session may turn it off, and it would be in the snapshot.
@@ -25,34 +30,126 @@ from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.lift import lift
 from rotator.database.postgres.marker import own_schema, stamp
 from rotator.database.postgres.objects import Relation, databases, writable_relations
-from rotator.database.postgres.state import fence_state
+from rotator.database.postgres.state import fence_state, open_relations
 from rotator.errors import DatabaseError
 from rotator.model import FenceState
 
-_RETRY = (errors.DeadlockDetected, errors.UndefinedTable, errors.InternalError_, errors.UniqueViolation)
-"""Clients that lock in another order, drop a table meanwhile, or change the same catalog rows: try again."""
 _POLL_SECONDS = 0.02
 
 
 def fence(target: Target, rotation_id: str, budget_seconds: float) -> FenceState:
     """Fence all databases within the budget, or none: on any failure everything is lifted before the error leaves."""
     deadline = time.monotonic() + budget_seconds
-    names = databases(target)
     try:
         stamp(target, rotation_id)
-        waiting = names
-        while waiting:
-            for name in waiting:
-                _fence_database(target, name, deadline)
-            _wait_for_open_transactions(target, deadline)
-            state = fence_state(target)
-            waiting = tuple(name for name in names if any(table.startswith(f"{name}.") for table in state.open_tables))
-            if waiting and time.monotonic() >= deadline:
-                raise _too_late("tables stay open", tuple(state.open_tables))
+        return _raise(target, databases(target), deadline)
     except BaseException as error:
         _undo(target, error)
         raise
-    return state
+
+
+def _raise(target: Target, names: tuple[str, ...], deadline: float) -> FenceState:
+    while True:
+        for name in names:
+            _cover(target, name, deadline)
+        for name in names:
+            _close(target, name)
+        for name in names:
+            _wait_for_writers(target, name, deadline)
+        _wait_for_open_transactions(target, deadline)
+        state = fence_state(target)
+        if state.on:
+            return state
+        if time.monotonic() >= deadline:
+            raise _too_late("tables stay open", state.open_tables)
+
+
+def _cover(target: Target, database: str, deadline: float) -> None:
+    """Step 1. Nothing happens in a database whose tables are all closed."""
+    with session(target, database, doing="put the fence's triggers on the tables") as connection:
+        if not open_relations(connection):
+            return
+        with connection.transaction():
+            own_schema(connection)
+            if ("refuse_write",) not in connection.execute(fence_sql.FUNCTIONS).fetchall():
+                connection.execute(fence_sql.open_refusal())
+        relations = writable_relations(connection)
+        rows = connection.execute(fence_sql.UNCOVERED_TABLES, [[relation.oid for relation in relations]]).fetchall()
+        uncovered = {int(row[0]) for row in rows}
+        for relation in relations:
+            if relation.oid in uncovered:
+                _cover_table(connection, relation, deadline)
+
+
+def _cover_table(connection: Connection, relation: Relation, deadline: float) -> None:
+    left = max(int((deadline - time.monotonic()) * 1000), 1)
+    exists = connection.execute(fence_sql.HAS_TRIGGER, [relation.oid]).fetchone() is not None
+    watched = connection.execute(fence_sql.HAS_EVENT_TRIGGERS).fetchone() is not None
+    try:
+        with connection.transaction():
+            connection.execute("select set_config('statement_timeout', %s, true)", [str(left)])
+            # Closing the database is a commit that waits for the disk; all before it is then there as well.
+            connection.execute("set local synchronous_commit = off")
+            if watched:  # they refuse our own DDL too; in one transaction, so that others never find them gone
+                connection.execute(fence_sql.drop_event_triggers())
+            connection.execute(fence_sql.cover(relation, exists=exists))
+            if watched:
+                connection.execute(fence_sql.create_event_triggers())
+    except errors.UndefinedTable:
+        return  # dropped meanwhile
+    except errors.QueryCanceled:
+        raise _held(connection, fence_sql.WRITERS, (relation,)) from None
+
+
+def _close(target: Target, database: str) -> None:
+    """Step 2."""
+    with session(target, database, doing="close the fence") as connection:
+        if not open_relations(connection):
+            return
+        with connection.transaction():
+            _if_allowed(connection, fence_sql.drop_event_triggers())
+            connection.execute(fence_sql.install_refusal())
+            _if_allowed(connection, fence_sql.create_event_triggers())
+
+
+def _if_allowed(connection: Connection, statement: sql.Composed) -> None:
+    """Run what needs privileges that preflight reports as missing, and that the fence can do without."""
+    try:
+        with connection.transaction():
+            connection.execute(statement)
+    except errors.InsufficientPrivilege:
+        return
+
+
+def _wait_for_writers(target: Target, database: str, deadline: float) -> None:
+    """Step 3, first half: until the transactions have ended that hold a writer's lock now."""
+    with session(target, database, doing="wait for the writers") as connection:
+        relations = writable_relations(connection)
+        oids = [[relation.oid for relation in relations]]
+        early = _virtual_transactions(connection, oids)
+        while early := early & _virtual_transactions(connection, oids):
+            if time.monotonic() >= deadline:
+                raise _held(connection, fence_sql.WRITERS, relations)
+            time.sleep(_POLL_SECONDS)
+
+
+def _virtual_transactions(connection: Connection, oids: list[list[int]]) -> set[str]:
+    return {str(row[0]) for row in connection.execute(fence_sql.WRITERS, oids).fetchall()}
+
+
+def _wait_for_open_transactions(target: Target, deadline: float) -> None:
+    """Step 3, second half: until every transaction has ended that has an id now."""
+    with session(target, doing="wait for open transactions") as connection:
+        edge = _number(connection, fence_sql.NEXT_TRANSACTION)
+        while _number(connection, fence_sql.OLDEST_TRANSACTION) < edge:
+            if time.monotonic() >= deadline:
+                raise _held(connection, fence_sql.TRANSACTION_HOLDERS, ())
+            time.sleep(_POLL_SECONDS)
+
+
+def _number(connection: Connection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _undo(target: Target, error: BaseException) -> None:
@@ -69,74 +166,15 @@ def _undo(target: Target, error: BaseException) -> None:
             ) from error
 
 
-def _fence_database(target: Target, database: str, deadline: float) -> None:
-    with session(target, database, doing="fence the database") as connection:
-        while True:
-            relations = writable_relations(connection)
-            try:
-                _arm(connection, relations, deadline)
-            except _RETRY:
-                if time.monotonic() >= deadline:
-                    raise
-            except errors.QueryCanceled:
-                raise _held(connection, fence_sql.LOCK_HOLDERS, relations) from None
-            else:
-                return
-
-
-def _arm(connection: Connection, relations: tuple[Relation, ...], deadline: float) -> None:
-    left = max(int((deadline - time.monotonic()) * 1000), 1)
-    oids = [relation.oid for relation in relations]
-    with connection.transaction():
-        # One limit for each statement: the lock may take all that is left, the rest takes milliseconds.
-        connection.execute("select set_config('statement_timeout', %s, true)", [str(left)])
-        dropped = _try(connection, fence_sql.drop_event_triggers())
-        own_schema(connection)
-        if relations:
-            connection.execute(fence_sql.lock_tables(relations))
-        connection.execute(fence_sql.install_refusal())
-        if relations:
-            existing = connection.execute(fence_sql.EXISTING_TRIGGERS, [oids]).fetchall()
-            connection.execute(fence_sql.create_triggers(relations, frozenset(int(row[0]) for row in existing)))
-        if dropped:
-            _try(connection, fence_sql.create_event_triggers())
-
-
-def _try(connection: Connection, statement: sql.Composed) -> bool:
-    """Whether our privileges allowed it; what preflight reports is no reason to stop here."""
-    try:
-        with connection.transaction():
-            connection.execute(statement)
-    except errors.InsufficientPrivilege:
-        return False
-    return True
-
-
-def _wait_for_open_transactions(target: Target, deadline: float) -> None:
-    """Until every transaction has ended that had an id when the triggers were committed."""
-    snapshot = "select pg_snapshot_{}(pg_current_snapshot())::text::bigint"
-    with session(target, doing="wait for open transactions") as connection:
-        edge = _number(connection, snapshot.format("xmax"))
-        while _number(connection, snapshot.format("xmin")) < edge:
-            if time.monotonic() >= deadline:
-                raise _held(connection, fence_sql.TRANSACTION_HOLDERS, ())
-            time.sleep(_POLL_SECONDS)
-
-
-def _number(connection: Connection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
-
-
 def _held(connection: Connection, query: str, relations: tuple[Relation, ...]) -> DatabaseError:
     parameters = [[relation.oid for relation in relations]] if relations else None
     details = []
-    for what, pid, prepared, user, application, since in connection.execute(query, parameters).fetchall():
+    for _, what, pid, prepared, user, application, since in connection.execute(query, parameters).fetchall():
         who = f"prepared transaction {prepared!r}" if prepared else f"pid {pid}"
         via = f", application {application!r}" if application else ""
         at = f", since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
         details.append(f"{what} is held by {who} (user {user}{via}{at})")
-    return _too_late("others hold locks, or have transactions open, that have written", tuple(details))
+    return _too_late("others hold locks, or have transactions open, that have written", tuple(dict.fromkeys(details)))
 
 
 def _too_late(why: str, details: tuple[str, ...]) -> DatabaseError:

@@ -43,17 +43,22 @@ TRIGGER_TYPE = 2 + 4 + 8 + 16 + 32
 
 SCHEMA_STATE = "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s"
 
-OPEN_TABLES = f"""
-select c.oid from pg_class c
- where c.oid = any (%s::oid[]) and not exists (
+_COVERED = f"""
    select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
     where t.tgrelid = c.oid and t.tgname = '{FENCE}' and t.tgtype = {TRIGGER_TYPE} and t.tgenabled = 'A'
-      and t.tgqual is null and p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write'
-      and p.prosrc = {_REFUSE_LITERAL})
-"""
-"""Those of the given tables that the fence does not cover."""
+      and t.tgqual is null and p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write'"""
 
-EXISTING_TRIGGERS = f"select tgrelid from pg_trigger where tgname = '{FENCE}' and tgrelid = any (%s::oid[])"
+UNCOVERED_TABLES = f"select c.oid from pg_class c where c.oid = any (%s::oid[]) and not exists ({_COVERED})"
+"""Those of the given tables that do not carry the trigger as it must be, whatever its function does."""
+
+OPEN_TABLES = f"select c.oid from pg_class c where c.oid = any (%s::oid[]) and not exists ({_COVERED} and p.prosrc = {_REFUSE_LITERAL})"
+"""Those of the given tables that take writes."""
+
+HAS_TRIGGER = f"select 1 from pg_trigger where tgname = '{FENCE}' and tgrelid = %s::oid"
+
+HAS_EVENT_TRIGGERS = "select 1 from pg_event_trigger where evtname in ({})".format(
+    ", ".join(f"'{name}'" for name in EVENT_TRIGGERS)
+)
 
 FENCED_ANYWHERE = f"""
 select n.nspname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid
@@ -64,24 +69,29 @@ select n.nspname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrel
 
 FUNCTIONS = f"select proname from pg_proc where pronamespace = to_regnamespace('{SCHEMA}')"
 
-LOCK_HOLDERS = """
-select distinct n.nspname || '.' || c.relname, l.pid, p.gid, a.usename, a.application_name, a.query_start
+WRITERS = """
+select l.virtualtransaction, n.nspname || '.' || c.relname, l.pid, p.gid, a.usename, a.application_name, a.query_start
   from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
   left join pg_stat_activity a on a.pid = l.pid
-  left join pg_prepared_xacts p on l.virtualtransaction = '-1/' || p.transaction::text
+  left join pg_locks x on x.virtualtransaction = l.virtualtransaction and x.locktype = 'transactionid'
+        and x.pid is null and l.pid is null
+  left join pg_prepared_xacts p on p.transaction = x.transactionid
  where l.locktype = 'relation' and l.granted and l.relation = any (%s::oid[])
    and l.database = (select oid from pg_database where datname = current_database())
    and l.mode not in ('AccessShareLock', 'RowShareLock') and l.pid is distinct from pg_backend_pid()
- order by 1, 2
+ order by 2, 3
 """
-"""Who holds what conflicts with SHARE ROW EXCLUSIVE ("Explicit Locking"); a prepared transaction has no pid."""
+"""Who holds a lock that goes with writing or with DDL ("Explicit Locking"). A prepared transaction has no pid."""
+
+NEXT_TRANSACTION = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+OLDEST_TRANSACTION = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 TRANSACTION_HOLDERS = """
-select coalesce('database ' || datname, 'the server'), pid, null, usename, application_name, query_start
+select null, coalesce('database ' || datname, 'the server'), pid, null, usename, application_name, query_start
   from pg_stat_activity where backend_xid is not null and pid <> pg_backend_pid()
 union all
-select 'database ' || database, null, gid, owner, null, prepared from pg_prepared_xacts
- order by 2
+select null, 'database ' || database, null, gid, owner, null, prepared from pg_prepared_xacts
+ order by 2, 3
 """
 """Who has an open transaction that may have written."""
 
@@ -99,30 +109,19 @@ def install_refusal() -> sql.Composed:
 
 
 def open_refusal() -> sql.Composed:
-    """The trigger's function: lets through. Takes no lock on any table, so nothing can hold up the lifting."""
+    """The trigger's function: lets through. Takes no lock on any table, so nobody can hold it up."""
     return _function("refuse_write", "trigger", _OPEN_BODY)
 
 
-def lock_tables(relations: tuple[Relation, ...]) -> sql.Composed:
-    """Wait for everybody who has written to one of the tables, and keep new writers waiting."""
-    tables = sql.SQL(", ").join(sql.SQL("only {}").format(relation.identifier) for relation in relations)
-    return sql.SQL("lock table {} in share row exclusive mode").format(tables)
-
-
-def create_triggers(relations: tuple[Relation, ...], existing: frozenset[int]) -> sql.Composed:
-    """The fence's trigger on every table, firing whatever session_replication_role says."""
-    statements: list[sql.Composable] = []
-    for relation in relations:
-        names = {"name": sql.Identifier(FENCE), "table": relation.identifier, "schema": sql.Identifier(SCHEMA)}
-        if relation.oid not in existing:
-            statements.append(
-                sql.SQL(
-                    "create trigger {name} before insert or update or delete or truncate on {table}"
-                    " for each statement execute function {schema}.refuse_write()"
-                ).format(**names)
-            )
-        statements.append(sql.SQL("alter table only {table} enable always trigger {name}").format(**names))
-    return sql.SQL("; ").join(statements)
+def cover(relation: Relation, *, exists: bool) -> sql.Composed:
+    """Put the trigger on a table, or put it right. ALWAYS: it fires whatever session_replication_role says."""
+    names = {"name": sql.Identifier(FENCE), "table": relation.identifier, "schema": sql.Identifier(SCHEMA)}
+    create = sql.SQL(
+        "create trigger {name} before insert or update or delete or truncate on {table}"
+        " for each statement execute function {schema}.refuse_write();"
+    ).format(**names)
+    always = sql.SQL("alter table only {table} enable always trigger {name}").format(**names)
+    return sql.Composed([always]) if exists else create + always
 
 
 def drop_trigger(schema: str, table: str) -> sql.Composed:

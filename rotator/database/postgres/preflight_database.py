@@ -205,8 +205,8 @@ def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
         yield Finding(
             "scheduled-jobs",
             f"database {database} has pg_cron",
-            "its jobs run on green too from its first minute (their writes are refused until the flip, but not what they"
-            " do outside the database), and their run records differ",
+            "its jobs run on green too from its first minute (until the flip their writes are refused, but not what"
+            " they do outside the database), and their run records differ",
             "UPDATE cron.job SET active = false; for the time of the rotation",
             blocks=False,
         )

@@ -6,18 +6,25 @@ from rotator.database.interface import Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.marker import read_marker
-from rotator.database.postgres.objects import each_database, writable_relations
+from rotator.database.postgres.objects import Relation, each_database, writable_relations
 from rotator.model import FenceState
+
+
+def open_relations(connection: Connection) -> tuple[Relation, ...]:
+    """The tables of this database that take writes."""
+    relations = writable_relations(connection)
+    rows = connection.execute(fence_sql.OPEN_TABLES, [[relation.oid for relation in relations]]).fetchall()
+    still_open = {int(row[0]) for row in rows}
+    return tuple(relation for relation in relations if relation.oid in still_open)
 
 
 def fence_state(target: Target) -> FenceState:
     """On only if every table of every database carries the trigger, enabled always, and its function refuses."""
 
     def look(database: str, connection: Connection) -> tuple[int, tuple[str, ...]]:
-        relations = writable_relations(connection)
-        rows = connection.execute(fence_sql.OPEN_TABLES, [[each.oid for each in relations]]).fetchall()
-        still_open = {int(row[0]) for row in rows}
-        return len(relations) - len(still_open), tuple(f"{database}.{r}" for r in relations if r.oid in still_open)
+        still_open = open_relations(connection)
+        fenced = len(writable_relations(connection)) - len(still_open)
+        return fenced, tuple(f"{database}.{relation}" for relation in still_open)
 
     found = each_database(target, "look at the fence", look)
     with session(target, doing="read the marker") as connection:
