@@ -127,8 +127,10 @@ def summarise(bench: Workbench, memory: JournalMemory, verb: str, began: float, 
     record, env = memory.record, bench.env
     names, outputs = record.rotation, {name: step.outputs for name, step in record.steps.items()}
     wall = bench.clock.monotonic() - began
-    terraform = sum(seconds for _, seconds in bench.stages.runs)
-    waited = sum(s.waited for s in record.steps.values() if s.finished and s.finished >= _since(bench, wall))
+    # An apply is the provider waiting for AWS; what Terraform itself costs are its other runs.
+    applying = sum(seconds for verb_, seconds in bench.stages.runs if verb_ == "apply")
+    terraform = sum(seconds for verb_, seconds in bench.stages.runs if verb_ != "apply")
+    waited = applying + sum(s.waited for s in record.steps.values() if s.finished and s.finished >= _since(bench, wall))
     canary, unheard = _canary(bench)
     return Summary(
         verb=verb,

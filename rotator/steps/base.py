@@ -214,9 +214,9 @@ class Context:
         """
         return self.memory.pending() is not None and not self.memory.is_done(step)
 
-    def take_in(self, after: RootData) -> None:
+    def take_in(self, stage: Stage, after: RootData) -> None:
         """Import what a killed run made and Terraform's state does not hold; `after` carries the imports."""
-        self.apply(Stage.ADOPT, after)
+        self.apply(stage, after)
         self.memory.write_root(replace(self.data, imports=Imports()))
 
 

@@ -98,6 +98,9 @@ def lift(ctx: Context) -> str:
 
 
 def _shut_green(ctx: Context) -> None:
+    """Green is born fenced, with the fence in its snapshot; only a cutover that has begun to open it needs this."""
+    if not ctx.memory.outputs("cutover").get("opened_at"):
+        return
     found = ctx.rds.instance(ctx.rotation.green)
     if found is None or found.address is None or found.port is None or ctx.databases is None:
         return

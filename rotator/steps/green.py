@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rotator.aws.parity import differences
+from rotator.aws.settings import rekeyed
 from rotator.errors import Blocked
 from rotator.model import DatabaseSpec, Imports, RootData, Stage
 from rotator.steps import edits
@@ -61,7 +62,7 @@ class Green(Step):
         if not ours(ctx, found.tags):
             return False
         data = edits.edit_database(after, name, snapshot_identifier=None)
-        ctx.take_in(replace(data, imports=Imports(databases={name: ctx.rotation.green})))
+        ctx.take_in(Stage.GREEN, replace(data, imports=Imports(databases={name: ctx.rotation.green})))
         return True
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
@@ -73,14 +74,19 @@ class Green(Step):
 
     def undo(self, ctx: Context) -> str:
         """Delete green, unless it serves; what was written on it since the flip is kept in a snapshot first."""
-        generation = ctx.data.generations.get(ctx.rotation.target)
-        if generation is None or generation.database is None:
+        name, found = ctx.rotation.target, ctx.rds.instance(ctx.rotation.green)
+        known = ctx.data.generations.get(name)
+        if (known is None or known.database is None) and (found is None or not ours(ctx, found.tags)):
             return ""
         if is_at(ctx, ctx.rotation.green):
             raise Blocked("Green serves: it cannot be removed.", fix="Flip back first.", code="green-serves")
-        self._take_in(ctx, ctx.data)
+        data = ctx.data
+        if known is None or known.database is None:
+            data = edits.with_generation(data, name, database=green_database(ctx))
+        self._take_in(ctx, data)
         kept = keep_writes(ctx)
-        if not generation.database.skip_final_snapshot:
+        made = ctx.data.generations[name].database
+        if made is not None and not made.skip_final_snapshot:
             after = edits.unprotected(ctx.data, ctx.rotation.target, delete_automated_backups=True)
             ctx.apply(Stage.ROLLBACK_UNPROTECT, after)
         ctx.apply(Stage.ROLLBACK, edits.with_generation(ctx.data, ctx.rotation.target, database=None))
@@ -94,9 +100,10 @@ class Green(Step):
 def green_database(ctx: Context) -> DatabaseSpec:
     """Green as data: what blue has, another identifier, the copy, the new key."""
     blue = blue_instance(ctx)
+    old, new = blue.kms_key_arn, ctx.memory.outputs("key").get("key_arn")
     return DatabaseSpec(
         identifier=ctx.rotation.green,
-        settings=blue.settings,
+        settings=rekeyed(blue.settings, old, new) if old and new else blue.settings,
         snapshot_identifier=ctx.rotation.copy_snapshot,
         deletion_protection=blue.deletion_protection,
         tags={**_foreign_tags(blue.tags), **ctx.env.config.tags, **ctx.rotation.tags},

@@ -51,7 +51,7 @@ class NewKey(Step):
         if made is None or f'module.key["{name}"].aws_kms_alias.this[0]' in held:
             return False
         keys = {} if f'module.key["{name}"].aws_kms_key.this' in held else {name: made.key_id}
-        ctx.take_in(replace(after, imports=Imports(keys=keys, aliases={name: ctx.rotation.new_alias})))
+        ctx.take_in(Stage.KEY, replace(after, imports=Imports(keys=keys, aliases={name: ctx.rotation.new_alias})))
         return True
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rotator.aws.settings import not_carried
 from rotator.errors import Blocked
 from rotator.model import Finding, Instance
 from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
@@ -104,6 +105,13 @@ def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
             f"{name} has pending modifications: {', '.join(sorted(blue.pending))}.",
             "Green would get the settings of now, and they would be lost.",
             "Let the maintenance window pass, or apply them immediately.",
+        )
+    for what in not_carried(blue.raw):
+        yield _block(
+            "not-carried",
+            f"{name} has {what}, which Terraform's aws_db_instance cannot set.",
+            "Green would lack it, and the parity check would stop the rotation while writes are paused.",
+            "Remove it before the rotation and set it on green afterwards, or leave this database alone.",
         )
     for key in CLUSTER_KEYS:
         value = blue.raw.get(key)

@@ -64,10 +64,12 @@ class DisableKey(Step):
         arn = _old_key(ctx)
         if generation is None or generation.key is None or arn is None:
             return skipped(NOT_OURS)
-        users = [i.identifier for i in ctx.rds.instances() if i.kms_key_arn == arn]
+        users = dependents(
+            arn, snapshots=(), automated_backups=(), instances=ctx.rds.instances(), delete_globs=(), own_snapshots=()
+        ).kept
         if users:
             return conflict(
-                f"The old key {arn} still encrypts {', '.join(users)}.",
+                f"The old key {arn} still encrypts {'; '.join(users)}.",
                 "Those instances would become inaccessible: rotate or remove them first, then run retire again.",
             )
         key = ctx.kms.key(arn)

@@ -93,13 +93,22 @@ def _adopt(before: RootData, after: RootData) -> Iterable[Expected]:
 
 def _key(before: RootData, after: RootData) -> Iterable[Expected]:
     for name, generation in _gained(before, after, lambda item: item.key):
-        yield Expected(key(name), CREATE)
+        yield _made(key(name), name in after.imports.keys)
         if generation.key is not None and generation.key.alias is not None:
-            yield Expected(alias(name), CREATE)
+            yield _made(alias(name), name in after.imports.aliases)
 
 
 def _green(before: RootData, after: RootData) -> Iterable[Expected]:
-    return (Expected(database(name), CREATE) for name, _ in _gained(before, after, lambda item: item.database))
+    for name, _ in _gained(before, after, lambda item: item.database):
+        yield _made(database(name), name in after.imports.databases)
+
+
+def _made(address: str, imported: bool) -> Expected:
+    """Something new, or something that a killed run made and the state does not hold: imported, and finished.
+
+    It is nobody's yet, so finishing may change any attribute of it, and may replace a half-made (tainted) one.
+    """
+    return Expected(address, UPDATE, importing=True) if imported else Expected(address, CREATE, also=REPLACE)
 
 
 def _ttl(before: RootData, after: RootData) -> Iterable[Expected]:

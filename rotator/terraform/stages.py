@@ -95,5 +95,3 @@ def _lines(summary: PlanSummary) -> tuple[str, ...]:
         + (f" ({', '.join(change.changed_attributes)})" if change.changed_attributes else "")
         for change in summary.changes
     )
-
-

@@ -57,7 +57,9 @@ class Engine:
             context = replace(ctx, progress=self._progress(step.name))
             what = step.undo(context)
             record = self._memory.record.step(step.name)
-            self._memory.put(step.name, replace(record, status=Status.UNDONE, reason=what, finished=self._stamp()))
+            self._memory.put(
+                step.name, replace(record, status=Status.UNDONE, reason=what, finished=self._stamp(), waited=0.0)
+            )
             self._reporter.done(step.name, what or "nothing to take back", self._clock.monotonic() - began, 0.0)
 
     def _progress(self, step: str) -> Progress:
