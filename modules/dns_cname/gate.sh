@@ -27,13 +27,15 @@ fi
 
 watch 10 "nobody listens at $GATE: the driver is gone. Nothing has changed." &
 guard=$!
+# The answer's pipe is opened first: a driver that dies from here on, at whatever moment, is the end of that file.
+exec 3<"$GATE/answer" || exit 1
 echo arrived >"$GATE/arrived" || exit 1
 kill "$guard" 2>/dev/null
 
 watch "$GATE_SECONDS" "no answer within $GATE_SECONDS s. Nothing has changed." &
 guard=$!
 word=
-IFS= read -r word <"$GATE/answer" || word=
+IFS= read -r word <&3 || word=
 kill "$guard" 2>/dev/null
 
 if [ "$word" = go ]; then

@@ -6,8 +6,9 @@ resource "terraform_data" "gate" {
   triggers_replace = [var.gate, var.target]
 
   provisioner "local-exec" {
-    command     = file("${path.module}/gate.sh")
-    interpreter = ["/bin/sh", "-c"]
+    # The script as a file, not its text: Terraform repeats the whole command when it fails.
+    interpreter = ["/bin/sh"]
+    command     = "${path.module}/gate.sh"
     quiet       = true
     environment = {
       GATE         = var.gate
