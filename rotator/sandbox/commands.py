@@ -50,9 +50,10 @@ def up(env: Env, progress: Progress = lambda text: None) -> SandboxStatus:
     where = endpoints(env)
     with home.one_at_a_time(env):
         place = home.find(env)
-        if place is not None and place.daemon() is not None:
+        there = _living(where, place)
+        if there is not None:
             progress("the sandbox runs already")
-            return _ask(where)
+            return there
         left = _clear(env, place)
         if left.removed:
             progress(f"removed what an earlier sandbox left: {', '.join(left.removed)}")
@@ -62,8 +63,7 @@ def up(env: Env, progress: Progress = lambda text: None) -> SandboxStatus:
 def status(env: Env) -> SandboxStatus:
     """What runs now; `running` False when nothing does. Raises SandboxError when it runs and does not answer."""
     where = endpoints(env)
-    place = home.find(env)
-    return _ask(where) if place is not None and place.daemon() is not None else stopped(where)
+    return _living(where, home.find(env)) or stopped(where)
 
 
 def down(env: Env) -> Gone:
@@ -173,6 +173,18 @@ def _end_others(place: Home) -> int:
     for pid in others:
         processes.kill(pid)
     return len(others)
+
+
+def _living(where: Endpoints, place: Home | None) -> SandboxStatus | None:
+    """What the living daemon says; None when there is none, or when it died while it was asked."""
+    if place is None or place.daemon() is None:
+        return None
+    try:
+        return _ask(where)
+    except SandboxError:
+        if place.daemon() is None:
+            return None
+        raise
 
 
 def _ask(where: Endpoints) -> SandboxStatus:

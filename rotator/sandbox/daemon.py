@@ -121,9 +121,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Daemon(env, where, place, lambda text: report({"progress": text})).run(lambda: report({"ready": True}))
     except RotatorError as error:
         LOG.error("%s (%s)", error.what, error.why)
-        report({"failed": {"what": error.what, "why": error.why, "fix": error.fix, "details": list(error.details)}})
+        report({"failed": _as_json(error)})
         return int(error.exit_code)
     return 0
+
+
+def _as_json(error: RotatorError) -> Mapping[str, Any]:
+    return {
+        "what": error.what,
+        "why": error.why,
+        "fix": error.fix,
+        "details": list(error.details),
+        "code": error.code,
+    }
 
 
 def _stop_at_once(number: int, _frame: object) -> NoReturn:
