@@ -16,6 +16,9 @@ from rotator.terraform.diagnostics import Diagnostic, errors, tail
 _LOCK_FIELDS = ("ID", "Path", "Operation", "Who", "Created")
 _DETAIL_LIMIT = 20
 
+CONDITION = "terraform-condition"
+"""The code of a plan that a pre- or postcondition has stopped."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -167,6 +170,19 @@ def _not_initialised(failure: Failure) -> TerraformError:
     )
 
 
+def _condition(failure: Failure) -> TerraformError:
+    """A pre- or postcondition: in an apply a failure like others; in a plan it has kept something from happening."""
+    if failure.subcommand != "plan":
+        return _general(failure)
+    return TerraformError(
+        f"{failure.command}: a condition of the root does not hold",
+        why=failure.first,
+        fix="undo the hand-made change in the root (`git diff` in the env's folder) or outside of it, then run again",
+        details=failure.lines[1:],
+        code=CONDITION,
+    )
+
+
 def _no_data(failure: Failure) -> TerraformError:
     return TerraformError(
         f"{failure.command}: the root's data is not there",
@@ -212,5 +228,6 @@ _TABLE: tuple[tuple[re.Pattern[str], Callable[[Failure], TerraformError]], ...] 
         ),
         _unreachable,
     ),
+    (re.compile(r"^Resource (pre|post)condition failed", re.MULTILINE), _condition),
     (re.compile(r"^No value for required variable", re.MULTILINE), _no_data),
 )

@@ -20,6 +20,7 @@ from typing import Any
 from rotator.errors import Blocked, TerraformError
 from rotator.model import RootData, Stage
 from rotator.terraform.expected import GATE, expected
+from rotator.terraform.faults import CONDITION
 from rotator.terraform.gate import Gate, apply_with_gate
 from rotator.terraform.interface import ApplyEvent, OnEvent, Terraform
 from rotator.terraform.plan import Change, PlanSummary, changes
@@ -87,6 +88,7 @@ class StageRunner:
             except TerraformError as error:
                 summary = self._partial(error, plan)
                 if not summary.changes:
+                    _raise_refused_condition(error)
                     raise
         lines = [_line(item) for item in summary.changes] + [f"output {name}" for name in summary.outputs]
         raise Blocked(
@@ -108,6 +110,7 @@ class StageRunner:
                 violations = forbidden(stage, self._partial(error, plan), allowed)
                 if violations:
                     raise refusal(stage, violations) from error
+                _raise_refused_condition(error)
                 raise
             summary = changes(self._terraform.show(plan))
             enforce(stage, summary, allowed)
@@ -136,7 +139,7 @@ class StageRunner:
 
         Terraform saves such a plan, marked as errored, so that people can look at it.
         """
-        if error.code != "terraform-plan" or not plan.exists() or plan.stat().st_size == 0:
+        if error.code not in {"terraform-plan", CONDITION} or not plan.exists() or plan.stat().st_size == 0:
             return PlanSummary(())
         return changes(self._terraform.show(plan))
 
@@ -158,6 +161,12 @@ class StageRunner:
         except (OSError, ValueError):
             return None
         return {name: value for name, value in found.items() if name != "gate"} if isinstance(found, dict) else None
+
+
+def _raise_refused_condition(error: TerraformError) -> None:
+    """A condition of the modules that fails in a plan (a restore under the wrong key) is a guard's no: Blocked."""
+    if error.code == CONDITION:
+        raise Blocked(error.what, why=error.why, fix=error.fix, details=error.details, code="plan-condition") from error
 
 
 def _line(change: Change) -> str:

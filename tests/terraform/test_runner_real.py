@@ -352,7 +352,7 @@ def test_a_plan_that_fails_on_a_condition_is_saved_with_what_it_found(
     (runner.root / "terraform.tfvars").write_text('word = "two"\n')
     with pytest.raises(TerraformError) as caught:
         runner.plan(tmp_path / "failed")
-    assert caught.value.code == "terraform-plan"
+    assert caught.value.code == "terraform-condition"
     assert "not one" in caught.value.why
     summary = changes(runner.show(tmp_path / "failed"))
     assert summary.errored

@@ -74,7 +74,9 @@ def test_a_lock_that_cannot_be_asked_for_is_not_a_held_lock() -> None:
             "terraform-unreachable",
         ),
         ("plan", "No value for required variable", "The root", TerraformError, "terraform-no-data"),
-        ("plan", "Resource precondition failed", "wrong key", TerraformError, "terraform-plan"),
+        ("plan", "Resource precondition failed", "wrong key", TerraformError, "terraform-condition"),
+        ("apply", "Resource postcondition failed", "wrong key", TerraformError, "terraform-apply"),
+        ("plan", "Invalid value for variable", "x", TerraformError, "terraform-plan"),
         ("state list", "Unexpected", "x", TerraformError, "terraform-state"),
     ],
 )

@@ -171,6 +171,17 @@ def test_a_plan_that_fails_because_of_a_forbidden_change_is_a_refusal(tmp_path: 
     assert file.written == [AFTER, BEFORE]
 
 
+@pytest.mark.parametrize("entries", [NEW_KEY, []], ids=["only what is expected", "nothing"])
+def test_a_condition_that_fails_in_the_plan_is_a_guards_no(
+    tmp_path: Path, file: DataFile, entries: list[dict[str, Any]]
+) -> None:
+    fake = broken("terraform-condition", *entries, root=file.path.parent)
+    with pytest.raises(Blocked) as caught:
+        runner(fake, tmp_path).apply_stage(Stage.KEY, BEFORE, AFTER, file.write)
+    assert caught.value.code == "plan-condition"
+    assert isinstance(caught.value.__cause__, TerraformError)
+
+
 @pytest.mark.parametrize(
     ("code", "entries", "saved"),
     [("terraform-plan", NEW_KEY, True), ("terraform-plan", [REPLACED], False), ("terraform-auth", [REPLACED], True)],
