@@ -10,6 +10,14 @@ from datetime import UTC, datetime
 class SystemClock:
     """Implements steps.base.Clock."""
 
+    def __init__(self) -> None:
+        self._waited = 0.0
+
+    @property
+    def waited(self) -> float:
+        """Seconds spent in `wait` so far."""
+        return self._waited
+
     def now(self) -> datetime:
         """Now, in UTC."""
         return datetime.now(UTC)
@@ -20,4 +28,8 @@ class SystemClock:
 
     def wait(self, seconds: float) -> None:
         """Pass the time between two looks at the world; Ctrl-C ends it."""
-        threading.Event().wait(seconds)
+        began = time.monotonic()
+        try:
+            threading.Event().wait(seconds)
+        finally:
+            self._waited += time.monotonic() - began

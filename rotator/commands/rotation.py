@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from rotator.commands.workbench import Workbench
@@ -130,7 +130,7 @@ def summarise(bench: Workbench, memory: JournalMemory, verb: str, began: float, 
     # An apply is the provider waiting for AWS; what Terraform itself costs are its other runs.
     applying = sum(seconds for verb_, seconds in bench.stages.runs if verb_ == "apply")
     terraform = sum(seconds for verb_, seconds in bench.stages.runs if verb_ != "apply")
-    waited = applying + sum(s.waited for s in record.steps.values() if s.finished and s.finished >= _since(bench, wall))
+    waited = applying + bench.clock.waited
     canary, unheard = _canary(bench)
     return Summary(
         verb=verb,
@@ -165,10 +165,6 @@ def _canary(bench: Workbench) -> tuple[Mapping[str, Any] | None, tuple[str, ...]
         return bench.canary(), ()
     except RotatorError as error:
         return None, (f"{error.what} Whether writes were lost is NOT known. {error.why}",)
-
-
-def _since(bench: Workbench, wall: float) -> str:
-    return (bench.clock.now() - timedelta(seconds=wall)).isoformat("T", "milliseconds")
 
 
 def _snapshots(record: RotationRecord) -> dict[str, str]:

@@ -60,7 +60,7 @@ class PlainReporter:
 
     def skipped(self, step: str, reason: str) -> None:
         """One line with the reason."""
-        self._end(step, StepState.SKIPPED, f"SKIPPED, not checked: {reason}")
+        self._end(step, StepState.SKIPPED, f"SKIPPED: {reason}")
 
     def failed(self, step: str, message: str) -> None:
         """One line; the whole error follows from the command line."""

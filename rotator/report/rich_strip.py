@@ -60,7 +60,7 @@ class StripReporter:
     def skipped(self, step: str, reason: str) -> None:
         """One line with the reason scrolls by."""
         self._board.finish(step, StepState.SKIPPED)
-        self._line(step, StepState.SKIPPED, f"skipped, not checked: {reason}", "")
+        self._line(step, StepState.SKIPPED, f"skipped: {reason}", "")
 
     def failed(self, step: str, message: str) -> None:
         """One line with the message scrolls by; the strip stays with the step marked."""

@@ -20,7 +20,7 @@ from rotator.sandbox.interface import Progress
 OLD_ALIAS = "alias/shop-db-legacy"
 DEFAULT_USER = "shop_admin"
 DEFAULT_DATABASE = "shop"
-RECORD_TTL = 60
+RECORD_TTL = 15
 NETWORK = ipaddress.ip_network("10.20.0.0/16")
 ACCOUNT = "123456789012"
 POLL_SECONDS = 0.1

@@ -85,6 +85,11 @@ class Clock(Protocol):
         """Seconds that only ever grow."""
         ...
 
+    @property
+    def waited(self) -> float:
+        """Seconds spent in `wait` so far."""
+        ...
+
     def wait(self, seconds: float) -> None:
         """Let time pass between two looks at the world."""
         ...

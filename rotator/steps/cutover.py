@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked
 from rotator.model import Stage
@@ -40,8 +38,7 @@ class Cutover(Step):
         return absent("the record points at blue")
 
     def act(self, ctx: Context) -> None:
-        """Wait until no resolver can hold the old long TTL, then apply with the gate."""
-        _wait_for_old_ttl(ctx)
+        """Apply with the gate."""
         after = edits.serving(ctx.data, ctx.rotation.target)
         ctx.apply_through_gate(Stage.CUTOVER, after, lambda: ready_to_flip(ctx))
         now = ctx.clock.now()
@@ -108,14 +105,6 @@ def _still_fenced(ctx: Context, blue: DatabaseServer) -> None:
             fix=f"rotator rollback {ctx.env.name}, then rotate again.",
             code="validate-schema",
         )
-
-
-def _wait_for_old_ttl(ctx: Context) -> None:
-    noted = ctx.memory.outputs("lower-ttl")
-    safe = datetime.fromisoformat(noted["lowered_at"]) + timedelta(seconds=noted["ttl_before"])
-    while (left := (safe - ctx.clock.now()).total_seconds()) > 0:
-        ctx.progress(None, f"resolvers may hold the old TTL for {left:.0f} s more")
-        ctx.clock.wait(min(left, ctx.env.config.rotation.poll_seconds))
 
 
 def _wait_for_dns(ctx: Context) -> str:

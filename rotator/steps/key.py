@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from rotator.errors import Blocked
 from rotator.model import Imports, KeySpec, RootData, Stage
 from rotator.steps import edits
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.world import ours
 
 
@@ -95,8 +96,16 @@ def new_key(ctx: Context) -> KeySpec:
     )
 
 
+def old_ttl_left(noted: Outputs, now: datetime) -> float:
+    """Seconds for which a resolver may still hold the answer with the old, long TTL; 0 when it was never lowered."""
+    if "lowered_at" not in noted or "ttl_before" not in noted:
+        return 0.0
+    safe = datetime.fromisoformat(noted["lowered_at"]) + timedelta(seconds=noted["ttl_before"])
+    return max(0.0, (safe - now).total_seconds())
+
+
 class LowerTtl(Step):
-    """Lower the record's TTL, so that clients learn of the flip at once."""
+    """Lower the record's TTL, and wait until no resolver holds the long one: before the fence, while writes go on."""
 
     name = "lower-ttl"
     title = "Lower the record's TTL"
@@ -107,9 +116,15 @@ class LowerTtl(Step):
         """Satisfied when Route 53 has a TTL no longer than wanted."""
         wanted = ctx.env.config.dns.rotation_ttl
         record = ctx.dns.record(ctx.data.endpoint.zone_id, ctx.data.endpoint.name)
-        if record is not None and record.ttl is not None and record.ttl <= wanted and not ctx.midway(self.name):
-            return satisfied(ttl=record.ttl)
-        return absent("TTL not lowered yet")
+        noted = ctx.memory.outputs(self.name)
+        cut_off = "ttl_before" in noted and "lowered_at" not in noted
+        if record is None or record.ttl is None or record.ttl > wanted or ctx.midway(self.name) or cut_off:
+            return absent("TTL not lowered yet")
+        left = old_ttl_left(noted, ctx.clock.now())
+        if left > 0:
+            text = f"resolvers may hold the old TTL for {left:.0f} s more (writes go on)"
+            return in_progress(text, 1 - left / noted["ttl_before"])
+        return satisfied(ttl=record.ttl)
 
     def act(self, ctx: Context) -> None:
         """Apply the TTL; the journal keeps the old one to put back."""
@@ -117,9 +132,10 @@ class LowerTtl(Step):
         if "ttl_before" not in noted:
             ctx.memory.note(self.name, ttl_before=ctx.data.endpoint.ttl)
         ctx.apply(Stage.LOWER_TTL, edits.with_ttl(ctx.data, ctx.env.config.dns.rotation_ttl))
+        ctx.memory.note(self.name, lowered_at=ctx.clock.now().isoformat())
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
-        """Note when: resolvers may hold the old answer for one old TTL from now."""
+        """Keep what to put back."""
         before = outputs.get("ttl_before", outputs["ttl"])
         return {"lowered_at": ctx.clock.now().isoformat(), **outputs, "ttl_before": before}
 

@@ -155,6 +155,7 @@ def new_world() -> World:
 @dataclass
 class FakeClock:
     world: World
+    waited: float = 0.0
 
     def now(self) -> datetime:
         self.world.time += timedelta(milliseconds=1)
@@ -164,6 +165,7 @@ class FakeClock:
         return self.world.time.timestamp()
 
     def wait(self, seconds: float) -> None:
+        self.waited += seconds
         self.world.time += timedelta(seconds=seconds)
 
 

@@ -46,7 +46,7 @@ def test_a_step_has_a_line_at_its_start_and_one_at_its_end(reporter: PlainReport
         "rotation local-0001: 3 steps, 1 of them before this run",
         "[2/3] snapshot: start (Snapshot blue, about 30 s)",
         "[2/3] snapshot: done in 31 s, 28 s of it waiting for AWS: snap-1",
-        '[3/3] validate: SKIPPED, not checked: database.access = "none"',
+        '[3/3] validate: SKIPPED: database.access = "none"',
         "[1/3] key: FAILED: gone",
     ]
 

@@ -68,7 +68,7 @@ def test_a_finished_step_scrolls_by_with_its_result_and_leaves_no_bar(terminal: 
     text = terminal.out.getvalue()
     assert "snap-1" in text
     assert "31 s (28 s waiting)" in text
-    assert "skipped, not checked: no access" in text
+    assert "skipped: no access" in text
     assert "a note" in text
 
 
