@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rotator.config_file import load_env
+from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.render import MODULES, render_root
 
@@ -26,9 +27,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def terraform(folder: Path, environ: dict[str, str], *arguments: str) -> str:
-    binary = shutil.which("terraform")
-    if binary is None:
-        pytest.skip("no terraform on PATH")
+    binary = str(find_terraform(None, PROJECT, environ))
     done = subprocess.run([binary, *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
