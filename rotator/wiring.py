@@ -97,7 +97,13 @@ def _workbench(env: Env, as_json: bool) -> Workbench:
     aws = Aws(env.config.aws, SANDBOX_LOGIN if env.config.sandbox is not None else None)
     resolver = ClientResolver(env.config.dns.resolver)
     binary = find_terraform(env.config.terraform.binary, project, environ)
-    terraform = TerraformRunner(env.path, binary, terraform_env(env.config, project / ".rotator", environ))
+    reporter = open_reporter(sys.stdout, sys.stderr, as_json=as_json, environ=environ)
+    terraform = TerraformRunner(
+        env.path,
+        binary,
+        terraform_env(env.config, project / ".rotator", environ),
+        on_wait=lambda event: reporter.note(f"waiting for Terraform's state lock: {event.message}"),
+    )
     store = LocalStore(env.name, env.path)
     store.derive(store.load())
     return Workbench(
@@ -110,7 +116,7 @@ def _workbench(env: Env, as_json: bool) -> Workbench:
         resolver=resolver,
         databases=_databases(env, aws, resolver, environ) if env.config.database.access == "direct" else None,
         stages=TerraformStages(terraform, work),
-        reporter=open_reporter(sys.stdout, sys.stderr, as_json=as_json, environ=environ),
+        reporter=reporter,
         clock=SystemClock(),
         canary=_canary(env),
     )

@@ -39,7 +39,8 @@ class JournalMemory:
 
     def stage(self, data: RootData) -> None:
         """Keep the data of a stage that is about to be applied, and derive the file that Terraform reads."""
-        self._save(replace(self._journal, pending=data))
+        pending = None if data == self._journal.root else data
+        self._save(replace(self._journal, pending=pending))
 
     def commit(self) -> None:
         """The stage has been applied: its data is the root's now."""

@@ -1,8 +1,9 @@
-"""A whole rotation on real parts: Terraform, the AWS provider, PostgreSQL servers, DNS, clients that write all the time."""
+"""A whole rotation on real parts: Terraform, the AWS provider, PostgreSQL servers, DNS, and clients that never stop."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.terraform, pytest.mark.postgres, pyte
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = make_project(tmp_path_factory.mktemp("whole"))
-    project.setting(r"^seed_mb = .*$", "seed_mb = 20")
+    project.setting(r"^\[sandbox\]$", "[sandbox]\nseed_mb = 20")
     up = project.run("sandbox", "up", "local", "--json")
     assert up.returncode == 0, up.stdout + up.stderr
     yield project
@@ -43,6 +44,14 @@ def old_key(project: Project) -> str:
 
 @pytest.fixture(scope="module")
 def rotated(project: Project, old_key: str) -> dict[str, Any]:
+    """Killed with SIGKILL while AWS re-encrypts, then run again: the second run goes on, and its summary is given."""
+    with project.start("rotate", "local") as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if "re-encrypt: start" in line:
+                first.kill()
+                break
+        assert first.wait() == -signal.SIGKILL
     summary: dict[str, Any] = project.json("rotate", "local")
     return summary
 
@@ -92,7 +101,12 @@ def test_the_name_resolves_to_green_and_takes_writes(project: Project, rotated: 
     assert resolver.cname("db.sandbox.internal") == green
     address = resolver.addresses("db.sandbox.internal")[0]
     with psycopg.connect(
-        host="db.sandbox.internal", hostaddr=address, user="master", password=password, dbname="shop", autocommit=True
+        host="db.sandbox.internal",
+        hostaddr=address,
+        user="shop_admin",
+        password=password,
+        dbname="shop",
+        autocommit=True,
     ) as connection:
         connection.execute("create table written_after_the_flip (id int)")
         connection.execute("drop table written_after_the_flip")
@@ -136,7 +150,7 @@ def test_the_final_snapshot_can_be_restored_under_the_new_key(
     proof = _instance(project, "proof")
     assert proof["KmsKeyId"] == _instance(project, "shop-db-g1")["KmsKeyId"]
     address = ClientResolver(project.dns).addresses(proof["Endpoint"]["Address"])[0]
-    with psycopg.connect(hostaddr=address, user="master", password=password, dbname="shop") as connection:
+    with psycopg.connect(hostaddr=address, user="shop_admin", password=password, dbname="shop") as connection:
         rows = connection.execute("select count(*) from canary.writes").fetchone()
     assert rows is not None
     assert rows[0] > 0
