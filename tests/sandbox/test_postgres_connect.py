@@ -1,3 +1,4 @@
+# ruff: noqa: F811 (the fixture `pg` is imported)
 import socket
 from dataclasses import replace
 
@@ -73,12 +74,12 @@ def test_a_session_shows_itself_and_undoes_the_roles_defaults(pg: PgServer) -> N
 
 
 def test_a_failed_statement_says_what_was_being_done_and_quotes_no_row(pg: PgServer) -> None:
-    with pg.database("create table t (id int primary key)", "insert into t values (4711)") as name:
-        with (
-            pytest.raises(DatabaseError) as caught,
-            session(pg.target(), name, doing="insert a row") as connection,
-        ):
-            connection.execute("insert into public.t values (4711)")
+    with (
+        pg.database("create table t (id int primary key)", "insert into t values (4711)") as name,
+        pytest.raises(DatabaseError) as caught,
+        session(pg.target(), name, doing="insert a row") as connection,
+    ):
+        connection.execute("insert into public.t values (4711)")
     assert "insert a row" in caught.value.what
     assert "23505" in caught.value.why
     assert "4711" not in caught.value.why

@@ -1,14 +1,19 @@
+# ruff: noqa: F811 (the fixture `pg` is imported)
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 from pg_writers import TABLES, reached, writing
 
-from rotator.database.postgres import lift as lift_module
+from rotator.database.postgres.lift import lift
 from rotator.database.postgres.server import PostgresServer
 from rotator.errors import DatabaseError
+from rotator.model import FenceState
 
 pytestmark = pytest.mark.postgres
 
@@ -24,7 +29,7 @@ def contents(server: PostgresServer) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_nothing_is_written_after_the_fence_by_any_route(pg: PgServer, attempt: int) -> None:  # noqa: F811
+def test_nothing_is_written_after_the_fence_by_any_route(pg: PgServer, attempt: int) -> None:
     with pg.database(*TABLES) as name:
         server = PostgresServer(pg.target(name))
         with writing(pg, name) as writers:
@@ -45,7 +50,7 @@ def test_nothing_is_written_after_the_fence_by_any_route(pg: PgServer, attempt: 
             assert not server.fence_state().on
 
 
-def test_every_table_of_every_database_is_fenced_and_readers_go_on(pg: PgServer) -> None:  # noqa: F811
+def test_every_table_of_every_database_is_fenced_and_readers_go_on(pg: PgServer) -> None:
     with (
         pg.database("create table a (i int)") as one,
         pg.database("create schema x", "create table x.b (i int)") as two,
@@ -66,7 +71,7 @@ def test_every_table_of_every_database_is_fenced_and_readers_go_on(pg: PgServer)
         assert pg.rows(one, "select 1 from pg_namespace where nspname = 'rotator'") == []
 
 
-def test_fence_and_lift_are_idempotent(pg: PgServer) -> None:  # noqa: F811
+def test_fence_and_lift_are_idempotent(pg: PgServer) -> None:
     with pg.database("create table a (i int)") as name:
         server = PostgresServer(pg.target(name))
         first = server.fence("r1", 10)
@@ -90,10 +95,11 @@ def test_fence_and_lift_are_idempotent(pg: PgServer) -> None:  # noqa: F811
         "alter table a enable trigger rotator_fence",
         "drop trigger rotator_fence on a",
         "drop schema rotator cascade",
-        "create or replace function rotator.refuse_write() returns trigger language plpgsql as 'begin return null; end'",
+        "create or replace function rotator.refuse_write() returns trigger language plpgsql"
+        " as 'begin return null; end'",
     ],
 )
-def test_a_fence_that_somebody_opened_is_not_on_and_can_be_raised_again(pg: PgServer, tampering: str) -> None:  # noqa: F811
+def test_a_fence_that_somebody_opened_is_not_on_and_can_be_raised_again(pg: PgServer, tampering: str) -> None:
     with pg.database("create table a (i int)") as name:
         server = PostgresServer(pg.target(name))
         server.fence("r1", 10)
@@ -105,7 +111,7 @@ def test_a_fence_that_somebody_opened_is_not_on_and_can_be_raised_again(pg: PgSe
         assert server.fence("r1", 10).on
 
 
-def test_a_writer_in_the_way_is_named_and_nothing_stays_fenced(pg: PgServer) -> None:  # noqa: F811
+def test_a_writer_in_the_way_is_named_and_nothing_stays_fenced(pg: PgServer) -> None:
     with pg.database("create table a (i int)") as one, pg.database("create table b (i int)") as two:
         server, last = PostgresServer(pg.target("postgres")), max(one, two)
         table = "a" if last == one else "b"
@@ -125,7 +131,7 @@ def test_a_writer_in_the_way_is_named_and_nothing_stays_fenced(pg: PgServer) -> 
             assert pg.rows(name, LEFTOVERS) == []
 
 
-def test_a_prepared_transaction_in_the_way_is_named(pg: PgServer) -> None:  # noqa: F811
+def test_a_prepared_transaction_in_the_way_is_named(pg: PgServer) -> None:
     with pg.database("create table a (i int)") as name:
         pg.run(name, "begin; insert into a values (1); prepare transaction 'forgotten'")
         with pytest.raises(DatabaseError) as caught:
@@ -135,27 +141,94 @@ def test_a_prepared_transaction_in_the_way_is_named(pg: PgServer) -> None:  # no
         assert pg.rows(name, LEFTOVERS) == []
 
 
-def test_a_table_made_by_a_transaction_that_was_open_is_fenced_too(pg: PgServer) -> None:  # noqa: F811
+CLOSED = "select 1 from pg_event_trigger where evtname = 'rotator_fence_ddl'"
+
+
+@contextmanager
+def fencing(server: PostgresServer) -> Iterator[list[FenceState]]:
+    """A fence being raised in another thread; the list has its state once it has returned."""
+    found: list[FenceState] = []
+    thread = threading.Thread(target=lambda: found.append(server.fence("r1", 20)))
+    thread.start()
+    yield found
+    thread.join(25)
+    assert found == [server.fence_state()]
+    assert found[0].on
+
+
+def returns_early(found: list[FenceState]) -> bool:
+    """Whether the fence returns although somebody must be waited for."""
+    return reached(lambda: bool(found), seconds=0.5)
+
+
+def test_a_table_made_by_a_transaction_that_was_open_is_fenced_too(pg: PgServer) -> None:
     with pg.database("create table a (i int)") as name:
-        server, late = PostgresServer(pg.target(name)), pg.connect(name)
+        late = pg.connect(name)
         late.execute("create table unseen (i int); insert into unseen values (1)")
-        found: list[object] = []
-        fencing = threading.Thread(target=lambda: found.append(server.fence("r1", 10)))
-        fencing.start()
-        assert reached(lambda: bool(pg.rows(name, "select 1 from pg_trigger where tgname = 'rotator_fence'")))
-        assert not found, "the fence returned while a transaction that had written was open"
-        late.execute("insert into unseen values (2)")
-        late.commit()
-        late.close()
-        fencing.join(10)
-        assert found == [server.fence_state()]
-        assert server.fence_state().on
+        with fencing(PostgresServer(pg.target(name))) as found:
+            assert reached(lambda: bool(pg.rows(name, CLOSED)))
+            assert not returns_early(found)
+            late.execute("insert into unseen values (2)")
+            late.commit()
+            late.close()
         assert pg.rows(name, "select i from unseen order by 1") == [(1,), (2,)]
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             pg.run(name, "insert into unseen values (3)")
 
 
-def test_an_open_transaction_that_wrote_elsewhere_is_named(pg: PgServer) -> None:  # noqa: F811
+COVERED = "select 1 from pg_trigger where tgrelid = 'a'::regclass and tgname = 'rotator_fence'"
+
+
+@contextmanager
+def fence_before_its_close(pg: PgServer) -> Iterator[tuple[str, psycopg.Connection[Any], list[FenceState]]]:
+    """A database whose table `a` is covered but not closed: a writer elsewhere holds up the fence until it commits."""
+    with pg.database("create table a (i int)") as one, pg.database("create table a (i int)") as two:
+        first, last = sorted((one, two))
+        holder = pg.connect(last)
+        holder.execute("insert into a values (0)")
+        with fencing(PostgresServer(pg.target(first))) as found:
+            assert reached(lambda: bool(pg.rows(first, COVERED)))
+            yield first, holder, found
+        holder.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "writes"),
+    [
+        ("insert into a values (1)", True),
+        ("prepare p as insert into a select 1; execute p", True),
+        ("lock table a in row exclusive mode", False),
+    ],
+)
+def test_a_transaction_that_passed_the_trigger_before_it_closed_is_waited_for(
+    pg: PgServer,
+    statement: str,
+    writes: bool,
+) -> None:
+    with fence_before_its_close(pg) as (name, holder, found):
+        client = pg.connect(name)
+        client.execute(statement)  # type: ignore[call-overload]
+        holder.commit()
+        assert reached(lambda: bool(pg.rows(name, CLOSED)))
+        assert not returns_early(found)
+        client.commit()
+        client.close()
+        assert pg.rows(name, "select count(*) from a") == [(int(writes),)]
+
+
+def test_a_statement_that_passed_the_trigger_and_has_written_nothing_yet_is_waited_for(pg: PgServer) -> None:
+    asleep = "select 1 from pg_stat_activity where wait_event = 'PgSleep' and backend_xid is null"
+    with fence_before_its_close(pg) as (name, holder, found):
+        slow = threading.Thread(target=pg.run, args=(name, "insert into a select 1 from (select pg_sleep(1.5)) s"))
+        slow.start()
+        assert reached(lambda: bool(pg.rows(name, asleep)))
+        holder.commit()
+        assert reached(lambda: bool(found))
+        assert pg.rows(name, "select count(*) from a") == [(1,)], "the fence returned before the writer had ended"
+        slow.join(5)
+
+
+def test_an_open_transaction_that_wrote_elsewhere_is_named(pg: PgServer) -> None:
     with pg.database("create table a (i int)") as name, pg.connect(name, application_name="ddl") as late:
         late.execute("create table unseen (i int)")
         with pytest.raises(DatabaseError) as caught:
@@ -164,23 +237,16 @@ def test_an_open_transaction_that_wrote_elsewhere_is_named(pg: PgServer) -> None
         assert pg.rows(name, LEFTOVERS) == []
 
 
-def test_a_client_that_locks_in_the_other_order_does_not_stop_the_fence(pg: PgServer) -> None:  # noqa: F811
+def test_a_client_that_locks_in_the_other_order_does_not_stop_the_fence(pg: PgServer) -> None:
     with pg.database("create table a (i int)", "create table z (i int)") as name:
         server, client = PostgresServer(pg.target(name)), pg.connect(name)
         client.execute("insert into z values (1)")
-        found: list[object] = []
-        fencing = threading.Thread(target=lambda: found.append(server.fence("r1", 20)))
-        fencing.start()
-        waiting = "select 1 from pg_locks where not granted and relation = 'z'::regclass"
-        assert reached(lambda: bool(pg.rows(name, waiting)))
-        try:
+        with fencing(server):
+            waiting = "select 1 from pg_locks where not granted and relation = 'z'::regclass"
+            assert reached(lambda: bool(pg.rows(name, waiting)))
             client.execute("insert into a values (1)")
             client.commit()
-        except psycopg.errors.DeadlockDetected:
-            client.rollback()
-        client.close()
-        fencing.join(20)
-        assert server.fence_state().on
+            client.close()
         assert pg.rows(name, "select count(*) from a") == pg.rows(name, "select count(*) from z")
 
 
@@ -196,12 +262,13 @@ def test_a_client_that_locks_in_the_other_order_does_not_stop_the_fence(pg: PgSe
         "alter table a disable trigger rotator_fence",
         "refresh materialized view mv",
         "create extension citext",
+        "create function more() returns int language sql as 'select 1'",
         "create schema more",
         "comment on table a is 'x'",
         "grant select on a to public",
     ],
 )
-def test_ddl_is_refused_as_well(pg: PgServer, statement: str) -> None:  # noqa: F811
+def test_ddl_is_refused_as_well(pg: PgServer, statement: str) -> None:
     with pg.database(
         "create table a (i int)", "create index i on a (i)", "create materialized view mv as select count(*) from a"
     ) as name:
@@ -214,7 +281,7 @@ def test_ddl_is_refused_as_well(pg: PgServer, statement: str) -> None:  # noqa: 
         server.lift_fence()
 
 
-def test_refused_inserts_take_no_number_of_a_sequence(pg: PgServer) -> None:  # noqa: F811
+def test_refused_inserts_take_no_number_of_a_sequence(pg: PgServer) -> None:
     with pg.database("create table a (i bigserial, j int generated always as identity, v text)") as name:
         server = PostgresServer(pg.target(name))
         pg.run(name, "insert into a (v) values ('x')")
@@ -223,21 +290,23 @@ def test_refused_inserts_take_no_number_of_a_sequence(pg: PgServer) -> None:  # 
         for statement in ("insert into a (v) values ('y')", "insert into a (v) select 'z'"):
             with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
                 pg.run(name, statement)
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), pg.connect(name) as client:
-            with client.cursor().copy("copy a (v) from stdin") as stream:
-                stream.write_row(["copied"])
+        with (
+            pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+            pg.connect(name) as client,
+            client.cursor().copy("copy a (v) from stdin") as stream,
+        ):
+            stream.write_row(["copied"])
         assert server.sequences() == before
 
 
-def test_a_long_reader_cannot_hold_up_the_opening(pg: PgServer, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr(lift_module, "CLEAN_UP_SECONDS", 0.5)
+def test_a_long_reader_cannot_hold_up_the_opening(pg: PgServer) -> None:
     with pg.database("create table a (i int)", "create table b (i int)") as name:
         server = PostgresServer(pg.target(name))
         with pg.connect(name) as reader:
             reader.execute("select * from a")
             server.fence("r1", 10)
             with pytest.raises(DatabaseError) as caught:
-                server.lift_fence()
+                lift(pg.target(name), clean_up_seconds=0.5)
             assert caught.value.code == "fence-leftovers"
             assert caught.value.details == (f"{name}.public.a",)
             pg.run(name, "insert into a values (1)", "insert into b values (1)", "create table c ()")
@@ -246,7 +315,7 @@ def test_a_long_reader_cannot_hold_up_the_opening(pg: PgServer, monkeypatch: pyt
         assert pg.rows(name, LEFTOVERS) == []
 
 
-def test_many_tables_take_little_time(pg: PgServer) -> None:  # noqa: F811
+def test_many_tables_take_little_time(pg: PgServer) -> None:
     make = "do $$ begin for i in 1..300 loop execute format('create table t%s (i int)', i); end loop; end $$"
     with pg.database(make) as name:
         server = PostgresServer(pg.target(name))
@@ -256,7 +325,7 @@ def test_many_tables_take_little_time(pg: PgServer) -> None:  # noqa: F811
         assert time.monotonic() - begun < 15
 
 
-def test_hostile_names_are_fenced(pg: PgServer) -> None:  # noqa: F811
+def test_hostile_names_are_fenced(pg: PgServer) -> None:
     odd = '"Odd ""name"" %s; --"'
     with pg.database(f"create schema {odd}", f"create table {odd}.{odd} (i int)") as name:
         server = PostgresServer(pg.target(name))
@@ -268,7 +337,7 @@ def test_hostile_names_are_fenced(pg: PgServer) -> None:  # noqa: F811
         pg.run(name, f"insert into {odd}.{odd} values (1)")
 
 
-def test_a_foreign_schema_of_the_tools_name_is_left_alone(pg: PgServer) -> None:  # noqa: F811
+def test_a_foreign_schema_of_the_tools_name_is_left_alone(pg: PgServer) -> None:
     with pg.database("create schema rotator", "create table rotator.theirs (i int)") as name:
         server = PostgresServer(pg.target(name))
         with pytest.raises(DatabaseError) as caught:

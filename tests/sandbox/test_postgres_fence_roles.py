@@ -1,3 +1,4 @@
+# ruff: noqa: F811 (the fixture `pg` is imported)
 """The fence as on RDS: the master user is no superuser, only a member of the tables' owners."""
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def db(pg: PgServer) -> Iterator[str]:  # noqa: F811
+def db(pg: PgServer) -> Iterator[str]:
     pg.run(
         "postgres",
         f"create role app login password '{pg.password}'",
@@ -31,7 +32,7 @@ def db(pg: PgServer) -> Iterator[str]:  # noqa: F811
     pg.run("postgres", "drop owned by master cascade", "drop owned by app", "drop role master, app")
 
 
-def test_the_fence_holds_without_superuser(pg: PgServer, db: str) -> None:  # noqa: F811
+def test_the_fence_holds_without_superuser(pg: PgServer, db: str) -> None:
     server = PostgresServer(pg.target(db, user="master"))
     assert [finding for finding in server.preflight() if finding.blocks] == []
     assert server.fence("r1", 10).on
@@ -46,7 +47,7 @@ def test_the_fence_holds_without_superuser(pg: PgServer, db: str) -> None:  # no
     assert server.probe("t2") == ("blue", True)
 
 
-def test_without_event_triggers_a_new_table_shows_as_open(pg: PgServer, db: str) -> None:  # noqa: F811
+def test_without_event_triggers_a_new_table_shows_as_open(pg: PgServer, db: str) -> None:
     server = PostgresServer(pg.target(db, user="master"))
     assert any(finding.code == "no-event-trigger" for finding in server.preflight())
     server.fence("r1", 10)
@@ -57,7 +58,7 @@ def test_without_event_triggers_a_new_table_shows_as_open(pg: PgServer, db: str)
     assert state.open_tables == (f"{db}.shop.late",)
 
 
-def test_end_clients_ends_those_it_may_and_counts_them(pg: PgServer, db: str) -> None:  # noqa: F811
+def test_end_clients_ends_those_it_may_and_counts_them(pg: PgServer, db: str) -> None:
     server = PostgresServer(pg.target(db, user="master"))
     client, untouchable = pg.connect(db, "app", autocommit=True), pg.connect(db, autocommit=True)
     assert server.end_clients() == 1

@@ -82,15 +82,19 @@ def row_hash(columns: sql.Composable, version: int) -> sql.Composable:
     return sql.SQL('hashtextextended(hash_record_extended(row({}), 0)::text collate "C", 1)').format(columns)
 
 
-def chunks(blocks: int, rows_per_block: float, *, ranges: bool) -> Iterator[tuple[int, int | None]]:
+def chunks(
+    blocks: int, rows_per_block: float, *, ranges: bool, limits: tuple[int, int] = CHUNK_BLOCKS
+) -> Iterator[tuple[int, int | None]]:
     """Ranges of blocks [from, to) that cover a table of `blocks`; the last is open, None. One range if not `ranges`."""
-    least, most = CHUNK_BLOCKS
+    least, most = limits
     size = min(max(int(CHUNK_ROWS / rows_per_block), least), most)
     starts = list(range(0, blocks, size)) if ranges and blocks else [0]
     return zip(starts, [*starts[1:], None], strict=True)
 
 
-def checksum(target: Target, table: Table, progress: Progress) -> TableDigest:
+def checksum(
+    target: Target, table: Table, progress: Progress, *, limits: tuple[int, int] = CHUNK_BLOCKS
+) -> TableDigest:
     """Digest of `table` in one snapshot (REPEATABLE READ), so that rows that move are neither missed nor doubled."""
     with (
         session(target, table.database, doing=f"read table {table}") as connection,
@@ -99,10 +103,10 @@ def checksum(target: Target, table: Table, progress: Progress) -> TableDigest:
         connection.execute("set transaction isolation level repeatable read, read only")
         # A range of ctid must be scanned as such: any other plan would read the whole table for every chunk.
         connection.execute("set local enable_seqscan = off; set local enable_indexscan = off")
-        return _digest(connection, table, progress)
+        return _digest(connection, table, progress, limits)
 
 
-def _digest(connection: Connection, table: Table, progress: Progress) -> TableDigest:
+def _digest(connection: Connection, table: Table, progress: Progress, limits: tuple[int, int]) -> TableDigest:
     version = connection.info.server_version
     name = sql.Identifier(table.schema, table.name)
     parameters = {"table": name.as_string(connection)}
@@ -116,7 +120,7 @@ def _digest(connection: Connection, table: Table, progress: Progress) -> TableDi
     size = connection.execute(_BLOCKS, parameters).fetchone() or (0, 1.0)
     blocks = int(size[0])
     rows, total = 0, 0
-    for start, end in chunks(blocks, float(size[1]), ranges=version >= 140000):
+    for start, end in chunks(blocks, float(size[1]), ranges=version >= 140000, limits=limits):
         found = connection.execute(query + _range(start, end)).fetchone() or (0, 0)
         rows, total = rows + int(found[0]), total + int(found[1])
         progress(1.0 if end is None else end / blocks, f"{table}: {rows:,} rows")

@@ -51,7 +51,10 @@ _COVERED = f"""
 UNCOVERED_TABLES = f"select c.oid from pg_class c where c.oid = any (%s::oid[]) and not exists ({_COVERED})"
 """Those of the given tables that do not carry the trigger as it must be, whatever its function does."""
 
-OPEN_TABLES = f"select c.oid from pg_class c where c.oid = any (%s::oid[]) and not exists ({_COVERED} and p.prosrc = {_REFUSE_LITERAL})"
+OPEN_TABLES = f"""
+select c.oid from pg_class c
+ where c.oid = any (%s::oid[]) and not exists ({_COVERED} and p.prosrc = {_REFUSE_LITERAL})
+"""
 """Those of the given tables that take writes."""
 
 HAS_TRIGGER = f"select 1 from pg_trigger where tgname = '{FENCE}' and tgrelid = %s::oid"

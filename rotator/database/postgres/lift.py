@@ -23,13 +23,13 @@ _TABLE_MILLISECONDS = 500
 """How long readers of a table queue behind us at most."""
 
 
-def lift(target: Target) -> None:
+def lift(target: Target, *, clean_up_seconds: float = CLEAN_UP_SECONDS) -> None:
     """Open every database, then remove what the fence made. Idempotent. Raises DatabaseError 'fence-leftovers'."""
     names = databases(target)
     for name in names:
         with session(target, name, doing="lift the fence") as connection:
             _open(connection)
-    deadline = time.monotonic() + CLEAN_UP_SECONDS
+    deadline = time.monotonic() + clean_up_seconds
     left: list[str] = []
     for name in names:
         with session(target, name, doing="clean up after the fence") as connection:

@@ -24,7 +24,6 @@ def database_findings(database: str, connection: Connection) -> Iterator[Finding
         _create_privilege,
         _language,
         _ownership,
-        _lock_table,
         _select_privilege,
         _row_security,
         _large_objects,
@@ -97,20 +96,6 @@ def _ownership(database: str, connection: Connection) -> Iterator[Finding]:
 
 def _as_sql(connection: Connection) -> sql.Composable:
     return sql.SQL("{};").format(sql.Identifier(_rows(connection, "select current_user")[0]))
-
-
-def _lock_table(database: str, connection: Connection) -> Iterator[Finding]:
-    size = """select (select setting::bigint from pg_settings where name = 'max_locks_per_transaction')
-      * (select sum(setting::bigint) from pg_settings where name in ('max_connections', 'max_prepared_transactions'))"""
-    room, tables = int(_rows(connection, size)[0]), len(writable_relations(connection))
-    if tables > room:
-        yield Finding(
-            "lock-table",
-            f"database {database} has {tables:,} tables, and the server's lock table room for about {room:,} locks",
-            "the fence locks all tables of a database at once",
-            "raise max_locks_per_transaction in the parameter group (a reboot)",
-            blocks=True,
-        )
 
 
 def _select_privilege(database: str, connection: Connection) -> Iterator[Finding]:

@@ -14,20 +14,20 @@ LONG_SECONDS = 60
 """A transaction older than this would hold up the fence."""
 
 
-def server_findings(connection: Connection) -> Iterator[Finding]:
+def server_findings(connection: Connection, *, long_seconds: int = LONG_SECONDS) -> Iterator[Finding]:
     """Version, replica, subscriptions, prepared and long transactions, slots, vacuum, privileges, lock table."""
     for check in (
         _version,
         _recovery,
         _subscriptions,
         _prepared,
-        _long_transactions,
         _vacuums,
         _slots,
         _ddl_privilege,
         _signal_privilege,
     ):
         yield from check(connection)
+    yield from _long_transactions(connection, long_seconds)
 
 
 def _names(connection: Connection, query: str) -> str:
@@ -83,15 +83,15 @@ def _prepared(connection: Connection) -> Iterator[Finding]:
         )
 
 
-def _long_transactions(connection: Connection) -> Iterator[Finding]:
+def _long_transactions(connection: Connection, seconds: int) -> Iterator[Finding]:
     query = f"""select format('pid %s (database %s, user %s, application %s, since %s)', pid, datname, usename,
         application_name, to_char(xact_start, 'YYYY-MM-DD HH24:MI:SS "UTC"')) from pg_stat_activity
-      where xact_start < now() - interval '{LONG_SECONDS} seconds' and pid <> pg_backend_pid()
+      where xact_start < now() - interval '{int(seconds)} seconds' and pid <> pg_backend_pid()
         and backend_type in ('client backend', 'parallel worker', 'background worker') order by xact_start"""
     if names := _names(connection, query):
         yield Finding(
             "long-transaction",
-            f"transactions open for more than {LONG_SECONDS} seconds: {names}",
+            f"transactions open for more than {seconds} seconds: {names}",
             "the fence waits for those that have written, and gives up after rotation.fence_budget",
             "let them end before the rotation, or end them with pg_terminate_backend(pid)",
             blocks=False,
