@@ -9,6 +9,10 @@ set -eu
 
 say() { echo "$(date +%T) $*"; }
 
+cli() { # The AWS CLI's version 1 does not heed AWS_ENDPOINT_URL for RDS in us-east-1.
+    aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} "$@"
+}
+
 apply() { # stage: data, plan, apply
     say "terraform: $1"
     cp "$STAGES/$1.json" "$ROOT/generations.auto.tfvars.json"
@@ -17,7 +21,7 @@ apply() { # stage: data, plan, apply
 }
 
 snapshot_status() {
-    aws rds describe-db-snapshots --db-snapshot-identifier "$1" --query 'DBSnapshots[0].Status' --output text
+    cli rds describe-db-snapshots --db-snapshot-identifier "$1" --query 'DBSnapshots[0].Status' --output text
 }
 
 await_snapshot() {
@@ -30,15 +34,15 @@ await_snapshot() {
 "$TERRAFORM" -chdir="$ROOT" init -input=false -no-color >"$ROOT/init.log"
 apply adopt
 apply key
-key=$(aws kms describe-key --key-id "$KEY_ALIAS" --query KeyMetadata.Arn --output text)
+key=$(cli kms describe-key --key-id "$KEY_ALIAS" --query KeyMetadata.Arn --output text)
 apply lower-ttl
 lowered=$(date +%s)
 
 say "snapshot $SOURCE"
-aws rds create-db-snapshot --db-instance-identifier "$BLUE" --db-snapshot-identifier "$SOURCE" >/dev/null
+cli rds create-db-snapshot --db-instance-identifier "$BLUE" --db-snapshot-identifier "$SOURCE" >/dev/null
 await_snapshot "$SOURCE"
 say "copy $COPY under $key"
-aws rds copy-db-snapshot --source-db-snapshot-identifier "$SOURCE" --target-db-snapshot-identifier "$COPY" \
+cli rds copy-db-snapshot --source-db-snapshot-identifier "$SOURCE" --target-db-snapshot-identifier "$COPY" \
     --kms-key-id "$key" >/dev/null
 await_snapshot "$COPY"
 
@@ -50,11 +54,11 @@ apply cutover
 apply restore-ttl
 "$TERRAFORM" -chdir="$ROOT" plan -input=false -no-color -detailed-exitcode >"$ROOT/last.plan.log"
 
-green_key=$(aws rds describe-db-instances --db-instance-identifier "$GREEN" \
+green_key=$(cli rds describe-db-instances --db-instance-identifier "$GREEN" \
     --query 'DBInstances[0].KmsKeyId' --output text)
-target=$(aws route53 list-resource-record-sets --hosted-zone-id "$ZONE_ID" \
+target=$(cli route53 list-resource-record-sets --hosted-zone-id "$ZONE_ID" \
     --query "ResourceRecordSets[?Name=='$RECORD.'].ResourceRecords[0].Value" --output text)
-address=$(aws rds describe-db-instances --db-instance-identifier "$GREEN" \
+address=$(cli rds describe-db-instances --db-instance-identifier "$GREEN" \
     --query 'DBInstances[0].Endpoint.Address' --output text)
 [ "$green_key" = "$key" ] || { say "green is under $green_key, not $key"; exit 1; }
 [ "${target%.}" = "$address" ] || { say "$RECORD points at $target, not at $address"; exit 1; }

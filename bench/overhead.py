@@ -89,6 +89,7 @@ def time_manual(folder: Path, environ: dict[str, str]) -> float:
     aws["PATH"] = f"{AWS_CLI}{os.pathsep}{aws['PATH']}"
     aws["TERRAFORM"] = str(find_terraform(env.config.terraform.binary, REPOSITORY, environ))
     aws.update(ROOT=str(env.path), STAGES=str(stages), AWS_PAGER="", AWS_EC2_METADATA_DISABLED="true")
+    aws["AWS_DEFAULT_REGION"] = env.config.aws.region  # the AWS CLI's version 1 reads this name alone
     began = time.monotonic()
     subprocess.run([str(REPOSITORY / "bench" / "manual_runbook.sh")], env=aws, check=True, stdout=sys.stderr)
     return time.monotonic() - began
@@ -153,4 +154,7 @@ def _say(text: str) -> None:
 if __name__ == "__main__":
     if shutil.which("aws", path=str(AWS_CLI)) is None:
         sys.exit(f"error: no AWS CLI in {AWS_CLI}. fix: make bench-overhead installs it")
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except subprocess.CalledProcessError as fault:
+        sys.exit(f"error: {' '.join(map(str, fault.cmd[-4:]))} ended with exit code {fault.returncode}; see above")
