@@ -13,7 +13,8 @@ from rotator import __version__, wiring
 from rotator.boundary import run
 from rotator.cli_sandbox import app as sandbox_app
 from rotator.commands import plan as plan_command
-from rotator.commands import rotation, status as status_command
+from rotator.commands import rotation
+from rotator.commands import status as status_command
 from rotator.errors import UsageError, WaitingForApproval
 from rotator.report.summary import Summary, render_text, to_json
 from rotator.steps.base import Options

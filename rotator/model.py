@@ -110,7 +110,7 @@ class Imports:
 
 @dataclass(frozen=True)
 class RootData:
-    """All that a rotation changes in the env root. `gate` is the directory of the gate's pipes during cutover, else None."""
+    """All that a rotation changes in the env root. `gate`: folder of the gate's pipes at cutover, else None."""
 
     generations: Mapping[str, Generation]
     serving: str

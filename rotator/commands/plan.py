@@ -64,7 +64,7 @@ class RotationPlan:
 
 
 def plan(bench: Workbench) -> RotationPlan:
-    """Forecast every stage, and judge the root as it is. Raises Blocked (exit 20) when it would change anything else."""
+    """Forecast every stage, and judge the root as it is. Raises Blocked when it changes more."""
     stored = bench.store.load()
     journal, record = begin(bench.env, stored, bench.clock.now().isoformat("T", "seconds"))
     memory = JournalMemory(Preview(journal), record.rotation.id)

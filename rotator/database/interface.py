@@ -63,6 +63,10 @@ class DatabaseServer(Protocol):
         """'database.schema.name' -> position."""
         ...
 
+    def advance_sequences(self, positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
+        """Move sequences that are behind `positions` up to them, never back; which ones were moved."""
+        ...
+
     def extensions(self) -> Mapping[str, str]:
         """'database.extension' -> version."""
         ...
@@ -70,7 +74,8 @@ class DatabaseServer(Protocol):
     def fence(self, rotation_id: str, budget_seconds: float) -> FenceState:
         """Stop all writes, within the budget or not at all; idempotent.
 
-        Afterwards no transaction that wrote can commit. Also writes the tool's marker (schema `rotator`) that tells this lineage of data by rotation_id.
+        Afterwards no transaction that wrote can commit. Also writes the marker (schema `rotator`), which tells this
+        lineage of data by rotation_id.
         """
         ...
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked
 from rotator.model import Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
-from rotator.steps.fence import APPROVAL
+from rotator.steps.fence import APPROVAL, open_writes
 from rotator.steps.green import green_server_is_this_lineage
 from rotator.steps.validate import fingerprint
 from rotator.steps.wayback import flip_back
@@ -83,9 +84,11 @@ def ready_to_flip(ctx: Context) -> bool:
             fix=f"rotator rollback {ctx.env.name}, then rotate again.",
             code="foreign-green",
         )
+    # A bare nextval passes the fence: green must not give out a number that blue has given out since the snapshot.
+    green.advance_sequences(blue.sequences())
     ctx.memory.note("cutover", opened_at=ctx.clock.now().isoformat())
     green.mark("green")
-    green.lift_fence()
+    open_writes(green)
     return True
 
 

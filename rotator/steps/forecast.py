@@ -1,4 +1,4 @@
-"""What the stages of a rotation will change, from the root's data alone: for `plan`, before anything is done. Pure edits."""
+"""What the stages of a rotation will change, from the root's data alone: for `plan`. Pure."""
 
 from __future__ import annotations
 

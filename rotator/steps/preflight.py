@@ -29,13 +29,7 @@ class Preflight(Step):
         findings = tuple(_findings(ctx, blue))
         blocking = tuple(f for f in findings if f.blocks)
         if blocking:
-            raise Blocked(
-                f"Preflight found {len(blocking)} reason{'s' if len(blocking) > 1 else ''} not to start.",
-                why="Nothing has been changed." if len(blocking) > 1 else f"{blocking[0].what} {blocking[0].why}",
-                fix="Mend them and run the same again." if len(blocking) > 1 else blocking[0].fix,
-                details=tuple(f"{f.code}: {f.what} {f.why} -> {f.fix}" for f in findings),
-                code="preflight" if len(blocking) > 1 else blocking[0].code,
-            )
+            raise _refusal(blocking)
         return satisfied(
             account=caller.account,
             terraform=version,
@@ -49,6 +43,20 @@ class Preflight(Step):
         count = len(outputs["warnings"])
         warned = f", {count} warning{'s' if count > 1 else ''}" if count else ""
         return f"{outputs['engine']}, account {outputs['account']}, Terraform {outputs['terraform']}{warned}"
+
+
+def _refusal(blocking: tuple[Finding, ...]) -> Blocked:
+    """One finding is told as the error itself; several are listed, each with what to do."""
+    if len(blocking) == 1:
+        found = blocking[0]
+        return Blocked(found.what, why=f"{found.why} Nothing has been changed.", fix=found.fix, code=found.code)
+    return Blocked(
+        f"Preflight found {len(blocking)} reasons not to start.",
+        why="Nothing has been changed.",
+        fix="Mend them and run the same again.",
+        details=tuple(f"{f.code}: {f.what} {f.why} -> {f.fix}" for f in blocking),
+        code="preflight",
+    )
 
 
 def _block(code: str, what: str, why: str, fix: str) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rotator.config import Env
 from rotator.errors import Blocked
 from rotator.model import Rotation, Strategy
-from rotator.naming import plan_rotation
+from rotator.naming import base_identifier, plan_rotation
 from rotator.workflow.journal import RETIRABLE, Journal, Phase, RotationRecord, Status
 
 NOTHING = frozenset({Status.NONE, Status.UNDONE})
@@ -27,7 +27,8 @@ def begin(env: Env, journal: Journal, now: str) -> tuple[Journal, RotationRecord
             fix=f"rotator rollback {env.name}",
             code="rollback-unfinished",
         )
-    if current is not None and not _untouched(current):
+    _refuse_another_database(env, journal)
+    if current is not None and not _untouched(journal, current):
         return journal, current
     number = int(current.rotation.target.removeprefix("g")) if current is not None else journal.next_generation
     record = RotationRecord(_names(env, journal, number), Phase.ROTATING, now)
@@ -68,8 +69,26 @@ def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
     return latest
 
 
-def _untouched(record: RotationRecord) -> bool:
-    return all(step.status in NOTHING for name, step in record.steps.items() if name != "preflight")
+def _untouched(journal: Journal, record: RotationRecord) -> bool:
+    """Nothing was made yet: at most the adoption was tried, and refused."""
+    tried = {"preflight", "adopt"} if journal.root is None and journal.pending is None else {"preflight"}
+    return all(step.status in NOTHING for name, step in record.steps.items() if name not in tried)
+
+
+def _refuse_another_database(env: Env, journal: Journal) -> None:
+    """rotation.toml names blue at its adoption; once adopted, another name is another database, so another env."""
+    database = journal.root.generations[journal.root.serving].database if journal.root is not None else None
+    if database is None:
+        return
+    named, known = env.config.database.identifier, database.identifier
+    if named in (known, base_identifier(known)) or base_identifier(named) == base_identifier(known):
+        return
+    raise Blocked(
+        f"rotation.toml names the database {named}, but this env has adopted {known}.",
+        why="The journal and Terraform's state describe the adopted one.",
+        fix=f"Put the old identifier back in {env.path / 'rotation.toml'}; another database needs an env of its own.",
+        code="another-database",
+    )
 
 
 def _names(env: Env, journal: Journal, number: int) -> Rotation:

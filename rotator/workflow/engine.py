@@ -94,7 +94,7 @@ class Engine:
                 self._stop(move, step, seen)
 
     def _look(self, ctx: Context, step: Step, run: _Run) -> Observation:
-        """Observe, riding out an AWS that does not answer for a while: looking changes nothing, so it may be repeated."""
+        """Observe, riding out an AWS that does not answer for a while: looking changes nothing."""
         for attempt in range(LOOKS):
             try:
                 return step.observe(ctx)

@@ -5,6 +5,7 @@ step of a crash counter, so that a test can kill a rotation at any of them, befo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -74,6 +75,11 @@ def instance(identifier: str, key: str | None, tags: Mapping[str, str], settings
     )
 
 
+def record_at(identifier: str) -> Record:
+    target = f"{identifier}.abc.{REGION}.rds.amazonaws.com"
+    return Record("Z1", "db.example.internal", "CNAME", 60, (target,))
+
+
 @dataclass
 class Data:
     """What one server holds. A snapshot is a copy of it, fence and marker included."""
@@ -83,10 +89,11 @@ class Data:
     role: str | None = None
     lineage: str | None = None
     probes: list[str] = field(default_factory=list)
+    sequences: dict[str, int] = field(default_factory=lambda: {"shop.public.item_id_seq": 2})
     schema: dict[str, str] = field(default_factory=lambda: {"table shop.public.item": "d1"})
 
     def copy(self) -> Data:
-        return Data(list(self.rows), self.fenced_by, self.role, self.lineage, list(self.probes), dict(self.schema))
+        return deepcopy(self)
 
 
 @dataclass
@@ -97,7 +104,7 @@ class World:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
     backups: list[AutomatedBackup] = field(default_factory=list)
-    record: Record = Record("Z1", "db.example.internal", "CNAME", 60, (f"{BLUE}.abc.{REGION}.rds.amazonaws.com",))
+    record: Record = field(default_factory=lambda: record_at(BLUE))
     data: dict[str, Data] = field(default_factory=dict)
     snapshot_data: dict[str, Data] = field(default_factory=dict)
     state: set[str] = field(default_factory=set)
@@ -293,7 +300,11 @@ class FakeServer:
         return TableDigest(len(self.data.rows), "|".join(sorted(self.data.rows)))
 
     def sequences(self) -> Mapping[str, SequenceState]:
-        return {"shop.public.item_id_seq": SequenceState(len(self.data.rows), True)}
+        return {name: SequenceState(value, True) for name, value in self.data.sequences.items()}
+
+    def advance_sequences(self, positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
+        self.data.sequences = {name: state.last_value for name, state in positions.items()}
+        return tuple(positions)
 
     def extensions(self) -> Mapping[str, str]:
         return {"shop.plpgsql": "1.0"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -358,3 +359,44 @@ def test_killed_at_any_side_effect_a_rollback_brings_everything_back(tmp_path: P
         assert world.both_writable == 0
         rotate(bench(world, folder), Options())
         assert world.record.values[0].startswith(f"{BLUE}-g2."), number
+
+
+def test_numbers_given_out_past_the_fence_are_not_given_out_again(tmp_path: Path) -> None:
+    world = new_world()
+    bench_ = bench(world, tmp_path)
+    real = bench_.stages.apply_through_gate
+
+    def with_a_late_nextval(*args: Any) -> bool:
+        world.data[BLUE].sequences["shop.public.item_id_seq"] = 7
+        return real(*args)
+
+    bench_.stages.apply_through_gate = with_a_late_nextval  # type: ignore[method-assign]
+    rotate(bench_, Options())
+    assert world.data[GREEN].sequences["shop.public.item_id_seq"] == 7
+
+
+def test_another_database_in_rotation_toml_is_refused_once_one_is_adopted(tmp_path: Path) -> None:
+    world = new_world()
+    rotate(bench(world, tmp_path), Options())
+    bench_ = bench(world, tmp_path)
+    database = bench_.env.config.database.model_copy(update={"identifier": "other-db"})
+    config = bench_.env.config.model_copy(update={"database": database})
+    other = replace(bench_, env=bench_.env.model_copy(update={"config": config}))
+    with pytest.raises(Blocked) as caught:
+        rotate(other, Options())
+    assert caught.value.code == "another-database"
+
+
+def test_a_rotation_that_was_refused_before_adoption_takes_a_corrected_config(tmp_path: Path) -> None:
+    world = new_world()
+    bench_ = bench(world, tmp_path)
+
+    def refuses(*args: Any) -> bool:
+        raise Blocked("the plan is refused", code="plan-firewall")
+
+    bench_.stages.apply = refuses  # type: ignore[method-assign]
+    with pytest.raises(Blocked, match="refused"):
+        rotate(bench_, Options())
+    world.record = replace(world.record, values=("elsewhere.example.com",))
+    with pytest.raises(Blocked, match="points at"):
+        rotate(bench(world, tmp_path), Options())
