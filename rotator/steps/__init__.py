@@ -18,8 +18,8 @@ from rotator.steps.validate import Validate
 ROTATION: tuple[Step, ...] = (
     Preflight(),
     Adopt(),
-    NewKey(),
     LowerTtl(),
+    NewKey(),
     Fence(),
     TakeSnapshot(),
     Reencrypt(),

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked, DatabaseError
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, needs_approval, satisfied
+from rotator.steps.base import (
+    Context,
+    Observation,
+    Outputs,
+    Step,
+    absent,
+    conflict,
+    in_progress,
+    needs_approval,
+    satisfied,
+)
+from rotator.steps.key import old_ttl_left
 from rotator.steps.world import instance, points_at, server
 
 APPROVAL = "fenced"
@@ -31,6 +42,11 @@ class Fence(Step):
                 f"{ctx.rotation.blue} is fenced by another rotation ({state.rotation_id}).",
                 "Finish or roll back that rotation first.",
             )
+        noted = ctx.memory.outputs("lower-ttl")
+        left = old_ttl_left(noted, ctx.clock.now())
+        if left > 0:
+            text = f"resolvers may hold the old TTL for {left:.0f} s more (writes go on)"
+            return in_progress(text, 1 - left / noted["ttl_before"])
         lifted = ctx.memory.outputs(self.name).get("lifted_at")
         if lifted:
             return conflict(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from rotator.errors import Blocked
 from rotator.model import Imports, KeySpec, RootData, Stage
 from rotator.steps import edits
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
 from rotator.steps.world import ours
 
 
@@ -105,7 +105,7 @@ def old_ttl_left(noted: Outputs, now: datetime) -> float:
 
 
 class LowerTtl(Step):
-    """Lower the record's TTL, and wait until no resolver holds the long one: before the fence, while writes go on."""
+    """Lower the record's TTL, so that clients learn of the flip at once. Resolvers forget the long one meanwhile."""
 
     name = "lower-ttl"
     title = "Lower the record's TTL"
@@ -120,10 +120,6 @@ class LowerTtl(Step):
         cut_off = "ttl_before" in noted and "lowered_at" not in noted
         if record is None or record.ttl is None or record.ttl > wanted or ctx.midway(self.name) or cut_off:
             return absent("TTL not lowered yet")
-        left = old_ttl_left(noted, ctx.clock.now())
-        if left > 0:
-            text = f"resolvers may hold the old TTL for {left:.0f} s more (writes go on)"
-            return in_progress(text, 1 - left / noted["ttl_before"])
         return satisfied(ttl=record.ttl)
 
     def act(self, ctx: Context) -> None:

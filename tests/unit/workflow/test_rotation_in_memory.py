@@ -82,7 +82,7 @@ def test_a_rotation_ends_on_green_with_blue_fenced(tmp_path: Path) -> None:
     assert summary.write_pause_seconds > 0
     assert phase(tmp_path) is Phase.SOAKING
     assert world.applied == [
-        Stage.ADOPT, Stage.KEY, Stage.LOWER_TTL, Stage.GREEN, Stage.CUTOVER, Stage.RESTORE_TTL,
+        Stage.ADOPT, Stage.LOWER_TTL, Stage.KEY, Stage.GREEN, Stage.CUTOVER, Stage.RESTORE_TTL,
     ]  # fmt: skip
 
 
