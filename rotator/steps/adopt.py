@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rotator.errors import Blocked
 from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, Instance, Key, KeySpec, RootData, Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
@@ -37,7 +38,12 @@ class Adopt(Step):
         """Write the data with its imports, apply, then drop the imports from the data."""
         data = ctx.memory.root() or first_data(ctx)
         ctx.memory.note(self.name, imported=True)
-        ctx.stages.apply(Stage.ADOPT, data, data, ctx.memory.stage, ctx.progress)
+        try:
+            ctx.stages.apply(Stage.ADOPT, data, data, ctx.memory.stage, ctx.progress)
+        except Blocked:
+            # Refused before anything was imported: the next run reads rotation.toml and the world anew.
+            ctx.memory.unstage()
+            raise
         ctx.memory.write_root(edits.without_imports(data))
 
     def result(self, outputs: Outputs) -> str:

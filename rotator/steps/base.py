@@ -158,6 +158,10 @@ class Memory(Protocol):
         """Write the data of a stage about to be applied: the journal first, then the file that Terraform reads."""
         ...
 
+    def unstage(self) -> None:
+        """Nothing of the staged data was applied: forget it."""
+        ...
+
     def commit(self) -> None:
         """The staged data has been applied."""
         ...

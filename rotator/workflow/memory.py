@@ -42,6 +42,12 @@ class JournalMemory:
         pending = None if data == self._journal.root else data
         self._save(replace(self._journal, pending=pending))
 
+    def unstage(self) -> None:
+        """The staged data was refused: the data file says again what has been applied, or is gone when nothing has."""
+        self._save(replace(self._journal, pending=None))
+        if self._journal.root is None:
+            self._store.drop_data()
+
     def commit(self) -> None:
         """The stage has been applied: its data is the root's now."""
         self._save(replace(self._journal, root=self._journal.pending or self._journal.root, pending=None))

@@ -36,6 +36,10 @@ class Store(Protocol):
         """Keep it, durably, before returning; also derive the root's data file."""
         ...
 
+    def drop_data(self) -> None:
+        """Remove the root's data file, of an env that has adopted nothing."""
+        ...
+
 
 class LocalStore:
     """The journal as a file of the env, beside the data file that Terraform reads."""
@@ -81,6 +85,10 @@ class LocalStore:
         write_atomically(self._path, text)
         self.derive(journal)
 
+    def drop_data(self) -> None:
+        """Remove the derived file."""
+        self._data.unlink(missing_ok=True)
+
     def derive(self, journal: Journal) -> None:
         """Write the root's data as the journal has it."""
         data = journal.pending or journal.root
@@ -103,6 +111,9 @@ class Preview:
     def save(self, journal: Journal) -> None:
         """Kept in memory alone."""
         self._journal = journal
+
+    def drop_data(self) -> None:
+        """There is no file."""
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -198,6 +198,7 @@ def test_a_hand_made_change_that_would_replace_the_database(project: Project) ->
             assert 'module.database["g0"].aws_db_instance.this' in " ".join(done.stderr.split())
             assert world(project) == before
             assert not (project.env / "terraform.tfstate").exists()
+            assert not (project.env / "generations.auto.tfvars.json").exists()
     finally:
         file.write_text(text)
 

@@ -391,7 +391,9 @@ def test_a_rotation_that_was_refused_before_adoption_takes_a_corrected_config(tm
     world = new_world()
     bench_ = bench(world, tmp_path)
 
-    def refuses(*args: Any) -> bool:
+    def refuses(stage: Any, before: Any, after: Any, write: Any, progress: Any) -> bool:
+        write(after)
+        write(before)
         raise Blocked("the plan is refused", code="plan-firewall")
 
     bench_.stages.apply = refuses  # type: ignore[method-assign]
@@ -400,3 +402,4 @@ def test_a_rotation_that_was_refused_before_adoption_takes_a_corrected_config(tm
     world.record = replace(world.record, values=("elsewhere.example.com",))
     with pytest.raises(Blocked, match="points at"):
         rotate(bench(world, tmp_path), Options())
+    assert not (tmp_path / "generations.auto.tfvars.json").exists()
