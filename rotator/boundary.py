@@ -14,6 +14,7 @@ from types import FrameType
 from rotator import __version__
 from rotator.errors import ExitCode, Interrupted, RotatorError
 from rotator.report.errors import error_json, render_error
+from rotator.report.pipes import put
 
 # What may look like a secret in a crash file: values after words that name one, URLs with a password.
 _SECRETS = re.compile(r"(?i)(pass(?:word)?|secret|token|credential)[a-z_]*(['\"]?\s*[:=]\s*)(['\"]?)[^\s'\",)]+")
@@ -22,7 +23,9 @@ _DSN = re.compile(r"(\w+://[^:/\s]+:)[^@\s]+@")
 
 def run(work: Callable[[], None], *, as_json: bool) -> None:
     """Run a verb; leave the process with its exit code when it fails."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, and means it
+            signal.signal(number, _interrupt)
     try:
         work()
     except RotatorError as error:
@@ -41,8 +44,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _leave(error: RotatorError, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(error_json(error), indent=2) + "\n")
-    sys.stderr.write(render_error(error))
+        put(sys.stdout, json.dumps(error_json(error), indent=2) + "\n")
+    put(sys.stderr, render_error(error))
     raise SystemExit(int(error.exit_code))
 
 

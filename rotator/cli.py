@@ -16,6 +16,7 @@ from rotator.commands import plan as plan_command
 from rotator.commands import rotation
 from rotator.commands import status as status_command
 from rotator.errors import UsageError, WaitingForApproval
+from rotator.report.pipes import put
 from rotator.report.summary import Summary, render_text, to_json
 from rotator.steps.base import Options
 from rotator.terraform.render import check_root, write_root
@@ -174,7 +175,7 @@ def _refuse_confirm(env: str, confirm: str) -> None:
 
 
 def _say(as_json: bool, document: dict[str, Any], text: str) -> None:
-    typer.echo(json.dumps(document, indent=2) if as_json else text, nl=as_json)
+    put(sys.stdout, json.dumps(document, indent=2) + "\n" if as_json else text)
 
 
 def main() -> None:

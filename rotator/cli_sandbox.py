@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from types import ModuleType
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rotator import wiring
 from rotator.boundary import run
 from rotator.config import Env
 from rotator.errors import UsageError
+from rotator.report.pipes import put
 
 app = typer.Typer(help="A local AWS: real PostgreSQL servers, a real DNS server, a write canary.", no_args_is_help=True)
 
@@ -44,14 +46,18 @@ def _imported() -> ModuleType:
     return commands
 
 
+def _say(text: str) -> None:
+    put(sys.stdout, f"{text}\n")
+
+
 @app.command()
 def up(env: EnvName = "local", as_json: AsJson = False) -> None:
     """Start it, with a seeded database and writers; when it runs already, show it."""
 
     def work() -> None:
         commands = _imported()
-        found = commands.up(_sandboxed(env), lambda text: typer.echo(text, err=True))
-        typer.echo(json.dumps(found.to_json(), indent=2) if as_json else commands.render(found))
+        found = commands.up(_sandboxed(env), lambda text: put(sys.stderr, f"{text}\n"))
+        _say(json.dumps(found.to_json(), indent=2) if as_json else commands.render(found))
 
     run(work, as_json=as_json)
 
@@ -63,7 +69,7 @@ def status(env: EnvName = "local", as_json: AsJson = False) -> None:
     def work() -> None:
         commands = _imported()
         found = commands.status(_sandboxed(env))
-        typer.echo(json.dumps(found.to_json(), indent=2) if as_json else commands.render(found))
+        _say(json.dumps(found.to_json(), indent=2) if as_json else commands.render(found))
 
     run(work, as_json=as_json)
 
@@ -75,7 +81,7 @@ def down(env: EnvName = "local", as_json: AsJson = False) -> None:
     def work() -> None:
         commands = _imported()
         found = commands.down(_sandboxed(env))
-        typer.echo(json.dumps(found.to_json(), indent=2) if as_json else commands.render_down(found))
+        _say(json.dumps(found.to_json(), indent=2) if as_json else commands.render_down(found))
 
     run(work, as_json=as_json)
 
@@ -87,6 +93,6 @@ def exports(env: EnvName = "local", as_json: AsJson = False) -> None:
     def work() -> None:
         found = _imported().exports(_sandboxed(env))
         lines = "\n".join(f"export {name}={value}" for name, value in found.items())
-        typer.echo(json.dumps(dict(found), indent=2) if as_json else lines)
+        _say(json.dumps(dict(found), indent=2) if as_json else lines)
 
     run(work, as_json=as_json)

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from rotator.report.board import Board
 from rotator.report.interface import StepInfo, StepState
+from rotator.report.pipes import put
 from rotator.report.text import duration, percent
 
 QUIET_SECONDS = 10.0
@@ -84,5 +85,4 @@ class PlainReporter:
         return f"[{number}/{total}] {step}"
 
     def _write(self, line: str) -> None:
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        put(self._stream, line + "\n")
