@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from project import Project, make_project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.terraform, pytest.mark.postgres, pytest.mark.xdist_group("refusals")]
+pytestmark = [pytest.mark.e2e, pytest.mark.terraform, pytest.mark.postgres]
 
 RECORD = "db.sandbox.internal"
 

@@ -17,7 +17,7 @@ from rotator.network.resolver import ClientResolver
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
 
-pytestmark = [pytest.mark.e2e, pytest.mark.terraform, pytest.mark.postgres, pytest.mark.xdist_group("whole-rotation")]
+pytestmark = [pytest.mark.e2e, pytest.mark.terraform, pytest.mark.postgres]
 
 
 @pytest.fixture(scope="module")
