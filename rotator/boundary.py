@@ -11,6 +11,8 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
+import click
+
 from rotator import __version__
 from rotator.errors import ExitCode, Interrupted, RotatorError
 from rotator.report.errors import error_json, render_error
@@ -30,7 +32,7 @@ def run(work: Callable[[], None], *, as_json: bool) -> None:
         work()
     except RotatorError as error:
         _leave(error, as_json)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         _leave(
             Interrupted("Interrupted.", fix="Run the same command again: it goes on from the world as it is."), as_json
         )

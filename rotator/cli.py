@@ -115,6 +115,9 @@ def rollback(
     confirm: Annotated[
         str | None, typer.Option("--confirm", metavar="ENV", help="The env's name again: writes on green may be lost.")
     ] = None,
+    approve: Annotated[
+        list[str] | None, typer.Option("--approve", help="Answer a gate, such as: fenced.", show_default=False)
+    ] = None,
     delete_snapshots: Annotated[bool, typer.Option("--delete-snapshots", help="Delete its snapshots too.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -122,7 +125,7 @@ def rollback(
     """Take the rotation back, at any point before retire."""
     if confirm is not None and confirm != env:
         run(lambda: _refuse_confirm(env, confirm), as_json=as_json)
-    options = Options(delete_snapshots=delete_snapshots, lose_writes=confirm == env)
+    options = Options(frozenset(approve or ()), delete_snapshots=delete_snapshots, lose_writes=confirm == env)
     _through(env, rotation.rollback, options, as_json, yes or confirm == env, "Take the rotation back?")
 
 

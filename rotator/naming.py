@@ -57,8 +57,8 @@ def plan_rotation(
         green=f"{base}-{target}",
         source_snapshot=f"{stem}-{target}-source",
         copy_snapshot=f"{stem}-{target}-reencrypted",
-        final_snapshot=f"{stem}-{source}-final",
-        final_copy=f"{stem}-{source}-final-reencrypted",
+        final_snapshot=f"{stem}-{source}-final-{target}",
+        final_copy=f"{stem}-{source}-final-{target}-reencrypted",
         rolled_back_snapshot=f"{stem}-{target}-rolled-back",
         new_alias=f"{key_alias}-{target}",
     )

@@ -84,13 +84,13 @@ def workbench(name: str, *, as_json: bool, locked: bool) -> Iterator[Workbench]:
     """Everything a verb needs; with `locked`, the env is held until the end (I7)."""
     env = load(name)
     if not locked:
-        yield _workbench(env, as_json)
+        yield _workbench(env, as_json, derive=False)
         return
     with env_lock(env.path):
-        yield _workbench(env, as_json)
+        yield _workbench(env, as_json, derive=True)
 
 
-def _workbench(env: Env, as_json: bool) -> Workbench:
+def _workbench(env: Env, as_json: bool, *, derive: bool) -> Workbench:
     project = project_root()
     work = env.path / ".rotator"
     environ = environment(env)
@@ -105,7 +105,8 @@ def _workbench(env: Env, as_json: bool) -> Workbench:
         on_wait=lambda event: reporter.note(f"waiting for Terraform's state lock: {event.message}"),
     )
     store = LocalStore(env.name, env.path)
-    store.derive(store.load())
+    if derive:
+        store.derive(store.load())
     return Workbench(
         env=env,
         store=store,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from rotator.model import AutomatedBackup, Instance, Snapshot
+from rotator.naming import base_identifier
 
 # Of the fields of a DBInstance, those that name a key; absent ones are no dependency.
 _FURTHER_KEYS = {
@@ -29,13 +30,15 @@ def dependents(
     snapshots: Iterable[Snapshot],
     automated_backups: Iterable[AutomatedBackup],
     instances: Iterable[Instance],
+    database: str,
     delete_globs: Iterable[str],
     own_snapshots: Iterable[str],
 ) -> Dependents:
     """Everything under `key_arn`, each either kept or deletable; what lies under another key is in neither.
 
     Deletable are manual instance snapshots that the rotation made itself (`own_snapshots`, ids) or that a glob of
-    [retire] delete_snapshots matches (case counts, whole id). RDS deletes automated snapshots only with their backup,
+    [retire] delete_snapshots matches (case counts, whole id), of `database` (an instance identifier) in any of its
+    generations: another database may share the key. RDS deletes automated snapshots only with their backup,
     AWS Backup's only through AWS Backup; both are kept, and so are clusters' snapshots.
     """
     globs, own = tuple(delete_globs), frozenset(own_snapshots)
@@ -44,7 +47,7 @@ def dependents(
     for snapshot in snapshots:
         if not same_key(snapshot.kms_key_arn, key_arn):
             continue
-        if _may_go(snapshot, globs, own):
+        if _may_go(snapshot, base_identifier(database), globs, own):
             deletable.append(snapshot.identifier)
         else:
             kept.append(_described(snapshot))
@@ -65,8 +68,8 @@ def same_key(left: str | None, right: str | None) -> bool:
     return left.rpartition("/")[2] == right.rpartition("/")[2]
 
 
-def _may_go(snapshot: Snapshot, globs: tuple[str, ...], own: frozenset[str]) -> bool:
-    if snapshot.kind != "manual":
+def _may_go(snapshot: Snapshot, base: str, globs: tuple[str, ...], own: frozenset[str]) -> bool:
+    if snapshot.kind != "manual" or base_identifier(snapshot.instance_identifier) != base:
         return False
     return snapshot.identifier in own or any(fnmatchcase(snapshot.identifier, glob) for glob in globs)
 

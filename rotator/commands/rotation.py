@@ -12,10 +12,14 @@ from rotator.report.interface import StepInfo, StepState
 from rotator.report.summary import Summary
 from rotator.steps import RETIRE, ROLLBACK, ROTATION
 from rotator.steps.base import Context, Options, Step
+from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, to_retire, to_roll_back
 from rotator.workflow.failure import after_stop, is_fenced
-from rotator.workflow.journal import Phase, RotationRecord, Status
+from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
 from rotator.workflow.memory import JournalMemory
+
+_Canary = tuple[Mapping[str, Any] | None, tuple[str, ...]]
+"""The write canary's report, or None and why there is none."""
 
 _STATES = {Status.DONE: StepState.DONE, Status.SKIPPED: StepState.SKIPPED}
 
@@ -28,14 +32,17 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     memory = JournalMemory(bench.store, record.rotation.id)
     ctx = bench.context(memory, record, options)
 
+    heard: list[_Canary] = []
+
     def work() -> None:
         bench.engine(memory).run(ctx, ROTATION)
+        heard.append(_canary(bench))
+        # Judged before the phase: the same command again must not begin another rotation after a bad verdict.
+        _refuse_lost_writes(bench, heard[0])
         memory.phase(Phase.SOAKING)
 
     _supervised(bench, memory, ctx, ROTATION, work)
-    summary = summarise(bench, memory, "rotate", began, f"make retire ENV={bench.env.name}")
-    _refuse_lost_writes(summary)
-    return summary
+    return summarise(bench, memory, "rotate", began, f"make retire ENV={bench.env.name}", heard[0])
 
 
 def retire(bench: Workbench, options: Options) -> Summary:
@@ -46,15 +53,19 @@ def retire(bench: Workbench, options: Options) -> Summary:
     ctx = bench.context(memory, record, options)
 
     def work() -> None:
-        bench.engine(memory).run(ctx, RETIRE)
+        if record.phase is Phase.KEY_KEPT:
+            memory.put("retire-snapshots", StepRecord())  # what keeps the key may have become deletable
+        bench.engine(memory).run(ctx, RETIRE[:1])
+        memory.phase(Phase.RETIRING)
+        bench.engine(memory).run(ctx, RETIRE[1:])
         kept = (
             memory.status("retire-key") is Status.SKIPPED
-            and "stays disabled" in memory.record.step("retire-key").reason
+            and "the old key stays" in memory.record.step("retire-key").reason
         )
         memory.phase(Phase.KEY_KEPT if kept else Phase.RETIRED)
 
     _supervised(bench, memory, ctx, RETIRE, work)
-    return summarise(bench, memory, "retire", began, f"make status ENV={bench.env.name}")
+    return summarise(bench, memory, "retire", began, f"make status ENV={bench.env.name}", _canary(bench))
 
 
 def rollback(bench: Workbench, options: Options) -> Summary:
@@ -65,16 +76,17 @@ def rollback(bench: Workbench, options: Options) -> Summary:
     ctx = bench.context(memory, record, options)
 
     def work() -> None:
-        if memory.record.step("cutover").status is Status.NONE or options.lose_writes:
-            memory.phase(Phase.ROLLING_BACK)
-        memory.commit()
+        refuse_unasked(ctx)
+        memory.phase(Phase.ROLLING_BACK)
+        if memory.root() is not None:
+            memory.commit()
         bench.engine(memory).undo(ctx, ROLLBACK)
         if memory.root() is not None and memory.record.step("adopt").status is Status.DONE:
             bench.stages.check_clean()
         memory.phase(Phase.ROLLED_BACK)
 
     _supervised(bench, memory, ctx, ROLLBACK, work)
-    return summarise(bench, memory, "rollback", began, f"make rotate ENV={bench.env.name}")
+    return summarise(bench, memory, "rollback", began, f"make rotate ENV={bench.env.name}", _canary(bench))
 
 
 def step_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo, ...]:
@@ -122,8 +134,10 @@ def _told(bench: Workbench, memory: JournalMemory, ctx: Context, steps: Sequence
         error.details = (*error.details, f"{ctx.rotation.blue} is still fenced: writes are refused.")
 
 
-def summarise(bench: Workbench, memory: JournalMemory, verb: str, began: float, next_command: str) -> Summary:
-    """What the run came to, from the journal and the canary."""
+def summarise(
+    bench: Workbench, memory: JournalMemory, verb: str, began: float, next_command: str, heard: _Canary
+) -> Summary:
+    """What the run came to, from the journal and what was heard of the canary."""
     record, env = memory.record, bench.env
     names, outputs = record.rotation, {name: step.outputs for name, step in record.steps.items()}
     wall = bench.clock.monotonic() - began
@@ -131,7 +145,7 @@ def summarise(bench: Workbench, memory: JournalMemory, verb: str, began: float, 
     applying = sum(seconds for verb_, seconds in bench.stages.runs if verb_ == "apply")
     terraform = sum(seconds for verb_, seconds in bench.stages.runs if verb_ != "apply")
     waited = applying + bench.clock.waited
-    canary, unheard = _canary(bench)
+    canary, unheard = heard
     return Summary(
         verb=verb,
         env=env.name,
@@ -157,7 +171,7 @@ def summarise(bench: Workbench, memory: JournalMemory, verb: str, began: float, 
     )
 
 
-def _canary(bench: Workbench) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+def _canary(bench: Workbench) -> _Canary:
     """The canary's report, or why there is none: that is told, and never read as "nothing lost"."""
     if bench.canary is None:
         return None, ()
@@ -196,12 +210,13 @@ def _notes(record: RotationRecord) -> tuple[str, ...]:
     return (*warnings, *skipped, *undone)
 
 
-def _refuse_lost_writes(summary: Summary) -> None:
-    report = summary.canary or {}
+def _refuse_lost_writes(bench: Workbench, heard: _Canary) -> None:
+    report = heard[0] or {}
     if report.get("lost") or report.get("doubled"):
         raise DatabaseError(
             f"The write canary reports {report.get('lost')} lost and {report.get('doubled')} doubled writes.",
             why="The rotation is done, but what the canary wrote is not all there once.",
-            fix="Keep blue and every snapshot; compare before anything is retired.",
+            fix=f"Keep blue and every snapshot, and compare. Then: rotator rollback {bench.env.name}, or rotate again "
+            "to look at the canary once more.",
             code="canary",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rotator.errors import Blocked
 from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, Instance, Key, KeySpec, RootData, Stage
-from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
 from rotator.steps.world import blue_instance, blue_record
 
@@ -44,7 +43,7 @@ class Adopt(Step):
             # Refused before anything was imported: the next run reads rotation.toml and the world anew.
             ctx.memory.unstage()
             raise
-        ctx.memory.write_root(edits.without_imports(data))
+        ctx.memory.commit()
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""

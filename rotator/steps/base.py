@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from rotator.aws.interface import Dns, Identity, Kms, Rds
 from rotator.config import Env
 from rotator.database.interface import DatabaseOpener
-from rotator.model import Imports, RootData, Rotation, Stage
+from rotator.model import RootData, Rotation, Stage
 from rotator.network.interface import Resolver
 
 Outputs = Mapping[str, Any]
@@ -114,6 +114,10 @@ class Stages(Protocol):
         decide: Callable[[], bool],
     ) -> bool:
         """As apply; the record changes only after `decide` (called inside the apply) has returned True."""
+        ...
+
+    def untaint(self, address: str) -> None:
+        """Take the mark of a half-made resource off an address of the state; nothing happens when it has none."""
         ...
 
     def check_clean(self) -> None:
@@ -226,7 +230,6 @@ class Context:
     def take_in(self, stage: Stage, after: RootData) -> None:
         """Import what a killed run made and Terraform's state does not hold; `after` carries the imports."""
         self.apply(stage, after)
-        self.memory.write_root(replace(self.data, imports=Imports()))
 
 
 class Step(ABC):

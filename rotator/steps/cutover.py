@@ -72,7 +72,8 @@ def ready_to_flip(ctx: Context) -> bool:
     """
     blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
     if blue is None or green is None:
-        if ctx.memory.outputs("fence").get("by") != "operator" and APPROVAL not in ctx.options.approvals:
+        fence = ctx.memory.outputs("fence")
+        if fence.get("lifted_at") or (fence.get("by") != "operator" and APPROVAL not in ctx.options.approvals):
             raise Blocked("Nobody has stopped the writes to blue.", fix="See step fence.", code="not-fenced")
         ctx.memory.note("cutover", opened_at=ctx.clock.now().isoformat())
         return True

@@ -33,7 +33,7 @@ class Fence(Step):
         """Satisfied when blue's catalogs say that every table refuses writes, by this rotation's fence."""
         blue = server(ctx, ctx.rotation.blue)
         if blue is None:
-            return self._operator(ctx)
+            return self._lifted(ctx) or self._old_ttl(ctx) or self._operator(ctx)
         state = blue.fence_state()
         if state.on and state.rotation_id == ctx.rotation.id:
             return satisfied(by="rotator", tables=state.fenced_tables)
@@ -42,21 +42,27 @@ class Fence(Step):
                 f"{ctx.rotation.blue} is fenced by another rotation ({state.rotation_id}).",
                 "Finish or roll back that rotation first.",
             )
+        return self._lifted(ctx) or self._old_ttl(ctx) or absent(f"{ctx.rotation.blue} takes writes")
+
+    def _lifted(self, ctx: Context) -> Observation | None:
+        lifted = ctx.memory.outputs(self.name).get("lifted_at")
+        if not lifted:
+            return None
+        return conflict(
+            f"the fence was lifted at {lifted}, and {ctx.rotation.blue} has taken writes since.",
+            f"Take this rotation back (rotator rollback {ctx.env.name}), then rotate again.",
+        )
+
+    def _old_ttl(self, ctx: Context) -> Observation | None:
         noted = ctx.memory.outputs("lower-ttl")
         left = old_ttl_left(noted, ctx.clock.now())
-        if left > 0:
-            text = f"resolvers may hold the old TTL for {left:.0f} s more (writes go on)"
-            return in_progress(text, 1 - left / noted["ttl_before"])
-        lifted = ctx.memory.outputs(self.name).get("lifted_at")
-        if lifted:
-            return conflict(
-                f"the fence was lifted at {lifted} after a failure, and {ctx.rotation.blue} has taken writes since.",
-                f"Take this rotation back (rotator rollback {ctx.env.name}), then rotate again.",
-            )
-        return absent(f"{ctx.rotation.blue} takes writes")
+        if left <= 0 or ctx.memory.is_done(self.name):
+            return None
+        text = f"resolvers may hold the old TTL for {left:.0f} s more (writes go on)"
+        return in_progress(text, 1 - left / noted["ttl_before"])
 
     def _operator(self, ctx: Context) -> Observation:
-        if APPROVAL in ctx.options.approvals or ctx.memory.outputs(self.name).get("by") == "operator":
+        if APPROVAL in ctx.options.approvals or ctx.memory.is_done(self.name):
             return satisfied(by="operator", tables=None)
         return needs_approval(
             f'database.access is "none", so you must stop all writes to {ctx.rotation.blue} yourself.',
@@ -77,7 +83,8 @@ class Fence(Step):
         return {"fenced_at": ctx.clock.now().isoformat(), **outputs}
 
     def undo(self, ctx: Context) -> str:
-        """Let writes through on blue again, as long as the record points at it."""
+        """Let writes through on blue again, as long as the record points at it. From then on there is no going on."""
+        ctx.memory.note(self.name, lifted_at=ctx.clock.now().isoformat())
         return lift(ctx)
 
     def result(self, outputs: Outputs) -> str:
@@ -132,8 +139,7 @@ def _shut_green(ctx: Context) -> None:
     found = ctx.rds.instance(ctx.rotation.green)
     if found is None or found.address is None or found.port is None or ctx.databases is None:
         return
-    if found.status != "available":
-        return
+    # Whatever its status: a green that is modified or backed up takes writes. When it cannot be shut, blue stays shut.
     green = ctx.databases.at(found.address, found.port)
     if not green.fence_state().on:
         green.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)

@@ -9,10 +9,12 @@ from rotator.aws.settings import rekeyed
 from rotator.errors import Blocked
 from rotator.model import DatabaseSpec, Imports, RootData, Stage
 from rotator.steps import edits
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.snapshots import look
 from rotator.steps.world import blue_instance, instance, is_at, ours, server
 
+PATIENCE = 20
+"""Looks that may find nothing after RDS has accepted a snapshot: its answers are eventually consistent."""
 RESTING = frozenset({"available", "storage-optimization"})
 
 
@@ -57,9 +59,12 @@ class Green(Step):
     def _take_in(self, ctx: Context, after: RootData) -> bool:
         name = ctx.rotation.target
         found = ctx.rds.instance(ctx.rotation.green)
-        if found is None or f'module.database["{name}"].aws_db_instance.this' in ctx.stages.state_addresses():
+        address = f'module.database["{name}"].aws_db_instance.this'
+        if found is None or not ours(ctx, found.tags):
             return False
-        if not ours(ctx, found.tags):
+        if address in ctx.stages.state_addresses():
+            # An apply that was cut off marks what it was making as tainted, which would plan its replacement.
+            ctx.stages.untaint(address)
             return False
         data = edits.edit_database(after, name, snapshot_identifier=None)
         ctx.take_in(Stage.GREEN, replace(data, imports=Imports(databases={name: ctx.rotation.green})))
@@ -86,7 +91,8 @@ class Green(Step):
         self._take_in(ctx, data)
         kept = keep_writes(ctx)
         made = ctx.data.generations[name].database
-        if made is not None and not made.skip_final_snapshot:
+        there = ctx.rds.instance(ctx.rotation.green) is not None
+        if there and made is not None and not made.skip_final_snapshot:
             after = edits.unprotected(ctx.data, ctx.rotation.target, delete_automated_backups=True)
             ctx.apply(Stage.ROLLBACK_UNPROTECT, after)
         ctx.apply(Stage.ROLLBACK, edits.with_generation(ctx.data, ctx.rotation.target, database=None))
@@ -117,16 +123,24 @@ def _foreign_tags(tags: object) -> dict[str, str]:
 
 def keep_writes(ctx: Context) -> str:
     """Before a green that has served is deleted: a snapshot of it, so that writes made on it can be fetched."""
-    if not ctx.memory.outputs("cutover").get("flipped_at") or ctx.options.delete_snapshots:
+    opened = ctx.memory.outputs("cutover").get("opened_at")
+    if not opened or ctx.options.delete_snapshots or ctx.rds.instance(ctx.rotation.green) is None:
         return ""
     name = ctx.rotation.rolled_back_snapshot
     if ctx.rds.snapshot(name) is None:
         ctx.rds.create_snapshot(ctx.rotation.green, name, {**ctx.env.config.tags, **ctx.rotation.tags})
-    while (seen := look(ctx, name, ctx.rotation.green)).fraction is not None:
+    misses = 0
+    while (seen := look(ctx, name, ctx.rotation.green)).kind is not Kind.SATISFIED:
+        misses += seen.kind is Kind.ABSENT
+        if seen.kind is Kind.CONFLICT or misses > PATIENCE:
+            raise Blocked(
+                f"Green's last snapshot {name} is not to be had, so green is not deleted.",
+                why=seen.reason or seen.detail,
+                fix=seen.fix or "Run rollback again.",
+                code="snapshot-failed",
+            )
         ctx.progress(seen.fraction, seen.detail)
         ctx.clock.wait(ctx.env.config.rotation.poll_seconds)
-    if seen.reason:
-        raise Blocked(f"Green's last snapshot failed: {seen.reason}", fix=seen.fix, code="snapshot-failed")
     return f"; its data is kept in snapshot {name}"
 
 

@@ -71,8 +71,9 @@ class NewKey(Step):
         made = ctx.kms.key(ctx.rotation.new_alias)
         arn = made.arn if made is not None else None
         kept = [s.identifier for s in ctx.rds.snapshots() if arn and s.kms_key_arn == arn]
+        kept += [i.identifier for i in ctx.rds.instances() if arn and i.kms_key_arn == arn]
         if kept:
-            return f"new key kept: {', '.join(kept)} can be read under it alone"
+            return f"new key kept: {', '.join(kept)} lie under it"
         ctx.apply(Stage.ROLLBACK, edits.without_generation(ctx.data, ctx.rotation.target))
         return "new key scheduled for deletion"
 

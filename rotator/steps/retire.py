@@ -7,9 +7,9 @@ from datetime import datetime
 from rotator.errors import Blocked
 from rotator.model import Stage
 from rotator.steps import edits
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.snapshots import look, source
-from rotator.steps.world import is_at, server
+from rotator.steps.world import is_at, points_at, server
 
 
 class RetireCheck(Step):
@@ -18,7 +18,7 @@ class RetireCheck(Step):
     name = "retire-check"
     title = "Check that blue may go"
     reversible = False
-    rechecked_until = "final-snapshot"
+    rechecked_until = "retire-database"
     estimate_seconds = 3
 
     def observe(self, ctx: Context) -> Observation:
@@ -31,8 +31,12 @@ class RetireCheck(Step):
                 fix=f"Run rotator retire {ctx.env.name} later, or shorten [rotation] soak before the next rotation.",
                 code="soak-not-over",
             )
-        if is_at(ctx, ctx.rotation.blue):
-            return conflict(f"{ctx.env.config.dns.record} points at blue.", "Only what does not serve may be retired.")
+        serving = ctx.data.generations[ctx.data.serving].database
+        if serving is None or serving.identifier == ctx.rotation.blue or not is_at(ctx, serving.identifier):
+            return conflict(
+                f"{ctx.env.config.dns.record} points at {points_at(ctx)}, not at what the journal calls serving.",
+                "Put the record right first: only what does not serve may be retired.",
+            )
         blue = server(ctx, ctx.rotation.blue) if ctx.rds.instance(ctx.rotation.blue) else None
         if blue is not None and not blue.fence_state().on:
             return conflict(
@@ -75,6 +79,7 @@ class FinalReencrypt(Step):
     name = "final-reencrypt"
     title = "Copy the final snapshot under the new key"
     reversible = False
+    rechecked_until = "retire-database"
     estimate_seconds = 60
 
     def observe(self, ctx: Context) -> Observation:
@@ -117,6 +122,16 @@ class Unprotect(Step):
         return "deletion protection off"
 
 
+def no_final_copy(ctx: Context, seen: Observation) -> Blocked:
+    """The refusal to delete anything while blue's final copy is not there under the new key."""
+    return Blocked(
+        f"Nothing is deleted: the final copy {ctx.rotation.final_copy} is not there.",
+        why=seen.reason or seen.detail,
+        fix="Run retire again once it is available.",
+        code="no-final-copy",
+    )
+
+
 class RetireDatabase(Step):
     """Delete blue through Terraform. The point of no return."""
 
@@ -139,13 +154,8 @@ class RetireDatabase(Step):
     def act(self, ctx: Context) -> None:
         """Prove the final copy once more, then apply."""
         copy = look(ctx, ctx.rotation.final_copy, ctx.rotation.blue, ctx.memory.outputs("key")["key_arn"])
-        if copy.reason or not copy.outputs:
-            raise Blocked(
-                f"{ctx.rotation.blue} is not deleted: its final copy {ctx.rotation.final_copy} is not there.",
-                why=copy.reason or copy.detail,
-                fix="Run retire again once it is available.",
-                code="no-final-copy",
-            )
+        if copy.kind is not Kind.SATISFIED:
+            raise no_final_copy(ctx, copy)
         generation = ctx.data.generations.get(ctx.rotation.source)
         if generation is None:
             return

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rotator.aws.dependents import Dependents, dependents
 from rotator.model import Stage
 from rotator.steps import edits
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied, skipped
-from rotator.steps.snapshots import remove
+from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, satisfied, skipped
+from rotator.steps.retire import no_final_copy
+from rotator.steps.snapshots import look, remove
 from rotator.steps.world import server
 
 NOT_OURS = "the old key is not managed by this root"
@@ -28,6 +29,9 @@ class RetireSnapshots(Step):
 
     def act(self, ctx: Context) -> None:
         """Delete them; prove first that the final copy is there."""
+        copy = look(ctx, ctx.rotation.final_copy, ctx.rotation.blue, ctx.memory.outputs("key")["key_arn"])
+        if copy.kind is not Kind.SATISFIED:
+            raise no_final_copy(ctx, copy)
         names = [*_under_old_key(ctx).deletable, ctx.rotation.copy_snapshot]
         deleted = []
         for name in names:
@@ -50,7 +54,7 @@ class RetireSnapshots(Step):
 
 
 class DisableKey(Step):
-    """Disable the old key: what still needs it shows now, while it can be enabled again."""
+    """Disable the old key: what still needs it shows now, while it can be enabled again. Never under an instance."""
 
     name = "disable-key"
     title = "Disable the old key"
@@ -59,19 +63,14 @@ class DisableKey(Step):
     estimate_seconds = 40
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied when KMS says disabled; conflict while an instance is still under the key."""
+        """Satisfied when KMS says disabled; skipped while an instance is still under the key."""
         generation = ctx.data.generations.get(ctx.rotation.source)
         arn = _old_key(ctx)
         if generation is None or generation.key is None or arn is None:
             return skipped(NOT_OURS)
-        users = dependents(
-            arn, snapshots=(), automated_backups=(), instances=ctx.rds.instances(), delete_globs=(), own_snapshots=()
-        ).kept
+        users = instances_under(ctx, arn)
         if users:
-            return conflict(
-                f"The old key {arn} still encrypts {'; '.join(users)}.",
-                "Those instances would become inaccessible: rotate or remove them first, then run retire again.",
-            )
+            return skipped(f"the old key stays enabled, because it still encrypts {'; '.join(users)}")
         key = ctx.kms.key(arn)
         if (key is not None and key.state == "Enabled") or ctx.midway(self.name):
             return absent("the old key is enabled")
@@ -107,6 +106,9 @@ class RetireKey(Step):
             return satisfied(key_arn=arn, state=key.state, deletion_date=date)
         if generation.key is None:
             return skipped(NOT_OURS)
+        users = instances_under(ctx, arn) if arn else ()
+        if users:
+            return skipped(f"the old key stays enabled, because it still encrypts {'; '.join(users)}")
         found = _under_old_key(ctx)
         left = (*found.kept, *(f"snapshot {name}" for name in found.deletable))
         if left:
@@ -121,6 +123,19 @@ class RetireKey(Step):
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
         return f"{outputs['key_arn']} {outputs['state']}, will be deleted {outputs['deletion_date']}"
+
+
+def instances_under(ctx: Context, arn: str) -> tuple[str, ...]:
+    """Instances that still need a key, in words; another database may share it."""
+    return dependents(
+        arn,
+        snapshots=(),
+        automated_backups=(),
+        instances=ctx.rds.instances(),
+        database=ctx.rotation.blue,
+        delete_globs=(),
+        own_snapshots=(),
+    ).kept
 
 
 def _old_key(ctx: Context) -> str | None:
@@ -142,6 +157,7 @@ def _under_old_key(ctx: Context) -> Dependents:
         snapshots=ctx.rds.snapshots(),
         automated_backups=ctx.rds.automated_backups(),
         instances=ctx.rds.instances(),
+        database=ctx.rotation.blue,
         delete_globs=ctx.env.config.retire.delete_snapshots,
         own_snapshots=(ctx.rotation.source_snapshot, ctx.rotation.final_snapshot),
     )

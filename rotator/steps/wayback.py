@@ -4,41 +4,67 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked, WaitingForApproval
 from rotator.model import Stage, WriteStats
 from rotator.steps import edits
 from rotator.steps.base import Context
-from rotator.steps.world import instance, is_at, server
+from rotator.steps.fence import APPROVAL
+from rotator.steps.world import is_at, server
+
+
+def refuse_unasked(ctx: Context) -> None:
+    """Raise WaitingForApproval when green has been opened and the user has not agreed to lose what was written there.
+
+    Changes nothing. Where the tool may not connect, the writers on green must have been stopped by hand as well.
+    """
+    if not ctx.memory.outputs("cutover").get("opened_at"):
+        return
+    name = ctx.env.name
+    if not ctx.options.lose_writes:
+        raise WaitingForApproval(
+            "Rolling back after the flip loses what was written on green since then.",
+            why=lost_writes(ctx),
+            fix=f"If that is acceptable: rotator rollback {name} --confirm {name}",
+        )
+    if ctx.databases is None and APPROVAL not in ctx.options.approvals and not is_at(ctx, ctx.rotation.blue):
+        raise WaitingForApproval(
+            f'database.access is "none", so you must stop all writes to {ctx.rotation.green} yourself.',
+            why="Else green would take writes while the name already leads to blue.",
+            fix=f"Stop the writers, then: rotator rollback {name} --confirm {name} --approve {APPROVAL}",
+        )
 
 
 def flip_back(ctx: Context) -> str:
-    """Shut green, flip the record to blue through the gate. Blue stays fenced until the fence step's undo.
-
-    Raises WaitingForApproval when writes on green would be lost and the user has not agreed.
-    """
+    """Shut green, flip the record to blue through the gate. Blue stays fenced until the fence step's undo."""
+    refuse_unasked(ctx)
     if is_at(ctx, ctx.rotation.blue):
         if ctx.data.serving != ctx.rotation.source or ctx.data.gate is not None:
             # The flip was staged but never happened: the data follows the world.
             ctx.memory.write_root(replace(edits.serving(ctx.data, ctx.rotation.source), gate=None))
         return ""
-    if not ctx.options.lose_writes:
-        raise WaitingForApproval(
-            "Rolling back after the flip loses what was written on green since then.",
-            why=lost_writes(ctx),
-            fix=f"If that is acceptable: rotator rollback {ctx.env.name} --confirm {ctx.env.name}",
-        )
     after = edits.serving(ctx.data, ctx.rotation.source)
+    if ctx.rds.instance(ctx.rotation.green) is None:
+        # Green does not exist any more: the plan must not make it anew.
+        after = edits.with_generation(after, ctx.rotation.target, database=None)
     ctx.apply_through_gate(Stage.ROLLBACK_CUTOVER, after, lambda: _shut_green(ctx))
     if ctx.data.gate is not None:
         ctx.memory.write_root(replace(ctx.data, gate=None))
-    green = server(ctx, ctx.rotation.green)
+    green = _green(ctx)
     if green is not None:
         green.end_clients()
     return f"{ctx.env.config.dns.record} points at {ctx.rotation.blue} again"
 
 
+def _green(ctx: Context) -> DatabaseServer | None:
+    """Green's server; None where the tool may not connect, or green is gone."""
+    return server(ctx, ctx.rotation.green) if ctx.rds.instance(ctx.rotation.green) is not None else None
+
+
 def lost_writes(ctx: Context) -> str:
     """What a flip back would lose, in words."""
+    if ctx.rds.instance(ctx.rotation.green) is None:
+        return f"{ctx.rotation.green} does not exist any more: what was written on it is gone already."
     green = server(ctx, ctx.rotation.green)
     if green is None:
         return "The tool may not connect to green (database.access is none): how much is not known."
@@ -57,15 +83,16 @@ def describe(stats: WriteStats) -> str:
 
 
 def _shut_green(ctx: Context) -> bool:
-    green, blue = server(ctx, ctx.rotation.green), server(ctx, ctx.rotation.blue)
-    if green is None or blue is None:
+    green, blue = _green(ctx), server(ctx, ctx.rotation.blue)
+    if blue is None:
         return True
     if not blue.fence_state().on:
         raise Blocked(
             f"{ctx.rotation.blue} is not fenced although green serves.",
             why="It may hold writes that green does not have; which of both is right is not for a tool to say.",
-            fix=f"Compare {ctx.rotation.blue} and {instance(ctx, ctx.rotation.green).identifier} by hand first.",
+            fix=f"Compare {ctx.rotation.blue} and {ctx.rotation.green} by hand first.",
             code="not-fenced",
         )
-    green.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)
+    if green is not None:
+        green.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)
     return True

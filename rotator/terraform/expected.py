@@ -108,7 +108,7 @@ def _made(address: str, imported: bool) -> Expected:
 
     It is nobody's yet, so finishing may change any attribute of it, and may replace a half-made (tainted) one.
     """
-    return Expected(address, UPDATE, importing=True) if imported else Expected(address, CREATE, also=REPLACE)
+    return Expected(address, UPDATE, importing=True) if imported else Expected(address, CREATE, also=(*REPLACE, UPDATE))
 
 
 def _ttl(before: RootData, after: RootData) -> Iterable[Expected]:

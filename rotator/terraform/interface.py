@@ -49,6 +49,10 @@ class Terraform(Protocol):
         """Apply exactly that saved plan."""
         ...
 
+    def untaint(self, address: str) -> None:
+        """Take the tainted mark off a resource of the state; nothing happens when it has none."""
+        ...
+
     def state_addresses(self) -> frozenset[str]:
         """Resource addresses in the state (`terraform state list`); empty when there is no state."""
         ...

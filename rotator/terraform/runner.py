@@ -23,7 +23,7 @@ from rotator.terraform.interface import ApplyEvent, OnEvent
 from rotator.terraform.process import Child, Finished, OnLine, sigterm_interrupts
 from rotator.terraform.stream import LOCKING, event
 
-_COMMANDS = frozenset({"version", "init", "plan", "show", "apply", "state list"})
+_COMMANDS = frozenset({"version", "init", "plan", "show", "apply", "state list", "untaint"})
 _FLAG = python_terraform.IsFlagged
 
 
@@ -117,6 +117,14 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         if "No state file was found" in err:
             return frozenset()
         raise self._error("state list", code, out, err)
+
+    def untaint(self, address: str) -> None:
+        """`terraform untaint`; a resource that is not tainted, or not there, is left alone."""
+        code, out, err = self._run(
+            "untaint", address, allowed=(0, 1), allow_missing=_FLAG, no_color=_FLAG, lock_timeout=self._lock_timeout
+        )
+        if code == 1 and "not currently tainted" not in err + out:
+            raise self._error("untaint", code, out, err)
 
     def interrupt(self) -> None:
         """Ask the running command to end gracefully (one SIGINT); a second call kills it. From any thread."""

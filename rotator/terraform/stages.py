@@ -64,6 +64,11 @@ class TerraformStages:
             after = replace(after, gate=str(gate.path))
             return bool(self._runner.apply_stage(stage, before, after, write, AtGate(gate, decide)).changes)
 
+    def untaint(self, address: str) -> None:
+        """Take the mark of a half-made resource off an address of the state."""
+        self._terraform.init()
+        self._terraform.untaint(address)
+
     def check_clean(self) -> None:
         """Raise Blocked unless the plan is empty."""
         self._runner.clean()

@@ -28,6 +28,7 @@ def begin(env: Env, journal: Journal, now: str) -> tuple[Journal, RotationRecord
             code="rollback-unfinished",
         )
     _refuse_another_database(env, journal)
+    _refuse_half_retired(env, journal)
     if current is not None and not _untouched(journal, current):
         return journal, current
     number = int(current.rotation.target.removeprefix("g")) if current is not None else journal.next_generation
@@ -39,9 +40,18 @@ def begin(env: Env, journal: Journal, now: str) -> tuple[Journal, RotationRecord
 
 def to_retire(env: Env, journal: Journal) -> RotationRecord:
     """The oldest rotation whose blue is still there; raises Blocked when there is none."""
-    found = next((r for r in journal.rotations if r.phase in RETIRABLE), None)
+    current = journal.current()
+    if current is not None and not _untouched(journal, current):
+        raise Blocked(
+            f"Rotation {current.rotation.id} is {current.phase}: nothing is retired meanwhile.",
+            why="Both work on the same root, and retiring would take the marker that the other rotation needs.",
+            fix=f"Finish it (rotator rotate {env.name}) or take it back (rotator rollback {env.name}) first.",
+            code="rotation-unfinished",
+        )
+    # Those whose blue is still there first: a key that is kept may stay so for ever.
+    order = sorted((r for r in journal.rotations if r.phase in RETIRABLE), key=lambda r: r.phase is Phase.KEY_KEPT)
+    found = order[0] if order else None
     if found is None:
-        current = journal.current()
         where = f"Rotation {current.rotation.id} is {current.phase}." if current else "No rotation is waiting for it."
         raise Blocked(
             f"There is nothing to retire in {env.name}.",
@@ -54,15 +64,18 @@ def to_retire(env: Env, journal: Journal) -> RotationRecord:
 
 def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
     """The youngest rotation, unless its blue is gone; raises Blocked when there is none."""
-    latest = next((r for r in reversed(journal.rotations) if r.phase is not Phase.ROLLED_BACK), None)
-    if latest is None:
+    latest = journal.latest()
+    if latest is None or latest.phase is Phase.ROLLED_BACK:
         raise Blocked(
-            f"There is no rotation to roll back in {env.name}.", fix=f"rotator status {env.name}", code="no-rotation"
+            f"There is no rotation to roll back in {env.name}.",
+            why=f"The latest, {latest.rotation.id}, has been rolled back already." if latest else "None was begun.",
+            fix=f"rotator status {env.name}",
+            code="no-rotation",
         )
-    if latest.phase in (Phase.RETIRED, Phase.KEY_KEPT) or latest.step("retire-database").status is not Status.NONE:
+    if latest.phase in (Phase.RETIRED, Phase.KEY_KEPT) or latest.step("unprotect").status is not Status.NONE:
         raise Blocked(
-            f"Rotation {latest.rotation.id} cannot be rolled back: {latest.rotation.blue} is retired.",
-            why="The instance is gone or going; its data is in the final snapshot and in green.",
+            f"Rotation {latest.rotation.id} cannot be rolled back: {latest.rotation.blue} is being retired.",
+            why="Its protection is off, or it is gone; its data is in the final snapshot and in green.",
             fix=f"Rotate again for another key; to go back in time, restore {latest.rotation.final_copy} by hand.",
             code="already-retired",
         )
@@ -73,6 +86,17 @@ def _untouched(journal: Journal, record: RotationRecord) -> bool:
     """Nothing was made yet: at most the adoption was tried, and refused."""
     tried = {"preflight", "adopt"} if journal.root is None and journal.pending is None else {"preflight"}
     return all(step.status in NOTHING for name, step in record.steps.items() if name not in tried)
+
+
+def _refuse_half_retired(env: Env, journal: Journal) -> None:
+    retiring = next((r for r in journal.rotations if r.phase is Phase.RETIRING), None)
+    if retiring is not None:
+        raise Blocked(
+            f"{retiring.rotation.blue} is being retired (rotation {retiring.rotation.id}).",
+            why="Both would work on the same root.",
+            fix=f"Finish it first: rotator retire {env.name}",
+            code="retire-unfinished",
+        )
 
 
 def _refuse_another_database(env: Env, journal: Journal) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from rotator.errors import AwsUnreachable, Blocked, WaitingForApproval, WaitingForAws
+from rotator.errors import AwsError, Blocked, WaitingForApproval, WaitingForAws
 from rotator.report.interface import Reporter
 from rotator.steps.base import Clock, Context, Kind, Observation, Progress, Step
 from rotator.workflow.decide import Move, decide
@@ -17,6 +17,8 @@ from rotator.workflow.memory import JournalMemory
 PATIENCE = 20
 # How many looks may fail to reach AWS before the run stops.
 LOOKS = 5
+# Faults of AWS that pass by themselves.
+PASSING = frozenset({"aws-unreachable", "aws-throttled", "aws-service"})
 
 
 @dataclass
@@ -98,8 +100,8 @@ class Engine:
         for attempt in range(LOOKS):
             try:
                 return step.observe(ctx)
-            except AwsUnreachable as fault:
-                if attempt == LOOKS - 1 or self._memory.status(step.name) is Status.NONE:
+            except AwsError as fault:
+                if fault.code not in PASSING or attempt == LOOKS - 1 or self._memory.status(step.name) is Status.NONE:
                     raise
                 ctx.progress(None, f"{fault.what}; looking again")
                 self._clock.wait(self._poll)

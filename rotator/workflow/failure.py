@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from rotator.errors import Interrupted, RotatorError, WaitingForApproval, WaitingForAws
+from rotator.errors import Interrupted, RotatorError, TerraformStateLocked, WaitingForApproval, WaitingForAws
 from rotator.steps.base import Context
 from rotator.steps.fence import lift
-from rotator.workflow.journal import Status
+from rotator.workflow.journal import Status, StepRecord
 from rotator.workflow.memory import JournalMemory
 
-# Those who stop a run on purpose mean to go on: the fence stays, and they are told so.
-PAUSES = (WaitingForApproval, WaitingForAws, Interrupted)
+# Those who stop a run on purpose mean to go on; so does an apply that outlived its killed driver and holds the state
+# lock: the fence stays, and they are told so.
+PAUSES = (WaitingForApproval, WaitingForAws, Interrupted, TerraformStateLocked)
 
 
 def is_fenced(memory: JournalMemory) -> bool:
     """Whether the journal has blue fenced by this rotation and the flip not done."""
     fence, cutover = memory.record.step("fence"), memory.record.step("cutover")
     began = fence.status in (Status.INTENDED, Status.ACTED, Status.DONE)
-    return began and not fence.outputs.get("lifted_at") and cutover.status is not Status.DONE
+    return began and cutover.status is not Status.DONE
 
 
 def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tuple[str, ...]:
@@ -32,16 +31,17 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
     going_on = f"go on with: rotator rotate {name}; or give up with: rotator rollback {name}"
     if isinstance(error, PAUSES) or ctx.env.config.rotation.on_failure == "keep-fence":
         return (f"{blue} stays fenced, writes are refused: {going_on}",)
+    nothing_built_on_it = memory.record.step("snapshot").status is Status.NONE
+    if not nothing_built_on_it:
+        # Before lifting: a kill in between must not let a later run go on with a snapshot that lacks writes.
+        memory.note("fence", lifted_at=ctx.clock.now().isoformat())
     try:
         words = lift(ctx)
     except RotatorError as fault:
         return (f"ATTENTION: {blue} is still fenced, writes are refused, and lifting failed: {fault.what}", going_on)
-    record = memory.record.step("fence")
-    nothing_built_on_it = memory.record.step("snapshot").status is Status.NONE
     if nothing_built_on_it:
-        memory.put("fence", replace(record, status=Status.UNDONE, outputs={}))
+        memory.put("fence", StepRecord(Status.UNDONE))
         return (words, f"run it again: rotator rotate {name}")
-    memory.note("fence", lifted_at=ctx.clock.now().isoformat())
     return (
         words,
         "the snapshot no longer holds everything that blue holds, so this rotation cannot go on: "

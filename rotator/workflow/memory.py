@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rotator.model import RootData
+from rotator.model import Imports, RootData
 from rotator.steps.base import Outputs
 from rotator.workflow.journal import Journal, Phase, RotationRecord, Status, StepRecord
 from rotator.workflow.stores import Store
@@ -50,7 +50,11 @@ class JournalMemory:
 
     def commit(self) -> None:
         """The stage has been applied: its data is the root's now."""
-        self._save(replace(self._journal, root=self._journal.pending or self._journal.root, pending=None))
+        data = self._journal.pending or self._journal.root
+        if data is not None:
+            # What has been imported is in the state: an import block that outlives its resource breaks every plan.
+            data = replace(data, imports=Imports())
+        self._save(replace(self._journal, root=data, pending=None))
 
     def write_root(self, data: RootData) -> None:
         """Keep the root's data where no apply is needed for it."""

@@ -207,7 +207,7 @@ class FakeRds:
     def create_snapshot(self, instance: str, identifier: str, tags: Mapping[str, str]) -> Snapshot:
         def do() -> Snapshot:
             source = self.world.instances[instance]
-            made = _snapshot(identifier, instance, source.kms_key_arn, tags)
+            made = make_snapshot(identifier, instance, source.kms_key_arn, tags)
             self.world.snapshots[identifier] = made
             self.world.snapshot_data[identifier] = self.world.data[instance].copy()
             return made
@@ -217,7 +217,7 @@ class FakeRds:
     def copy_snapshot(self, source: Snapshot, identifier: str, kms_key_arn: str, tags: Mapping[str, str]) -> Snapshot:
         def do() -> Snapshot:
             key = self.world.copy_key or kms_key_arn
-            made = _snapshot(identifier, source.instance_identifier, key, tags)
+            made = make_snapshot(identifier, source.instance_identifier, key, tags)
             self.world.snapshots[identifier] = made
             self.world.snapshot_data[identifier] = self.world.snapshot_data[source.identifier].copy()
             return made
@@ -228,7 +228,7 @@ class FakeRds:
         self.world.effect("delete_snapshot", lambda: self.world.snapshots.pop(identifier))
 
 
-def _snapshot(identifier: str, instance_name: str, key: str | None, tags: Mapping[str, str]) -> Snapshot:
+def make_snapshot(identifier: str, instance_name: str, key: str | None, tags: Mapping[str, str]) -> Snapshot:
     arn = f"arn:aws:rds:{REGION}:{ACCOUNT}:snapshot:{identifier}"
     return Snapshot(
         identifier, arn, instance_name, None, "creating", 0, "manual", key, key is not None, None, None, dict(tags)
@@ -374,6 +374,9 @@ class FakeStages:
 
     def state_addresses(self) -> frozenset[str]:
         return frozenset(self.world.state)
+
+    def untaint(self, address: str) -> None:
+        assert address in self.world.state
 
     def check_clean(self) -> None:
         """Every address of the state has its thing."""

@@ -36,6 +36,7 @@ def under(snapshots=(), backups=(), instances=(), globs=(), own=()):
         snapshots=snapshots,
         automated_backups=backups,
         instances=instances,
+        database="orders",
         delete_globs=globs,
         own_snapshots=own,
     )

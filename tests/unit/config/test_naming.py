@@ -28,8 +28,8 @@ def test_names_of_a_first_rotation():
     assert names.green == "orders-g1"
     assert names.source_snapshot == "rotator-orders-g1-source"
     assert names.copy_snapshot == "rotator-orders-g1-reencrypted"
-    assert names.final_snapshot == "rotator-orders-g0-final"
-    assert names.final_copy == "rotator-orders-g0-final-reencrypted"
+    assert names.final_snapshot == "rotator-orders-g0-final-g1"
+    assert names.final_copy == "rotator-orders-g0-final-g1-reencrypted"
     assert names.rolled_back_snapshot == "rotator-orders-g1-rolled-back"
     assert names.new_alias == "alias/orders-g1"
 
@@ -37,7 +37,7 @@ def test_names_of_a_first_rotation():
 def test_the_second_rotation_does_not_pile_up_generations():
     names = rotation("orders-g1", "g1", "g2")
     assert names.green == "orders-g2"
-    assert names.final_snapshot == "rotator-orders-g1-final"
+    assert names.final_snapshot == "rotator-orders-g1-final-g2"
 
 
 def test_a_database_called_like_the_next_generation_keeps_its_name():

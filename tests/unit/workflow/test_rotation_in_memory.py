@@ -11,55 +11,22 @@ import pytest
 from fakes import (
     BLUE,
     OLD_KEY,
-    FakeClock,
-    FakeDatabases,
-    FakeDns,
-    FakeIdentity,
-    FakeKms,
     FakeRds,
-    FakeResolver,
-    FakeStages,
     Killed,
     RecordingReporter,
     World,
-    env,
     new_world,
 )
+from rotations import bench, phase
 
 from rotator.commands.rotation import retire, rollback, rotate
-from rotator.commands.workbench import Workbench
 from rotator.errors import AwsError, Blocked, Interrupted, WaitingForApproval
 from rotator.model import Stage
 from rotator.steps.base import Options
 from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
 
 GREEN = f"{BLUE}-g1"
 NEW_KEY = "arn:aws:kms:eu-central-1:123456789012:key/g1"
-
-
-def bench(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any) -> Workbench:
-    loaded = env(tmp_path, **rotation)
-    access = loaded.config.database.access
-    return Workbench(
-        env=loaded,
-        store=LocalStore("shop", tmp_path),
-        rds=FakeRds(world),
-        kms=FakeKms(world),
-        dns=FakeDns(world),
-        identity=FakeIdentity(),
-        resolver=FakeResolver(world),
-        databases=FakeDatabases(world) if access == "direct" else None,
-        stages=FakeStages(world),
-        reporter=reporter or RecordingReporter(),
-        clock=FakeClock(world),
-    )
-
-
-def phase(tmp_path: Path) -> Phase:
-    latest = LocalStore("shop", tmp_path).load().latest()
-    assert latest is not None
-    return latest.phase
 
 
 def assert_rotated(world: World) -> None:
@@ -231,7 +198,7 @@ def test_retire_killed_at_any_side_effect_finishes_and_never_loses_the_final_cop
         retire(bench(world, folder), Options())
         assert BLUE not in world.instances
         assert world.keys[OLD_KEY].state == "PendingDeletion"
-        assert f"rotator-{BLUE}-g0-final-reencrypted" in world.snapshots
+        assert f"rotator-{BLUE}-g0-final-g1-reencrypted" in world.snapshots
 
 
 def test_a_snapshot_that_must_be_kept_keeps_the_old_key(tmp_path: Path) -> None:
@@ -266,13 +233,16 @@ def test_rollback_before_the_flip_lets_writes_through_and_removes_green(tmp_path
     world.kill_at = next(n for n in range(1, 50) if _dies_at(n, tmp_path) == "record-2")
     with pytest.raises(Killed):
         rotate(bench(world, tmp_path / "run"), Options())
-    rollback(bench(world, tmp_path / "run"), Options())
+    # Green had been opened at the gate: whether anything was written on it is for a person to judge.
+    with pytest.raises(WaitingForApproval):
+        rollback(bench(world, tmp_path / "run"), Options())
+    rollback(bench(world, tmp_path / "run"), Options(lose_writes=True))
     assert world.write("after the rollback")
     assert GREEN not in world.instances
     assert world.record.ttl == 60
-    # The copy is kept, so its key is kept.
+    # The copy and green's last state are kept, so their key is kept.
     assert world.keys[NEW_KEY].state == "Enabled"
-    assert len(world.snapshots) == 2
+    assert len(world.snapshots) == 3
 
 
 def _dies_at(number: int, tmp_path: Path) -> str:

@@ -1,0 +1,48 @@
+"""A workbench over a world in memory, as wiring.py makes one over the real parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fakes import (
+    FakeClock,
+    FakeDatabases,
+    FakeDns,
+    FakeIdentity,
+    FakeKms,
+    FakeRds,
+    FakeResolver,
+    FakeStages,
+    RecordingReporter,
+    World,
+    env,
+)
+
+from rotator.commands.workbench import Workbench
+from rotator.workflow.journal import Phase
+from rotator.workflow.stores import LocalStore
+
+
+def bench(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any) -> Workbench:
+    loaded = env(tmp_path, **rotation)
+    access = loaded.config.database.access
+    return Workbench(
+        env=loaded,
+        store=LocalStore("shop", tmp_path),
+        rds=FakeRds(world),
+        kms=FakeKms(world),
+        dns=FakeDns(world),
+        identity=FakeIdentity(),
+        resolver=FakeResolver(world),
+        databases=FakeDatabases(world) if access == "direct" else None,
+        stages=FakeStages(world),
+        reporter=reporter or RecordingReporter(),
+        clock=FakeClock(world),
+    )
+
+
+def phase(tmp_path: Path) -> Phase:
+    latest = LocalStore("shop", tmp_path).load().latest()
+    assert latest is not None
+    return latest.phase
