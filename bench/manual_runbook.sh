@@ -33,10 +33,10 @@ await_snapshot() {
 
 "$TERRAFORM" -chdir="$ROOT" init -input=false -no-color >"$ROOT/init.log"
 apply adopt
-apply key
-key=$(cli kms describe-key --key-id "$KEY_ALIAS" --query KeyMetadata.Arn --output text)
 apply lower-ttl
 lowered=$(date +%s)
+apply key
+key=$(cli kms describe-key --key-id "$KEY_ALIAS" --query KeyMetadata.Arn --output text)
 
 say "snapshot $SOURCE"
 cli rds create-db-snapshot --db-instance-identifier "$BLUE" --db-snapshot-identifier "$SOURCE" >/dev/null
