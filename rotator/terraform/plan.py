@@ -62,6 +62,12 @@ class PlanSummary:
     complete: bool = True
     digest: str = ""
 
+    @property
+    def addresses_after(self) -> frozenset[str]:
+        """What the state holds once the plan has been applied."""
+        gone = (("delete",), ("forget",))
+        return self.unchanged | {change.address for change in self.changes if change.actions not in gone}
+
 
 def changes(show_json: JsonObject) -> PlanSummary:
     """Read a plan."""

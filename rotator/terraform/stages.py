@@ -27,6 +27,8 @@ class TerraformStages:
         self._work = work
         self._progress: Progress = lambda fraction, detail: None
         self._runner = StageRunner(terraform, work, self._event)
+        # What the state holds, as long as only applies of ours have changed it: three Terraform runs a stage, not five.
+        self._held: frozenset[str] | None = None
 
     @property
     def runs(self) -> tuple[tuple[str, float], ...]:
@@ -39,14 +41,16 @@ class TerraformStages:
 
     def state_addresses(self) -> frozenset[str]:
         """Resource addresses in the state; the root is initialised for it when it must be."""
-        self._terraform.init()
-        return self._terraform.state_addresses()
+        if self._held is None:
+            self._terraform.init()
+            self._held = self._terraform.state_addresses()
+        return self._held
 
     def apply(self, stage: Stage, before: RootData, after: RootData, write: Write, progress: Progress) -> bool:
         """One plan, review and apply."""
         self._progress = progress
         progress(None, "terraform plan")
-        return bool(self._runner.apply_stage(stage, before, after, write).changes)
+        return self._applied(lambda: self._runner.apply_stage(stage, before, after, write))
 
     def apply_through_gate(
         self,
@@ -61,8 +65,14 @@ class TerraformStages:
         self._progress = progress
         progress(None, "terraform plan")
         with Gate(self._work) as gate:
-            after = replace(after, gate=str(gate.path))
-            return bool(self._runner.apply_stage(stage, before, after, write, AtGate(gate, decide)).changes)
+            gated = replace(after, gate=str(gate.path))
+            return self._applied(lambda: self._runner.apply_stage(stage, before, gated, write, AtGate(gate, decide)))
+
+    def _applied(self, apply: Callable[[], PlanSummary]) -> bool:
+        self._held = None
+        summary = apply()
+        self._held = summary.addresses_after
+        return bool(summary.changes)
 
     def untaint(self, address: str) -> None:
         """Take the mark of a half-made resource off an address of the state."""
