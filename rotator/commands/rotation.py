@@ -167,8 +167,15 @@ def summarise(
         terraform_seconds=terraform,
         own_seconds=max(0.0, wall - waited - terraform),
         next_command=next_command,
-        notes=(*_notes(record), *unheard),
+        notes=(*_notes(record), *unheard, *_to_commit(bench)),
     )
+
+
+def _to_commit(bench: Workbench) -> tuple[str, ...]:
+    """A local journal and the data derived from it are files of the env; a sandbox's are thrown away with it."""
+    if bench.env.config.sandbox is not None:
+        return ()
+    return (f"commit {bench.env.path}: journal.json and generations.auto.tfvars.json belong together",)
 
 
 def _canary(bench: Workbench) -> _Canary:

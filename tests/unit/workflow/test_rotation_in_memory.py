@@ -44,6 +44,7 @@ def test_a_rotation_ends_on_green_with_blue_fenced(tmp_path: Path) -> None:
     summary = rotate(bench(world, tmp_path), Options())
     assert_rotated(world)
     assert summary.new_key_arn == NEW_KEY
+    assert any("journal.json and generations.auto.tfvars.json" in note for note in summary.notes)
     assert summary.rows_verified == 2
     assert summary.write_pause_seconds is not None
     assert summary.write_pause_seconds > 0
