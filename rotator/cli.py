@@ -98,7 +98,7 @@ def rotate(
 ) -> None:
     """Rotate the key: from preflight to the flip and the soak. Run again to go on after a stop."""
     options = Options(approvals=frozenset(approve or ()), no_wait=no_wait)
-    question = "Writes to this database will pause until the flip. Rotate?"
+    question = "Writes pause: for a moment (strategy replicate) or from the snapshot to the flip (snapshot). Rotate?"
     _through(env, rotation.rotate, options, as_json, yes, question)
 
 

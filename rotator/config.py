@@ -102,12 +102,30 @@ class RotationConfig(Section):
     `parity_ignore` names fields of DescribeDBInstances in which green may differ from blue.
     """
 
-    strategy: Literal["snapshot"] = "snapshot"
+    strategy: Literal["auto", "replicate", "snapshot"] = "auto"
     soak: str = Field(default="72h", pattern=rules.DURATION, examples=["72h"])
     fence_budget: float = Field(default=30.0, gt=0)
     on_failure: Literal["lift-fence", "keep-fence"] = "lift-fence"
     poll_seconds: float = Field(default=15.0, gt=0)
     parity_ignore: Strings = ()
+    replica_identity_full: bool = False
+    max_retained_wal_gb: float | None = Field(default=None, gt=0, examples=[50.0])
+
+
+class CutoverConfig(Section):
+    """[cutover]: strategy `replicate`. Seconds for each part of the pause; over one of them the flip is called off.
+
+    `calm`: how long to wait beforehand for a moment without long transactions. `grace`: how long those still open may
+    go on before their sessions are ended. `sequence_headroom`: numbers that sequences skip at the flip.
+    """
+
+    calm: float = Field(default=20.0, ge=0)
+    grace: float = Field(default=0.15, ge=0)
+    fence: float = Field(default=2.0, gt=0)
+    drain: float = Field(default=3.0, gt=0)
+    recheck: float = Field(default=1.0, gt=0)
+    sequences: float = Field(default=1.0, gt=0)
+    sequence_headroom: int = Field(default=1000, ge=0)
 
 
 class RetireConfig(Section):
@@ -159,6 +177,7 @@ class EnvConfig(Section):
     dns: DnsConfig
     key: KeyConfig
     rotation: RotationConfig = RotationConfig()
+    cutover: CutoverConfig = CutoverConfig()
     retire: RetireConfig = RetireConfig()
     terraform: TerraformConfig = TerraformConfig()
     canary: CanaryConfig = CanaryConfig()
@@ -166,6 +185,14 @@ class EnvConfig(Section):
     tags: Annotated[dict[str, str], AfterValidator(rules.tags)] = Field(
         default_factory=dict, examples=[{"team": "orders"}]
     )
+
+    @model_validator(mode="after")
+    def _replicate_needs_access(self) -> EnvConfig:
+        if self.rotation.strategy == "replicate" and self.database.access == "none":
+            raise ValueError(
+                'rotation.strategy "replicate" needs database.access "direct": the tool sets up the replication itself'
+            )
+        return self
 
 
 class Env(Section):

@@ -16,9 +16,15 @@ JsonObject = Mapping[str, Any]
 
 
 class Strategy(StrEnum):
-    """How data gets to green: `snapshot` pauses writes from the snapshot to the flip, for every engine."""
+    """How data gets to green.
 
+    `snapshot` pauses writes from the snapshot to the flip, for every engine. `replicate` lets green catch up by logical
+    replication, so that writes pause for a moment at the flip. `auto`, until preflight has decided.
+    """
+
+    AUTO = "auto"
     SNAPSHOT = "snapshot"
+    REPLICATE = "replicate"
 
 
 class Stage(StrEnum):

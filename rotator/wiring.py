@@ -17,6 +17,7 @@ from rotator.config import Env
 from rotator.config_file import load_env
 from rotator.database.interface import DatabaseOpener, DatabaseServer
 from rotator.database.opener import Login, Opener
+from rotator.database.replication import Link
 from rotator.errors import Blocked, ConfigError, UsageError
 from rotator.network.canary import fetch_report
 from rotator.network.resolver import ClientResolver
@@ -130,16 +131,24 @@ class LazyDatabases:
     login: Callable[[], Login]
     resolver: ClientResolver
     record: str
+    pinned: bool = False
     _opener: Opener | None = None
 
     def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
         """Server at `host`. Through the applications' name, the certificate's host cannot be verified: its CA is."""
-        if self._opener is None:
-            self._opener = Opener(self.login(), self.resolver)
-        opener = self._opener
+        opener = self._logged_in()
         if host == self.record and opener.login.sslmode == "verify-full":
             opener = replace(opener, login=replace(opener.login, sslmode="verify-ca"))
         return opener.at(host, port, address=address)
+
+    def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Link:
+        """One direction of a rotation's replication."""
+        return self._logged_in().link(rotation_id, source, target, back=back)
+
+    def _logged_in(self) -> Opener:
+        if self._opener is None:
+            self._opener = Opener(self.login(), self.resolver, self.pinned)
+        return self._opener
 
 
 def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[str, str]) -> DatabaseOpener:
@@ -159,7 +168,8 @@ def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[st
             )
         return Login(user, name, password, config.sslmode, config.sslrootcert)
 
-    return LazyDatabases(login, resolver, env.config.dns.record)
+    # The sandbox's servers know no DNS but the machine's own, which does not have their names.
+    return LazyDatabases(login, resolver, env.config.dns.record, pinned=env.config.sandbox is not None)
 
 
 def _password(env: Env, environ: Mapping[str, str]) -> str | None:

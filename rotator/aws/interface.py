@@ -5,9 +5,10 @@ All methods raise AwsError (AwsCredentialsError, AwsUnreachable) with the API's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from rotator.aws.logs import LogFile
 from rotator.model import AutomatedBackup, Caller, Instance, Key, Quota, Record, Snapshot
 
 
@@ -25,6 +26,9 @@ class Rds(Protocol):
         self, source: Snapshot, identifier: str, kms_key_arn: str, tags: Mapping[str, str]
     ) -> Snapshot: ...
     def delete_snapshot(self, identifier: str) -> None: ...
+    def log_files(self, instance: str) -> tuple[LogFile, ...]: ...
+    def log_lines(self, instance: str, name: str) -> Iterator[str]: ...
+    def log_tail(self, instance: str, name: str, lines: int = 1000) -> tuple[str, ...]: ...
 
 
 class Kms(Protocol):

@@ -1,18 +1,21 @@
-"""RDS: instances, snapshots, backups, quotas. Creating calls return at once; nothing here waits."""
+"""RDS: instances, snapshots, backups, quotas, logs. Creating calls return at once; nothing here waits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from rotator.aws.elements import backup_of, cluster_snapshot_of, instance_of, snapshot_of, tag_list
 from rotator.aws.faults import aws_faults, code_of
+from rotator.aws.logs import LogFile, Page, lines_of, split
 from rotator.model import AutomatedBackup, Instance, Quota, Snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_rds.client import RDSClient
+    from mypy_boto3_rds.type_defs import DescribeDBLogFilesDetailsTypeDef
 
 
 class BotoRds:
@@ -111,3 +114,37 @@ class BotoRds:
             except ClientError as fault:
                 if code_of(fault) != "DBSnapshotNotFound":
                     raise
+
+    def log_files(self, instance: str) -> tuple[LogFile, ...]:
+        """The database's log files that RDS still keeps, oldest first."""
+        with aws_faults("rds", self._endpoint):
+            pages = self._client.get_paginator("describe_db_log_files").paginate(DBInstanceIdentifier=instance)
+            found = (log_file_of(element) for page in pages for element in page["DescribeDBLogFiles"])
+            return tuple(sorted(found, key=lambda each: (each.last_written, each.name)))
+
+    def log_lines(self, instance: str, name: str) -> Iterator[str]:
+        """Lines of one log file from its beginning, read as they are asked for; errors come then too."""
+
+        def read(marker: str, lines: int) -> Page:
+            with aws_faults("rds", self._endpoint):
+                answer = self._client.download_db_log_file_portion(
+                    DBInstanceIdentifier=instance, LogFileName=name, Marker=marker, NumberOfLines=lines
+                )
+            more = bool(answer.get("AdditionalDataPending"))
+            return Page(answer.get("LogFileData", ""), answer.get("Marker", marker), more)
+
+        return lines_of(read, f"log {name} of {instance}")
+
+    def log_tail(self, instance: str, name: str, lines: int = 1000) -> tuple[str, ...]:
+        """The last lines of one log file, fewer when they are more than 1 MB; the first may lack its beginning then."""
+        with aws_faults("rds", self._endpoint):
+            answer = self._client.download_db_log_file_portion(
+                DBInstanceIdentifier=instance, LogFileName=name, NumberOfLines=lines
+            )
+        return split(answer.get("LogFileData", ""))
+
+
+def log_file_of(element: DescribeDBLogFilesDetailsTypeDef) -> LogFile:
+    """An element of DescribeDBLogFiles, which counts milliseconds."""
+    written = datetime.fromtimestamp(element.get("LastWritten", 0) / 1000, UTC)
+    return LogFile(element.get("LogFileName", ""), written, element.get("Size", 0))

@@ -7,9 +7,10 @@ from typing import Any
 
 from rotator.commands.workbench import Workbench
 from rotator.model import Stage
-from rotator.steps import RETIRE, ROTATION
+from rotator.steps import retire_steps, rotation_steps
 from rotator.steps.adopt import first_data
 from rotator.steps.base import Options
+from rotator.steps.choose import choose
 from rotator.steps.forecast import forecast
 from rotator.terraform.expected import describe
 from rotator.workflow.begin import begin
@@ -56,11 +57,12 @@ class RotationPlan:
     steps: tuple[PlannedStep, ...]
     retire: tuple[PlannedStep, ...]
     now: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same for machines."""
         steps = {"steps": [s.__dict__ for s in self.steps], "retire": [s.__dict__ for s in self.retire]}
-        return {**self.__dict__, **steps, "now": list(self.now)}
+        return {**self.__dict__, **steps, "now": list(self.now), "warnings": list(self.warnings)}
 
 
 def plan(bench: Workbench) -> RotationPlan:
@@ -68,10 +70,12 @@ def plan(bench: Workbench) -> RotationPlan:
     stored = bench.store.load()
     journal, record = begin(bench.env, stored, bench.clock.now().isoformat("T", "seconds"))
     memory = JournalMemory(Preview(journal), record.rotation.id)
+    memory.decide_strategy(choose(bench.context(memory, record, Options())))
+    record = memory.record
     ctx = bench.context(memory, record, Options())
+    rotation, retire = rotation_steps(ctx.rotation.strategy), retire_steps(ctx.rotation.strategy)
     begun = any(name != "preflight" for name in record.steps)
-    if not begun:
-        ROTATION[0].observe(ctx)
+    warnings = () if begun else tuple(rotation[0].observe(ctx).outputs["warnings"])
     start = journal.root or first_data(ctx)
     stages = (
         {} if begun else {s: describe(s, b, a) for s, b, a in forecast(ctx, start, adopted=journal.root is not None)}
@@ -99,9 +103,10 @@ def plan(bench: Workbench) -> RotationPlan:
         names.blue,
         names.green,
         names.new_alias,
-        lines(ROTATION),
-        lines(RETIRE),
+        lines(rotation),
+        lines(retire),
         now,
+        warnings,
     )
 
 
@@ -117,6 +122,7 @@ def render(found: RotationPlan) -> str:
         "retire (after the soak):",
         *_lines(found.retire),
         "",
+        *(["preflight warns:", *(f"  {line}" for line in found.warnings), ""] if found.warnings else []),
         "Terraform's plan of the root now:",
         *([f"  {line}" for line in found.now] or ["  no changes"]),
         "",

@@ -10,8 +10,9 @@ from rotator.commands.workbench import Workbench
 from rotator.errors import DatabaseError, Interrupted, RotatorError
 from rotator.report.interface import StepInfo, StepState
 from rotator.report.summary import Summary
-from rotator.steps import RETIRE, ROLLBACK, ROTATION
+from rotator.steps import retire_steps, rollback_steps, rotation_steps
 from rotator.steps.base import Context, Options, Step
+from rotator.steps.choose import choose
 from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, to_retire, to_roll_back
 from rotator.workflow.failure import after_stop, is_fenced
@@ -30,18 +31,20 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     journal, record = begin(bench.env, bench.store.load(), bench.clock.now().isoformat("T", "seconds"))
     bench.store.save(journal)
     memory = JournalMemory(bench.store, record.rotation.id)
-    ctx = bench.context(memory, record, options)
+    memory.decide_strategy(choose(bench.context(memory, record, options)))
+    ctx = bench.context(memory, memory.record, options)
+    steps = rotation_steps(ctx.rotation.strategy)
 
     heard: list[_Canary] = []
 
     def work() -> None:
-        bench.engine(memory).run(ctx, ROTATION)
+        bench.engine(memory).run(ctx, steps)
         heard.append(_canary(bench))
         # Judged before the phase: the same command again must not begin another rotation after a bad verdict.
         _refuse_lost_writes(bench, heard[0])
         memory.phase(Phase.SOAKING)
 
-    _supervised(bench, memory, ctx, ROTATION, work)
+    _supervised(bench, memory, ctx, steps, work, lifts=True)
     return summarise(bench, memory, "rotate", began, f"make retire ENV={bench.env.name}", heard[0])
 
 
@@ -51,20 +54,21 @@ def retire(bench: Workbench, options: Options) -> Summary:
     record = to_retire(bench.env, bench.store.load())
     memory = JournalMemory(bench.store, record.rotation.id)
     ctx = bench.context(memory, record, options)
+    steps = retire_steps(ctx.rotation.strategy)
 
     def work() -> None:
         if record.phase is Phase.KEY_KEPT:
             memory.put("retire-snapshots", StepRecord())  # what keeps the key may have become deletable
-        bench.engine(memory).run(ctx, RETIRE[:1])
+        bench.engine(memory).run(ctx, steps[:1])
         memory.phase(Phase.RETIRING)
-        bench.engine(memory).run(ctx, RETIRE[1:])
+        bench.engine(memory).run(ctx, steps[1:])
         kept = (
             memory.status("retire-key") is Status.SKIPPED
             and "the old key stays" in memory.record.step("retire-key").reason
         )
         memory.phase(Phase.KEY_KEPT if kept else Phase.RETIRED)
 
-    _supervised(bench, memory, ctx, RETIRE, work)
+    _supervised(bench, memory, ctx, steps, work)
     return summarise(bench, memory, "retire", began, f"make status ENV={bench.env.name}", _canary(bench))
 
 
@@ -74,18 +78,19 @@ def rollback(bench: Workbench, options: Options) -> Summary:
     record = to_roll_back(bench.env, bench.store.load())
     memory = JournalMemory(bench.store, record.rotation.id)
     ctx = bench.context(memory, record, options)
+    steps = rollback_steps(ctx.rotation.strategy)
 
     def work() -> None:
         refuse_unasked(ctx)
         memory.phase(Phase.ROLLING_BACK)
         if memory.root() is not None:
             memory.commit()
-        bench.engine(memory).undo(ctx, ROLLBACK)
+        bench.engine(memory).undo(ctx, steps)
         if memory.root() is not None and memory.record.step("adopt").status is Status.DONE:
             bench.stages.check_clean()
         memory.phase(Phase.ROLLED_BACK)
 
-    _supervised(bench, memory, ctx, ROLLBACK, work)
+    _supervised(bench, memory, ctx, steps, work)
     return summarise(bench, memory, "rollback", began, f"make rotate ENV={bench.env.name}", _canary(bench))
 
 
@@ -98,9 +103,15 @@ def step_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo,
 
 
 def _supervised(
-    bench: Workbench, memory: JournalMemory, ctx: Context, steps: Sequence[Step], work: Callable[[], None]
+    bench: Workbench,
+    memory: JournalMemory,
+    ctx: Context,
+    steps: Sequence[Step],
+    work: Callable[[], None],
+    *,
+    lifts: bool = False,
 ) -> None:
-    """Run with the strip; on any stop see to the fence and tell it as part of the one error."""
+    """Run with the strip; on any stop see to the fence (`lifts`) and tell it as part of the one error."""
     bench.reporter.begin(memory.record.rotation.id, step_infos(memory.record, steps))
     try:
         work()
@@ -108,29 +119,31 @@ def _supervised(
         error: RotatorError = Interrupted(
             "Interrupted.", why="You (or the system) asked for it.", fix="Run the same command again: it goes on."
         )
-        _told(bench, memory, ctx, steps, error)
+        _told(bench, memory, ctx, steps, error, lifts=lifts)
         raise error from stop
     except RotatorError as error:
-        _told(bench, memory, ctx, steps, error)
+        _told(bench, memory, ctx, steps, error, lifts=lifts)
         raise
     except Exception:
         # A bug of ours: the fence must not outlive it; the crash itself is reported by the error boundary.
-        for words in after_stop(ctx, memory, RotatorError("bug")) if steps is ROTATION else ():
+        for words in after_stop(ctx, memory, RotatorError("bug")) if lifts else ():
             bench.reporter.note(words)
         raise
     finally:
         bench.reporter.close()
 
 
-def _told(bench: Workbench, memory: JournalMemory, ctx: Context, steps: Sequence[Step], error: RotatorError) -> None:
+def _told(
+    bench: Workbench, memory: JournalMemory, ctx: Context, steps: Sequence[Step], error: RotatorError, *, lifts: bool
+) -> None:
     running = next(
         (s.name for s in steps if memory.status(s.name) in (Status.INTENDED, Status.ACTED)),
         next((s.name for s in steps if memory.status(s.name) not in (Status.DONE, Status.SKIPPED)), steps[-1].name),
     )
     bench.reporter.failed(running, error.what)
-    if steps is ROTATION:
+    if lifts:
         error.details = (*error.details, *after_stop(ctx, memory, error))
-    elif steps is ROLLBACK and is_fenced(memory):
+    elif memory.record.phase is Phase.ROLLING_BACK and is_fenced(memory):
         error.details = (*error.details, f"{ctx.rotation.blue} is still fenced: writes are refused.")
 
 
@@ -161,6 +174,8 @@ def summarise(
         tables_verified=outputs.get("validate", {}).get("tables"),
         rows_verified=outputs.get("validate", {}).get("rows"),
         write_pause_seconds=_pause(record),
+        pause_parts=outputs.get("cutover", {}).get("parts") or {},
+        cut_off=tuple(outputs.get("cutover", {}).get("cut_off") or ()),
         canary=canary,
         wall_seconds=wall,
         waited_seconds=waited,
@@ -201,6 +216,9 @@ def _snapshots(record: RotationRecord) -> dict[str, str]:
 
 
 def _pause(record: RotationRecord) -> float | None:
+    measured = record.step("cutover").outputs.get("pause_seconds")
+    if measured is not None:
+        return float(measured)
     fenced = record.step("fence").outputs.get("fenced_at")
     flipped = record.step("cutover").outputs.get("flipped_at")
     if not fenced or not flipped:

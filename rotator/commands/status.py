@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from rotator.commands.workbench import Workbench
+from rotator.database.replication import Link, Slot
 from rotator.errors import RotatorError
-from rotator.steps import RETIRE, ROTATION
-from rotator.workflow.journal import Journal, Phase, RotationRecord
+from rotator.model import Strategy
+from rotator.steps import retire_steps, rotation_steps
+from rotator.steps.base import Context, Options
+from rotator.steps.links import backward, forward, size, way_back
+from rotator.workflow.journal import Journal, Phase, RotationRecord, Status
+from rotator.workflow.memory import JournalMemory
+from rotator.workflow.stores import Preview
 
 _NEXT = {
     Phase.ROTATING: "rotate",
@@ -46,6 +53,7 @@ class EnvStatus:
     green: str | None
     fenced: bool | None
     soak_until: str | None
+    replication: tuple[str, ...]
     steps: tuple[StepLine, ...]
     journal: str
     next_command: str
@@ -53,7 +61,12 @@ class EnvStatus:
 
     def to_json(self) -> dict[str, Any]:
         """The same for machines."""
-        return {**self.__dict__, "steps": [s.__dict__ for s in self.steps], "unknown": list(self.unknown)}
+        return {
+            **self.__dict__,
+            "steps": [s.__dict__ for s in self.steps],
+            "replication": list(self.replication),
+            "unknown": list(self.unknown),
+        }
 
 
 def status(bench: Workbench) -> EnvStatus:
@@ -75,6 +88,7 @@ def status(bench: Workbench) -> EnvStatus:
         green=record.rotation.green if record else None,
         fenced=fenced,
         soak_until=record.step("soak").outputs.get("until") if record else None,
+        replication=tuple(_try(unknown, "the replication", lambda: _replication(bench, record)) or ()),
         steps=_lines(record) if record else (),
         journal=bench.store.location,
         next_command=f"rotator {_NEXT[phase] if phase else 'rotate'} {bench.env.name}",
@@ -92,19 +106,21 @@ def render(found: EnvStatus) -> str:
         ("green", found.green or ""),
         ("fence", {True: "ON: blue refuses writes", False: "off", None: ""}[found.fenced]),
         ("soak", f"until {found.soak_until}" if found.soak_until else ""),
+        ("replication", "; ".join(found.replication)),
         ("journal", found.journal),
     ]
-    lines += [f"  {label:8} {text}" for label, text in rows if text]
+    lines += [f"  {label:11} {text}" for label, text in rows if text]
     lines += [f"  {step.status:9} {step.name:18} {step.result}" for step in found.steps]
     lines += [f"  not known: {reason}" for reason in found.unknown]
-    return "\n".join([*lines, f"  next     {found.next_command}"]) + "\n"
+    return "\n".join([*lines, f"  next        {found.next_command}"]) + "\n"
 
 
 def _lines(record: RotationRecord) -> tuple[StepLine, ...]:
     lines = []
-    for step in (*ROTATION, *RETIRE):
+    retire = retire_steps(record.rotation.strategy)
+    for step in (*rotation_steps(record.rotation.strategy), *retire):
         known = record.step(step.name)
-        if known.status == "none" and step in RETIRE:
+        if known.status == "none" and step in retire:
             continue
         result = step.result(known.outputs) if known.status == "done" else known.reason
         lines.append(StepLine(step.name, step.title, str(known.status), known.finished, result))
@@ -126,6 +142,36 @@ def _fenced(bench: Workbench, record: RotationRecord) -> bool | None:
     if blue is None or blue.address is None or blue.port is None:
         return None
     return bench.databases.at(blue.address, blue.port).fence_state().on
+
+
+def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, ...]:
+    """What the slots hold back, and whether the way back is open."""
+    if record is None or record.rotation.strategy is not Strategy.REPLICATE or bench.databases is None:
+        return ()
+    if record.phase in (Phase.RETIRED, Phase.KEY_KEPT) or record.step("open").status is Status.NONE:
+        return ()
+    ctx = bench.context(JournalMemory(Preview(bench.store.load()), record.rotation.id), record, Options())
+    lines = [
+        f"{side}: slot {slot.name} keeps {size(slot.retained)} of log" + _idle(slot)
+        for side, link in _links(ctx)
+        for slot in link.slots()
+    ]
+    if record.step("cutover").status is Status.DONE and record.phase is not Phase.ROLLED_BACK:
+        closed = way_back(ctx)
+        lines.append(f"way back CLOSED: {closed}" if closed else "way back open: rollback loses no write")
+    return tuple(lines)
+
+
+def _links(ctx: Context) -> Iterator[tuple[str, Link]]:
+    yield ctx.rotation.blue, forward(ctx)
+    if ctx.rds.instance(ctx.rotation.green) is not None:
+        yield ctx.rotation.green, backward(ctx)
+
+
+def _idle(slot: Slot) -> str:
+    if slot.lost:
+        return " (LOST)"
+    return "" if slot.active else " and NOBODY READS IT: the log grows until rotate goes on, or rollback removes it"
 
 
 def _try(unknown: list[str], what: str, look: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from rotator.database.replication import Link
 from rotator.model import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
 Progress = Callable[[float, str], None]
@@ -42,6 +43,10 @@ class DatabaseServer(Protocol):
 
     def preflight(self) -> tuple[Finding, ...]:
         """What would make a fence, a snapshot or a comparison fail or lose data on this server."""
+        ...
+
+    def preflight_replicate(self, rotation_id: str, *, allow_full: bool) -> tuple[Finding, ...]:
+        """What would make strategy `replicate` fail or lose data; `allow_full`: identities may be set to FULL."""
         ...
 
     def schema(self) -> Mapping[str, str]:
@@ -83,8 +88,11 @@ class DatabaseServer(Protocol):
         """What a look at the catalogs says of the fence now."""
         ...
 
-    def lift_fence(self) -> None:
-        """Let writes through again; idempotent; leaves nothing of the fence behind."""
+    def lift_fence(self, *, busy: bool = False) -> None:
+        """Let writes through again; idempotent; leaves nothing of the fence behind.
+
+        `busy`: clients are at work, so cleaning up makes them wait for milliseconds at most, and may leave idle rests.
+        """
         ...
 
     def mark(self, role: str) -> None:
@@ -117,4 +125,8 @@ class DatabaseOpener(Protocol):
 
     def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
         """Server at `host`; `address` overrides DNS, else the env's resolver is asked."""
+        ...
+
+    def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Link:
+        """One direction of a rotation's replication; source and target as (host, port)."""
         ...

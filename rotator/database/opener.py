@@ -6,7 +6,9 @@ import ipaddress
 from dataclasses import dataclass, field
 
 from rotator.database.interface import DatabaseServer, Target
+from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.postgres.server import PostgresServer
+from rotator.database.replication import Link
 from rotator.errors import DatabaseUnreachable
 from rotator.network.interface import Resolver
 
@@ -28,20 +30,27 @@ class Opener:
 
     login: Login
     resolver: Resolver
+    pinned: bool = False
+    """Whether subscriptions get addresses: the sandbox's servers cannot resolve the instances' names."""
 
     def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
         """Server at `host`. Raises DatabaseUnreachable when the resolver knows no address for it."""
-        return PostgresServer(
-            Target(
-                host=host,
-                port=port,
-                user=self.login.user,
-                database=self.login.database,
-                address=address or self._address(host),
-                password=self.login.password,
-                sslmode=self.login.sslmode,
-                sslrootcert=self.login.sslrootcert,
-            )
+        return PostgresServer(self._target(host, port, address))
+
+    def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Link:
+        """One direction of a rotation's replication, between two (host, port)."""
+        return PostgresLink(rotation_id, self._target(*source), self._target(*target), back, self.pinned)
+
+    def _target(self, host: str, port: int, address: str | None = None) -> Target:
+        return Target(
+            host=host,
+            port=port,
+            user=self.login.user,
+            database=self.login.database,
+            address=address or self._address(host),
+            password=self.login.password,
+            sslmode=self.login.sslmode,
+            sslrootcert=self.login.sslrootcert,
         )
 
     def _address(self, host: str) -> str:

@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class RecordWatch(Protocol):
+    """A look at a name, taken again and again in the background from its making on."""
+
+    def changed(self, wait_seconds: float) -> float | None:
+        """The monotonic time at which the name first led to its new target; None when it has not been seen to."""
+        ...
+
+
 class Resolver(Protocol):
     """DNS as clients see it (the system's resolver, or the one that rotation.toml names)."""
 
     def cname(self, name: str) -> str | None:
         """Target of the CNAME at `name`, without trailing dot; None when there is none."""
+        ...
+
+    def watch(self, name: str, target: str) -> RecordWatch:
+        """Begin to look for the moment at which the CNAME at `name` becomes `target`."""
         ...
 
     def addresses(self, name: str) -> tuple[str, ...]:

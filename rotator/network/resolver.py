@@ -13,6 +13,7 @@ import dns.rdatatype
 import dns.resolver
 
 from rotator.errors import DatabaseUnreachable, UsageError
+from rotator.network.watch import NameWatch
 
 DEFAULT_PORT = 53
 
@@ -45,6 +46,10 @@ class ClientResolver:
         if answer is None or answer.rrset is None:
             return None
         return _plain(answer.rrset[0].target)
+
+    def watch(self, name: str, target: str) -> NameWatch:
+        """Begin to look for the moment at which the CNAME at `name` becomes `target`."""
+        return NameWatch(lambda: self.cname(name) == target)
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """IPv4, then IPv6 addresses that `name` leads to, following CNAMEs; empty when there are none."""

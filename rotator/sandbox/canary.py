@@ -1,5 +1,8 @@
 """The write canary: clients of the database that notice every lost or doubled write.
 
+Its writers share the rate that is asked for. Beside them slow ones keep transactions open for seconds, so that some are
+open at any moment: at that of a snapshot, of a fence, of a flip.
+
 `start` runs it as a process of its own, `python -m rotator.sandbox.canary FOLDER`. What it needs to know, the password
 among it, comes as one line of JSON through its standard input, which also is its lifeline: when the other end is
 closed, by `close` or because the sandbox died, it ends.
@@ -23,12 +26,14 @@ from rotator.network.resolver import ClientResolver
 from rotator.sandbox import canary_report, processes
 from rotator.sandbox.canary_dns import CachingResolver
 from rotator.sandbox.canary_report import CanaryReport
-from rotator.sandbox.canary_writer import Writer
+from rotator.sandbox.canary_tally import FIRST_SLOW, Tally
+from rotator.sandbox.canary_writer import LONG_SECONDS, Pace, Writer
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.interface import CanarySettings, Login
 
 READY = "ready"
 CLOSE_SECONDS = 15.0
+SLOW_WRITERS = 2
 
 
 class Canary:
@@ -37,6 +42,7 @@ class Canary:
     def __init__(self, settings: CanarySettings, process: subprocess.Popen[bytes]) -> None:
         self._settings = settings
         self._process = process
+        self._tally = Tally(settings.folder)
 
     @property
     def running(self) -> bool:
@@ -49,7 +55,7 @@ class Canary:
 
     def full_report(self) -> CanaryReport:
         """Counts now, also while the writers write."""
-        return canary_report.report(self._settings, running=self.running)
+        return canary_report.report(self._settings, self._tally, running=self.running)
 
     def close(self) -> None:
         """Let the writers finish what they are at, and wait for the end; idempotent."""
@@ -62,15 +68,18 @@ class Canary:
             self._process.wait()
 
 
-def start(settings: CanarySettings) -> Canary:
-    """Start it and wait for its writers; with an earlier log in the folder the numbers go on. Raises SandboxError."""
+def start(settings: CanarySettings, slow_writers: int = SLOW_WRITERS) -> Canary:
+    """Start it and wait for its writers; with an earlier log in the folder the numbers go on. Raises SandboxError.
+
+    `slow_writers` come on top of the settings' writers and of their rate.
+    """
     settings.folder.mkdir(parents=True, exist_ok=True)
     ready = settings.folder / READY
     ready.unlink(missing_ok=True)
     output = settings.folder / "canary.log"
     with output.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rotator.sandbox.canary", str(settings.folder)],
+            [sys.executable, "-m", "rotator.sandbox.canary", str(settings.folder), str(slow_writers)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -100,8 +109,8 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=_watch_lifeline, args=(stop,), name="lifeline", daemon=True).start()
     threads = [
-        threading.Thread(target=_writer(settings, number, stop).run, name=f"writer-{number}")
-        for number in range(1, settings.writers + 1)
+        threading.Thread(target=_run, args=(writer, stop), name=f"writer-{writer.number}")
+        for writer in _writers(settings, int(sys.argv[2]), stop)
     ]
     for thread in threads:
         thread.start()
@@ -112,8 +121,23 @@ def main() -> None:
         thread.join()
 
 
-def _writer(settings: CanarySettings, number: int, stop: threading.Event) -> Writer:
-    return Writer(number, settings, CachingResolver(ClientResolver(settings.resolver)), stop)
+def _writers(settings: CanarySettings, slow_writers: int, stop: threading.Event) -> list[Writer]:
+    quick = Pace(settings.writers / settings.writes_per_second)
+    slow = Pace(0.0, LONG_SECONDS)
+    paces = dict.fromkeys(range(1, settings.writers + 1), quick)
+    paces |= dict.fromkeys(range(FIRST_SLOW, FIRST_SLOW + slow_writers), slow)
+    return [
+        Writer(number, settings, CachingResolver(ClientResolver(settings.resolver)), pace, stop)  # each its own cache
+        for number, pace in paces.items()
+    ]
+
+
+def _run(writer: Writer, stop: threading.Event) -> None:
+    """A writer that dies of a fault of ours ends the canary: one that is silently missing would prove nothing."""
+    try:
+        writer.run()
+    finally:
+        stop.set()
 
 
 def _watch_lifeline(stop: threading.Event) -> None:

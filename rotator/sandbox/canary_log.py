@@ -1,20 +1,22 @@
 """The write canary's own log: what each client tried and what the database acknowledged, one file per writer.
 
-Line: kind, seq, monotonic seconds, Unix seconds. Each line reaches the kernel before the writer goes on, so that a
-killed canary has forgotten nothing.
+Lines: `B monotonic unix` when a process begins, `T seq` before the first attempt of a number, `A seq monotonic` after
+its acknowledgement, `F` or `U seq monotonic code` after a failure. Each line is with the kernel before the writer goes
+on, so that a killed canary has forgotten nothing.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What became of a numbered write."""
+    """What became of a numbered transaction."""
 
     TRY = "T"  # first attempt of this number
     ACK = "A"  # the database acknowledged the commit, or the row was found after an unknown fate
@@ -22,29 +24,85 @@ class Kind(StrEnum):
     FAIL = "F"  # refused or broken before the commit was sent: it did not happen
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One line. `monotonic` is comparable between the writers of one machine's uptime; `unix` is for people."""
+BEGIN = "B"
+_KINDS = {str(kind): kind for kind in Kind}
+
+
+class Entry(NamedTuple):
+    """One line; times are 0 for TRY. `monotonic` is comparable between the writers of one machine's uptime, `unix` is
+    for people. `code` says what a failure was: an SQLSTATE, or a word where the server said nothing.
+    """
 
     kind: Kind
     seq: int
-    monotonic: float
-    unix: float
+    monotonic: float = 0.0
+    unix: float = 0.0
+    code: str = ""
 
 
 class WriterLog:
     """Appends to one writer's file."""
 
     def __init__(self, folder: Path, writer: int) -> None:
-        self._path = path(folder, writer)
-        self._file = self._path.open("a", buffering=1)
+        self._descriptor = os.open(path(folder, writer), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        size = os.fstat(self._descriptor).st_size
+        # what was cut off must stay unreadable: half a number is a number too
+        torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+        self._write(("?\n" if torn else "") + f"{BEGIN} {time.monotonic():.4f} {time.time():.4f}\n")
 
-    def add(self, kind: Kind, seq: int) -> None:
-        """Append one line; it is with the kernel when this returns."""
-        self._file.write(f"{kind} {seq} {time.monotonic():.4f} {time.time():.3f}\n")
+    def tried(self, seq: int) -> None:
+        """Before the first attempt."""
+        self._write(f"{Kind.TRY} {seq}\n")
+
+    def acknowledged(self, seq: int) -> None:
+        """After the commit."""
+        self._write(f"{Kind.ACK} {seq} {time.monotonic():.4f}\n")
+
+    def failed(self, kind: Kind, seq: int, code: str) -> None:
+        """After a failure of either kind."""
+        self._write(f"{kind} {seq} {time.monotonic():.4f} {code}\n")
 
     def close(self) -> None:
-        self._file.close()
+        os.close(self._descriptor)
+
+    def _write(self, line: str) -> None:
+        os.write(self._descriptor, line.encode())
+
+
+class Tail:
+    """Reads one writer's file on from where it stopped."""
+
+    def __init__(self, folder: Path, writer: int) -> None:
+        self._path = path(folder, writer)
+        self._offset = 0
+        self._to_unix = 0.0
+
+    def entries(self) -> Iterator[Entry]:
+        """What is new, in order; a line that is still being written is left for the next time."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            block = file.read()
+        whole = block[: block.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        yield from self._parsed(whole.decode())
+
+    def _parsed(self, text: str) -> Iterator[Entry]:
+        """One loop over plain strings: after an hour there are millions of lines."""
+        for line in text.splitlines():
+            kind = line[0]
+            if line[-1] == "?":
+                continue
+            if kind == "T":
+                yield Entry(Kind.TRY, int(line[2:]))
+                continue
+            fields = line.split(" ")
+            if kind == BEGIN:
+                self._to_unix = float(fields[2]) - float(fields[1])
+                continue
+            at = float(fields[2])
+            yield Entry(_KINDS[kind], int(fields[1]), at, at + self._to_unix, fields[3] if kind in "FU" else "")
 
 
 def path(folder: Path, writer: int) -> Path:
@@ -57,23 +115,6 @@ def writers(folder: Path) -> tuple[int, ...]:
     return tuple(sorted(int(each.stem.removeprefix("writer-")) for each in folder.glob("writer-*.log")))
 
 
-def read(folder: Path, writer: int) -> Iterator[Entry]:
-    """Lines of one writer in order; a line that is still being written is left out."""
-    file = path(folder, writer)
-    if not file.exists():
-        return
-    for line in file.read_text().splitlines(keepends=True):
-        if line.endswith("\n"):
-            kind, seq, monotonic, unix = line.split()
-            yield Entry(Kind(kind), int(seq), float(monotonic), float(unix))
-
-
-def ranges(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
-    """Sorted runs: {1, 2, 3, 7} -> ((1, 3), (7, 7))."""
-    found: list[tuple[int, int]] = []
-    for number in sorted(set(numbers)):
-        if found and found[-1][1] == number - 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return tuple(found)
+def last_tried(folder: Path, writer: int) -> int:
+    """The last number that was tried; 0 when none was."""
+    return max((entry.seq for entry in Tail(folder, writer).entries()), default=0)

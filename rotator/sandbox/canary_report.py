@@ -1,32 +1,41 @@
-"""What the write canary found: its own log of acknowledgements against the rows that are behind the name now."""
+"""What the write canary found: its own log of acknowledgements against the tables that are behind the name now."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import psycopg
 
 from rotator.errors import RotatorError
 from rotator.network.resolver import ClientResolver
-from rotator.sandbox.canary_log import Entry, Kind, ranges, read, writers
+from rotator.sandbox.canary_checks import EXAMPLES, Example, Findings, Run, look
+from rotator.sandbox.canary_tally import Tally
 from rotator.sandbox.interface import CanarySettings
 
-EXAMPLES = 10
 Row = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class CanaryReport:
-    """Counts of numbered writes. `lost` and `doubled` are None when the database could not be asked (`problem`).
+    """Counts of numbered transactions. `lost` and `doubled` are None when the database could not be asked (`problem`).
 
-    `unacknowledged` were tried and are not (or not yet) known to be committed. `unknown` counts the writes during
-    whose commit a connection broke. `longest_pause_seconds` is the largest gap between two acknowledgements, whoever
-    got them, a gap that still lasts included; `longest_pause_started` is its start in UTC. Examples: (writer, seq).
+    `lost` counts effects that are missing (a row, an update, a delete of what was acknowledged, or of a transaction
+    that is there in part), `doubled` those that are there too often or should never be there; `examples` says some in
+    words, and those that belong to one transaction are (writer, seq) in `lost_examples` and `doubled_examples`.
+
+    `writers` leaves out the `slow_writers`, whose transactions stay open for seconds. `unacknowledged` were tried and
+    are not (or not yet) known to be committed. `unknown` counts transactions during whose commit a connection broke,
+    `refused` those that were refused or cut off before their commit; both were tried again. `refusals`: how often for
+    which reason (an SQLSTATE, or a word where the server said nothing). `rate`: acknowledgements a second over the
+    last minute, or the whole run. `kinds`: acknowledged ones of each kind.
+
+    `longest_pause_seconds` is the largest gap between two acknowledgements, whoever got them, a gap that still lasts
+    included; `longest_pause_started` is its start in UTC. `writers_longest_pause_seconds` is the largest that any
+    single writer saw, slow ones left out.
     """
 
     running: bool
@@ -39,7 +48,14 @@ class CanaryReport:
     unknown: int
     longest_pause_seconds: float
     longest_pause_started: str | None
+    writers_longest_pause_seconds: float = 0.0
+    slow_writers: int = 0
+    refused: int = 0
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    rate: float = 0.0
+    kinds: Mapping[str, int] = field(default_factory=dict)
     address: str | None = None
+    examples: tuple[str, ...] = ()
     lost_examples: tuple[Row, ...] = ()
     doubled_examples: tuple[Row, ...] = ()
     problem: str | None = None
@@ -49,65 +65,65 @@ class CanaryReport:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Rows:
-    """What the table says of acknowledged rows."""
-
-    address: str
-    lost: tuple[Row, ...]
-    doubled: tuple[Row, ...]
-
-
-def report(settings: CanarySettings, *, running: bool) -> CanaryReport:
-    """Right also while writers write: acknowledgements are read first, rows afterwards."""
-    numbers = writers(settings.folder)
-    entries = {number: tuple(read(settings.folder, number)) for number in numbers}
-    acknowledged = {number: {e.seq for e in entries[number] if e.kind is Kind.ACK} for number in numbers}
-    attempted = sum(len({e.seq for e in entries[number]}) for number in numbers)
-    total = sum(len(each) for each in acknowledged.values())
-    pause, started = longest_pause(tuple(e for each in entries.values() for e in each), running=running)
-    rows: Rows | None = None
-    problem: str | None = None
+def report(settings: CanarySettings, tally: Tally, *, running: bool) -> CanaryReport:
+    """Right also while writers write: acknowledgements are read first, tables afterwards."""
+    with tally.lock:
+        tally.read_on()
+        fields = _of_the_log(tally, running=running)
+        acknowledged = tally.acknowledged()
     try:
-        rows = look(settings, acknowledged)
+        address, found = _ask(settings, acknowledged)
     except (psycopg.Error, RotatorError) as error:
-        problem = str(error).strip()
+        return CanaryReport(running=running, lost=None, doubled=None, problem=str(error).strip(), **fields)
     return CanaryReport(
         running=running,
-        writers=len(numbers),
-        attempted=attempted,
-        acknowledged=total,
-        lost=len(rows.lost) if rows else None,
-        doubled=len(rows.doubled) if rows else None,
-        unacknowledged=attempted - total,
-        unknown=sum(len({e.seq for e in each if e.kind is Kind.UNKNOWN}) for each in entries.values()),
-        longest_pause_seconds=round(pause, 3),
-        longest_pause_started=datetime.fromtimestamp(started, UTC).isoformat() if started else None,
-        address=rows.address if rows else None,
-        lost_examples=rows.lost[:EXAMPLES] if rows else (),
-        doubled_examples=rows.doubled[:EXAMPLES] if rows else (),
-        problem=problem,
+        lost=found.lost,
+        doubled=found.doubled,
+        address=address,
+        examples=tuple(str(each) for each in found.examples[:EXAMPLES]),
+        lost_examples=_rows(each for each in found.examples if each.lost),
+        doubled_examples=_rows(each for each in found.examples if not each.lost),
+        **fields,
     )
 
 
-def longest_pause(entries: tuple[Entry, ...], *, running: bool) -> tuple[float, float | None]:
-    """(seconds, its start as Unix time) of the largest gap between acknowledgements, whoever got them."""
-    acknowledged = sorted((e.monotonic, e.unix) for e in entries if e.kind is Kind.ACK)
-    if not acknowledged:
-        return 0.0, None
-    if running:
-        acknowledged.append((time.monotonic(), time.time()))
-    gaps = ((after[0] - before[0], before[1]) for before, after in pairwise(acknowledged))
-    return max(gaps, default=(0.0, None))
+def _of_the_log(tally: Tally, *, running: bool) -> dict[str, Any]:
+    now = (time.monotonic(), time.time())
+    every = tally.writers.values()
+    quick = [each for each in every if not each.slow]
+    attempted = sum(each.attempted for each in every)
+    acknowledged = sum(last - first + 1 for _, first, last in tally.acknowledged())
+    pause, started = tally.pauses.now(now if running else None)
+    ended = max((each.last[0] for each in every if each.last), default=now[0])
+    refusals: dict[str, int] = {}
+    for each in every:
+        for code, count in each.refused.items():
+            refusals[code] = refusals.get(code, 0) + count
+    return {
+        "writers": len(quick),
+        "slow_writers": len(every) - len(quick),
+        "attempted": attempted,
+        "acknowledged": acknowledged,
+        "unacknowledged": attempted - acknowledged,
+        "unknown": sum(each.unknown for each in every),
+        "refused": sum(each.refused_numbers for each in every),
+        "refusals": refusals,
+        "rate": round(tally.rate(now[0] if running else ended), 1),
+        "kinds": tally.kinds(),
+        "longest_pause_seconds": round(pause, 3),
+        "longest_pause_started": datetime.fromtimestamp(started, UTC).isoformat() if started else None,
+        "writers_longest_pause_seconds": round(
+            max((each.gap(now[0] if running else None) for each in quick), default=0.0), 3
+        ),
+    }
 
 
-def look(settings: CanarySettings, acknowledged: Mapping[int, set[int]]) -> Rows:
-    """Ask the database behind the name now (nothing cached). Raises psycopg.Error or RotatorError."""
+def _ask(settings: CanarySettings, acknowledged: Sequence[Run]) -> tuple[str, Findings]:
+    """The database behind the name now (nothing cached). Raises psycopg.Error or RotatorError."""
     login = settings.login
     addresses = ClientResolver(settings.resolver).addresses(login.host)
     if not addresses:
         raise psycopg.OperationalError(f"{login.host} leads to no address")
-    runs = [(number, first, last) for number, seqs in acknowledged.items() for first, last in ranges(seqs)]
     with psycopg.connect(
         host=login.host,
         hostaddr=addresses[0],
@@ -117,20 +133,11 @@ def look(settings: CanarySettings, acknowledged: Mapping[int, set[int]]) -> Rows
         dbname=login.database,
         connect_timeout=5,
         application_name="canary-report",
-        options="-c default_transaction_read_only=on -c statement_timeout=60000",
+        options="-c statement_timeout=60000 -c work_mem=64MB",
+        autocommit=True,
     ) as connection:
-        lost = connection.execute(
-            "SELECT run.writer, seq FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) run (writer, low, high),"
-            " generate_series(run.low, run.high) seq"
-            " WHERE NOT EXISTS (SELECT FROM canary.writes w WHERE w.writer = run.writer AND w.seq = seq.seq)"
-            " ORDER BY 1, 2",
-            ([run[0] for run in runs], [run[1] for run in runs], [run[2] for run in runs]),
-        ).fetchall()
-        doubled = connection.execute(
-            "SELECT writer, seq FROM canary.writes GROUP BY writer, seq HAVING count(*) > 1 ORDER BY 1, 2"
-        ).fetchall()
-    return Rows(addresses[0], _rows(lost), _rows(doubled))
+        return addresses[0], look(connection, acknowledged)
 
 
-def _rows(found: list[tuple[Any, ...]]) -> tuple[Row, ...]:
-    return tuple((int(writer), int(seq)) for writer, seq in found)
+def _rows(examples: Iterable[Example]) -> tuple[Row, ...]:
+    return tuple((each.writer, each.seq) for each in examples if each.seq is not None)[:EXAMPLES]

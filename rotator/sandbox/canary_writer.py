@@ -1,8 +1,8 @@
-"""One client of the write canary: numbered rows, each tried until it is known to be committed, never twice.
+"""One client of the write canary: numbered transactions, each tried until it is known to be committed, never twice.
 
-A write fails in two ways that must not be mixed up. Refused or cut off before COMMIT was sent: it did not happen, and
-the same number is tried again. Cut off during COMMIT: nobody knows; the writer first makes sure that its old session
-is gone from the server that it talks to now, then looks for the row, and only then tries again.
+A transaction fails in two ways that must not be mixed up. Refused, or cut off before its commit was sent: it did not
+happen, and the same number is tried again. Cut off during the commit: nobody knows; the writer first makes sure that
+its old session is gone from the server that it talks to now, then looks for the row, and only then tries again.
 """
 
 from __future__ import annotations
@@ -10,156 +10,127 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-
-import psycopg
+from dataclasses import dataclass
 
 from rotator.errors import RotatorError
 from rotator.sandbox.canary_dns import CachingResolver
-from rotator.sandbox.canary_log import Kind, WriterLog, read
+from rotator.sandbox.canary_log import Kind, WriterLog, last_tried
+from rotator.sandbox.canary_mix import Plan, counters, plan
+from rotator.sandbox.canary_session import Broken, Refused, Session
 from rotator.sandbox.interface import CanarySettings
 
 LOG = logging.getLogger(__name__)
-Connection = psycopg.Connection[tuple[object, ...]]
 
-RETRY_SECONDS = 0.1
-CONNECT_SECONDS = 3
-STATEMENT_MILLISECONDS = 5000
-"""A write that waits longer (for a lock that a fence holds, say) is given up and tried again from the name on."""
+RETRY_SECONDS = 0.02
+"""Short, so that the end of a pause is seen when it comes."""
+PATIENT_RETRY_SECONDS = 0.2
+PATIENCE_SECONDS = 2.0
+"""What fails for longer than this is tried less often: a server that starts has other things to do."""
+LONG_SECONDS = (1.0, 2.0, 3.0, 4.0)
+"""How long the transactions of a slow writer stay open, in turns."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds from the start of one transaction to the next, and seconds that each stays open, in turns."""
+
+    interval: float
+    open_seconds: tuple[float, ...] = (0.0,)
 
 
 class Writer:
-    """Writes (number, 1), (number, 2), ... at its share of the rate until `stop` is set.
+    """Writes the transactions (number, 1), (number, 2), ... at its pace until `stop` is set.
 
-    Writers with an even number are like pools that renew connections: when the name leads elsewhere after its TTL,
-    they follow. Odd ones hold a connection until it breaks or a write fails, as most applications do.
+    Writers with an even number are like pools that renew connections: they follow the name.
     """
 
-    def __init__(self, number: int, settings: CanarySettings, resolver: CachingResolver, stop: threading.Event) -> None:
-        self._number = number
-        self._login = settings.login
-        self._resolver = resolver
+    def __init__(
+        self, number: int, settings: CanarySettings, resolver: CachingResolver, pace: Pace, stop: threading.Event
+    ) -> None:
+        self.number = number
         self._folder = settings.folder
-        self._interval = settings.writers / settings.writes_per_second
+        self._pace = pace
         self._stop = stop
+        self._session = Session(settings.login, resolver, f"canary-{number}", follows=number % 2 == 0)
         self._log = WriterLog(settings.folder, number)
-        self._connection: Connection | None = None
-        self._address: str | None = None
+        self._unknown = False
+        self._failing_since: float | None = None
 
     def run(self) -> None:
         """Until stopped. Every failure of the database or of DNS is met by trying again."""
-        seq = 0
         try:
             seq = self._first_number()
             due = time.monotonic()
             while not self._stop.wait(max(0.0, due - time.monotonic())):
-                due = max(due + self._interval, time.monotonic())  # no burst after a pause
-                self._log.add(Kind.TRY, seq)
+                # what is late by an interval catches up; there is no burst after a pause
+                due = max(due, time.monotonic() - self._pace.interval) + self._pace.interval
+                self._log.tried(seq)
                 if not self._write_until_known(seq):
                     return
                 seq += 1
         finally:
-            self._disconnect()
+            self._session.close()
             self._log.close()
 
     def _first_number(self) -> int:
         """One after the last that this writer is known to have tried, by its log or by the table."""
-        last = max((entry.seq for entry in read(self._folder, self._number)), default=0)
-        stored = self._patiently(self._last_stored)
-        return max(last, stored or 0) + 1
-
-    def _write_until_known(self, seq: int) -> bool:
-        """True when the row is committed; False when stopped before that is known."""
-        unknown = False
         while not self._stop.is_set():
             try:
-                connection = self._connected()
-                if unknown and self._is_stored(connection, seq):
-                    self._log.add(Kind.ACK, seq)
-                    return True
-                unknown = False
-                connection.execute("INSERT INTO canary.writes (writer, seq) VALUES (%s, %s)", (self._number, seq))
-            except (psycopg.Error, RotatorError) as error:
-                self._failed(Kind.UNKNOWN if unknown else Kind.FAIL, seq, error)
+                self._session.open()
+                self._session.send(counters(self.number))
+                query = "SELECT coalesce(max(seq), 0) FROM canary.writes WHERE writer = %s"
+                stored = self._session.ask(query, self.number)
+            except (Refused, Broken, RotatorError) as error:
+                self._rest("start", error)
                 continue
+            self._failing_since = None
+            return max(last_tried(self._folder, self.number), stored) + 1
+        return 0  # never used: stopped
+
+    def _write_until_known(self, seq: int) -> bool:
+        """True when the transaction is committed; False when stopped before that is known."""
+        seconds = self._pace.open_seconds[seq % len(self._pace.open_seconds)]
+        steps = plan(self.number, seq, patient=seconds > 0)
+        while not self._stop.is_set():
             try:
-                connection.commit()
-            except psycopg.Error as error:
-                unknown = True
-                self._failed(Kind.UNKNOWN, seq, error)
+                self._session.open()
+                self._attempt(seq, steps, seconds)
+            except (Refused, Broken, RotatorError) as error:
+                self._log.failed(Kind.UNKNOWN if self._unknown else Kind.FAIL, seq, _code(error))
+                self._rest(f"transaction {seq}", error)
                 continue
-            self._log.add(Kind.ACK, seq)
+            self._log.acknowledged(seq)
+            self._failing_since = None
             return True
         return False
 
-    def _failed(self, kind: Kind, seq: int, error: Exception) -> None:
-        LOG.info("writer %d, row %d: %s", self._number, seq, str(error).strip().replace("\n", " "))
-        self._log.add(kind, seq)
-        self._disconnect()
-        self._stop.wait(RETRY_SECONDS)
+    def _attempt(self, seq: int, steps: Plan, seconds: float) -> None:
+        """Returns when the transaction is committed; when it raises, `_unknown` says whether it may be nevertheless."""
+        if self._unknown and self._session.has_committed(self.number, seq):
+            self._unknown = False
+            return
+        self._unknown = False
+        for step in steps.before:
+            self._session.send(step)
+            if seconds:
+                self._stop.wait(seconds / len(steps.before))
+        try:
+            self._session.send(steps.last)
+        except Broken:
+            self._unknown = True
+            raise
 
-    def _connected(self) -> Connection:
-        if self._connection is not None and (self._number % 2 or self._resolved() == self._address):
-            return self._connection
-        self._disconnect()
-        address = self._resolved()
-        self._connection = psycopg.connect(
-            host=self._login.host,
-            hostaddr=address,
-            port=self._login.port,
-            user=self._login.user,
-            password=self._login.password,
-            dbname=self._login.database,
-            connect_timeout=CONNECT_SECONDS,
-            application_name=self._application,
-            options=f"-c statement_timeout={STATEMENT_MILLISECONDS}",
-        )
-        self._address = address
-        return self._connection
+    def _rest(self, doing: str, error: Exception) -> None:
+        """After a failure; told once, as a pause makes many of them."""
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+            LOG.info("writer %d, %s: %s", self.number, doing, str(error).strip().replace("\n", " "))
+        lasting = now - self._failing_since > PATIENCE_SECONDS
+        self._stop.wait(PATIENT_RETRY_SECONDS if lasting else RETRY_SECONDS)
 
-    @property
-    def _application(self) -> str:
-        return f"canary-{self._number}"
 
-    def _resolved(self) -> str:
-        address = self._resolver.address(self._login.host)
-        if address is None:
-            raise psycopg.OperationalError(f"{self._login.host} leads to no address")
-        return address
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-    def _is_stored(self, connection: Connection, seq: int) -> bool:
-        """Whether the row is there; asked only once no older session of ours can still commit it."""
-        others = connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = %s AND pid <> pg_backend_pid() AND datname = current_database()",
-            (self._application,),
-        ).fetchall()
-        connection.commit()
-        if others:
-            raise psycopg.OperationalError("an older session of this writer is still there")
-        query = "SELECT 1 FROM canary.writes WHERE writer = %s AND seq = %s"
-        found = connection.execute(query, (self._number, seq)).fetchone() is not None
-        connection.commit()
-        return found
-
-    def _last_stored(self) -> int:
-        connection = self._connected()
-        query = "SELECT coalesce(max(seq), 0) FROM canary.writes WHERE writer = %s"
-        row = connection.execute(query, (self._number,)).fetchone()
-        connection.commit()
-        return int(str(row[0])) if row else 0
-
-    def _patiently(self, ask: Callable[[], int]) -> int | None:
-        while not self._stop.is_set():
-            try:
-                return ask()
-            except (psycopg.Error, RotatorError) as error:
-                LOG.info("writer %d starts: %s", self._number, str(error).strip().replace("\n", " "))
-                self._disconnect()
-                self._stop.wait(RETRY_SECONDS)
-        return None
+def _code(error: Exception) -> str:
+    if isinstance(error, Refused):
+        return error.code
+    return "broken" if isinstance(error, Broken) else "dns"

@@ -24,7 +24,14 @@ from rotator.sandbox import binaries as programs
 from rotator.sandbox import processes
 from rotator.sandbox.binaries import Binaries
 from rotator.sandbox.cluster_address import free_address
-from rotator.sandbox.cluster_config import HOST_RULES, Admin, make_like_rds, postgresql_conf, prepare_template
+from rotator.sandbox.cluster_config import (
+    HOST_RULES,
+    Admin,
+    make_like_rds,
+    open_functions,
+    postgresql_conf,
+    prepare_template,
+)
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.processes import Account
 
@@ -116,6 +123,10 @@ class Cluster:
     @property
     def data(self) -> Path:
         return self.folder / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
 
     def target(self, password: str, database: str = "postgres", *, user: str | None = None) -> Target:
         """How the master user (or another) connects."""
@@ -213,6 +224,9 @@ class Cluster:
     def _make_like_rds(self, password: str, database: str | None) -> None:
         with self.admin() as admin:
             make_like_rds(admin, self.settings.master, _scram(admin, self.settings.master, password))
+        for name in ("postgres", "template1"):
+            with self.admin(name) as admin:
+                open_functions(admin)
         with self.admin("template1") as template:
             prepare_template(template)
         if database and database != "postgres":
@@ -241,17 +255,16 @@ class Cluster:
     def _try_start(self) -> tuple[str, ...]:
         """Start and wait; gives nothing when it is up, else the last lines of its log."""
         self._configure()
-        log = self.folder / "server.log"
-        known = log.stat().st_size if log.exists() else 0
+        known = self.log.stat().st_size if self.log.exists() else 0
         (self.data / "postmaster.pid").unlink(missing_ok=True)  # of a killed one: start() has seen that none runs
-        pid = processes.spawn([self._program("postgres"), "-D", str(self.data)], self.account, log)
+        pid = processes.spawn([self._program("postgres"), "-D", str(self.data)], self.account, self.log)
         processes.wait_until(
             lambda: self._ready(pid) or not processes.alive(pid), START_SECONDS, "a database server does not get ready"
         )
         if self._ready(pid):
             return ()
         processes.reap(pid)
-        return ("no output", *log.read_bytes()[known:].decode(errors="replace").splitlines()[-12:])
+        return ("no output", *self.log.read_bytes()[known:].decode(errors="replace").splitlines()[-12:])
 
     def _ready(self, pid: int) -> bool:
         """Whether the pid file says that connections are accepted (its eighth line: src/include/utils/pidfile.h)."""

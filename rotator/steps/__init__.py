@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from rotator.model import Strategy
 from rotator.steps.adopt import Adopt
 from rotator.steps.base import Step
+from rotator.steps.catchup import CatchUp
 from rotator.steps.cutover import Cutover, RestoreTtl
 from rotator.steps.fence import Fence
+from rotator.steps.flipback import CloseWayBack, WayBack
 from rotator.steps.green import Green, Parity
 from rotator.steps.key import LowerTtl, NewKey
+from rotator.steps.open import Open
 from rotator.steps.preflight import Preflight
 from rotator.steps.retire import FinalReencrypt, FinalSnapshot, RetireCheck, RetireDatabase, Unprotect
 from rotator.steps.retire_key import DisableKey, RetireKey, RetireSnapshots
+from rotator.steps.seeding import MarkedSnapshot, Seed
 from rotator.steps.snapshots import Reencrypt, TakeSnapshot
 from rotator.steps.soak import Soak
+from rotator.steps.switch import Switch
 from rotator.steps.validate import Validate
+from rotator.steps.verify import VerifyOnline
 
-ROTATION: tuple[Step, ...] = (
+_SNAPSHOT: tuple[Step, ...] = (
     Preflight(),
     Adopt(),
     LowerTtl(),
@@ -31,7 +38,26 @@ ROTATION: tuple[Step, ...] = (
     Soak(),
 )
 
-RETIRE: tuple[Step, ...] = (
+_REPLICATE: tuple[Step, ...] = (
+    Preflight(),
+    Adopt(),
+    LowerTtl(),
+    NewKey(),
+    Open(),
+    MarkedSnapshot(),
+    Reencrypt(),
+    Green(),
+    Parity(),
+    Seed(),
+    CatchUp(),
+    VerifyOnline(),
+    Switch(),
+    WayBack(),
+    RestoreTtl(),
+    Soak(),
+)
+
+_RETIRE: tuple[Step, ...] = (
     RetireCheck(),
     FinalSnapshot(),
     FinalReencrypt(),
@@ -42,10 +68,29 @@ RETIRE: tuple[Step, ...] = (
     RetireKey(),
 )
 
-_BY_NAME = {step.name: step for step in ROTATION}
+# The order in which rollback takes steps back: the name first, then what keeps or holds up blue's writes; then what the
+# rotation made, the newest first.
+_BACK = {
+    Strategy.SNAPSHOT: ("cutover", "fence", "green", "re-encrypt", "snapshot", "key", "lower-ttl"),
+    Strategy.REPLICATE: (
+        *("cutover", "way-back", "catch-up", "open"),
+        *("green", "re-encrypt", "snapshot", "key", "lower-ttl"),
+    ),
+}
 
-# The order in which rollback takes steps back: the name first, then the fence, so that writes flow again as soon as
-# they safely can; then what the rotation made, the newest first.
-ROLLBACK: tuple[Step, ...] = tuple(
-    _BY_NAME[name] for name in ("cutover", "fence", "green", "re-encrypt", "snapshot", "key", "lower-ttl")
-)
+
+def rotation_steps(strategy: Strategy) -> tuple[Step, ...]:
+    """The steps of a rotation with that strategy; undecided ones are shown as snapshot."""
+    return _REPLICATE if strategy is Strategy.REPLICATE else _SNAPSHOT
+
+
+def retire_steps(strategy: Strategy) -> tuple[Step, ...]:
+    """The steps of retiring a rotation that had that strategy."""
+    return (_RETIRE[0], CloseWayBack(), *_RETIRE[1:]) if strategy is Strategy.REPLICATE else _RETIRE
+
+
+def rollback_steps(strategy: Strategy) -> tuple[Step, ...]:
+    """The steps that a rollback takes back, in its order."""
+    by_name = {step.name: step for step in rotation_steps(strategy)}
+    known = Strategy.REPLICATE if strategy is Strategy.REPLICATE else Strategy.SNAPSHOT
+    return tuple(by_name[name] for name in _BACK[known])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked, DatabaseError
+from rotator.model import Strategy
 from rotator.steps.base import (
     Context,
     Observation,
@@ -114,17 +115,24 @@ def lift(ctx: Context) -> str:
     if blue is None:
         return "writes were stopped by the operator: start the writers again"
     if not blue.fence_state().fenced_tables:
-        left = open_writes(blue)  # also takes away what a fence that was cut off may have left, such as its functions
+        left = open_writes(
+            blue, busy=_busy(ctx)
+        )  # also takes away what a fence that was cut off may have left, such as its functions
         return f"{ctx.rotation.blue} takes writes{left}"
     _shut_green(ctx)
-    left = open_writes(blue)
+    left = open_writes(blue, busy=_busy(ctx))
     return f"fence on {ctx.rotation.blue} lifted: it takes writes again{left}"
 
 
-def open_writes(server_: DatabaseServer) -> str:
-    """Let writes through; words about idle leftovers that long readers keep (they refuse nothing), else empty."""
+def _busy(ctx: Context) -> bool:
+    """Strategy replicate: writers are at work on both sides of the moment for which they waited."""
+    return ctx.rotation.strategy is Strategy.REPLICATE
+
+
+def open_writes(server_: DatabaseServer, *, busy: bool = False) -> str:
+    """Let writes through; words about idle leftovers that others keep (they refuse nothing), else empty."""
     try:
-        server_.lift_fence()
+        server_.lift_fence(busy=busy)
     except DatabaseError as fault:
         if fault.code != "fence-leftovers":
             raise

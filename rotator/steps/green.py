@@ -123,8 +123,13 @@ def _foreign_tags(tags: object) -> dict[str, str]:
 
 def keep_writes(ctx: Context) -> str:
     """Before a green that has served is deleted: a snapshot of it, so that writes made on it can be fetched."""
-    opened = ctx.memory.outputs("cutover").get("opened_at")
-    if not opened or ctx.options.delete_snapshots or ctx.rds.instance(ctx.rotation.green) is None:
+    cutover = ctx.memory.outputs("cutover")
+    if (
+        not cutover.get("opened_at")
+        or cutover.get("returned")
+        or ctx.options.delete_snapshots
+        or ctx.rds.instance(ctx.rotation.green) is None
+    ):
         return ""
     name = ctx.rotation.rolled_back_snapshot
     if ctx.rds.snapshot(name) is None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from rotator.aws.settings import not_carried
 from rotator.errors import Blocked
-from rotator.model import Finding, Instance
+from rotator.model import Finding, Instance, Strategy
 from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
+from rotator.steps.choose import reasons_against, replicate_findings
 from rotator.steps.world import blue_instance, blue_record, ours, server
 
 CLUSTER_KEYS = ("DBClusterIdentifier", "ReadReplicaDBInstanceIdentifiers", "ReadReplicaSourceDBInstanceIdentifier")
@@ -34,6 +35,7 @@ class Preflight(Step):
             account=caller.account,
             terraform=version,
             engine=f"{blue.engine} {blue.engine_version}",
+            strategy=str(ctx.rotation.strategy),
             old_key_arn=blue.kms_key_arn,
             warnings=[f"{f.what} {f.why} {f.fix}" for f in findings],
         )
@@ -42,7 +44,8 @@ class Preflight(Step):
         """One line for people."""
         count = len(outputs["warnings"])
         warned = f", {count} warning{'s' if count > 1 else ''}" if count else ""
-        return f"{outputs['engine']}, account {outputs['account']}, Terraform {outputs['terraform']}{warned}"
+        about = (outputs["engine"], f"account {outputs['account']}", f"Terraform {outputs['terraform']}")
+        return f"{', '.join(about)}, strategy {outputs['strategy']}{warned}"
 
 
 def _refusal(blocking: tuple[Finding, ...]) -> Blocked:
@@ -87,6 +90,21 @@ def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
         if database is not None:
             database.ping()
             yield from database.preflight()
+            if ctx.rotation.strategy is Strategy.REPLICATE:
+                yield from replicate_findings(ctx)
+            elif ctx.env.config.rotation.strategy == "auto":
+                yield from _why_snapshot(ctx)
+
+
+def _why_snapshot(ctx: Context) -> Iterator[Finding]:
+    reasons = reasons_against(ctx)
+    if reasons:
+        yield _warn(
+            "strategy-snapshot",
+            "Strategy snapshot was chosen: writes pause from the snapshot to the flip.",
+            f"Strategy replicate is not possible here: {'; '.join(reasons)}.",
+            "Mend that before the rotation, and writes will pause for a moment only.",
+        )
 
 
 def _account(ctx: Context) -> Iterator[Finding]:

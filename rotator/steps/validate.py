@@ -36,9 +36,9 @@ class Validate(Step):
             raise Blocked("Validation needs a connection.", fix='Set [database] access = "direct".', code="no-access")
         version = green.ping()
         schema = blue.schema()
-        _refuse("schema", compare.compare_schema(schema, green.schema()))
-        _refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()))
-        _refuse("sequences", compare.compare_sequences(blue.sequences(), green.sequences()))
+        refuse("schema", compare.compare_schema(schema, green.schema()))
+        refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()))
+        refuse("sequences", compare.compare_sequences(blue.sequences(), green.sequences()))
         tables = blue.tables()
         rows = _compare_tables(ctx, blue, green, tables)
         ctx.memory.note(
@@ -75,7 +75,7 @@ def _compare_tables(ctx: Context, blue: DatabaseServer, green: DatabaseServer, t
         for side, digests in ((blue, ours), (green, theirs)):
             digests[str(table)] = side.checksum(table, _part(ctx, table, past / total, weights[table] / total))
             past += weights[table]
-    _refuse("contents", compare.compare_digests(ours, theirs))
+    refuse("contents", compare.compare_digests(ours, theirs))
     return sum(d.rows for d in ours.values())
 
 
@@ -84,12 +84,13 @@ def _part(ctx: Context, table: Table, start: float, share: float) -> Progress:
     return lambda fraction, _: ctx.progress(start + fraction * share, f"checksum of {table}")
 
 
-def _refuse(what: str, found: tuple[str, ...]) -> None:
+def refuse(what: str, found: tuple[str, ...], ddl: tuple[str, ...] = ()) -> None:
+    """Raise Blocked when differences were found; `ddl` is what was recorded meanwhile, and may be why."""
     if found:
         raise Blocked(
             f"Green's {what} differs from blue's.",
             why="Green must hold exactly what blue holds before applications are pointed at it.",
             fix="Take the rotation back with rollback; green and its snapshot stay for a look until then.",
-            details=found,
+            details=(*found, *(f"recorded DDL: {line}" for line in ddl)),
             code=f"validate-{what}",
         )

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked, WaitingForApproval
-from rotator.model import Stage, WriteStats
+from rotator.model import Stage, Strategy, WriteStats
 from rotator.steps import edits
 from rotator.steps.base import Context
 from rotator.steps.fence import APPROVAL
+from rotator.steps.links import way_back
 from rotator.steps.world import is_at, server
 
 
@@ -18,13 +19,19 @@ def refuse_unasked(ctx: Context) -> None:
 
     Changes nothing. Where the tool may not connect, the writers on green must have been stopped by hand as well.
     """
-    if not ctx.memory.outputs("cutover").get("opened_at"):
+    if not ctx.memory.outputs("cutover").get("opened_at") or ctx.memory.outputs("cutover").get("returned"):
         return
+    closed = ""
+    if ctx.rotation.strategy is Strategy.REPLICATE:
+        closed = "" if is_at(ctx, ctx.rotation.blue) else way_back(ctx)
+        if not closed:
+            return
+        closed = f" The way back without a loss is closed: {closed}."
     name = ctx.env.name
     if not ctx.options.lose_writes:
         raise WaitingForApproval(
             "Rolling back after the flip loses what was written on green since then.",
-            why=lost_writes(ctx),
+            why=lost_writes(ctx) + closed,
             fix=f"If that is acceptable: rotator rollback {name} --confirm {name}",
         )
     if ctx.databases is None and APPROVAL not in ctx.options.approvals and not is_at(ctx, ctx.rotation.blue):

@@ -29,6 +29,7 @@ def begin(env: Env, journal: Journal, now: str) -> tuple[Journal, RotationRecord
         )
     _refuse_another_database(env, journal)
     _refuse_half_retired(env, journal)
+    _refuse_open_way_back(env, journal)
     if current is not None and not _untouched(journal, current):
         return journal, current
     number = int(current.rotation.target.removeprefix("g")) if current is not None else journal.next_generation
@@ -96,6 +97,19 @@ def _refuse_half_retired(env: Env, journal: Journal) -> None:
             why="Both would work on the same root.",
             fix=f"Finish it first: rotator retire {env.name}",
             code="retire-unfinished",
+        )
+
+
+def _refuse_open_way_back(env: Env, journal: Journal) -> None:
+    soaking = next(
+        (r for r in journal.rotations if r.phase is Phase.SOAKING and r.rotation.strategy is Strategy.REPLICATE), None
+    )
+    if soaking is not None:
+        raise Blocked(
+            f"{soaking.rotation.blue} still follows {soaking.rotation.green} (rotation {soaking.rotation.id}).",
+            why="The next rotation would leave that way back, and its slots, to nobody.",
+            fix=f"Retire it first (rotator retire {env.name}), or take it back (rotator rollback {env.name}).",
+            code="retire-first",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rotator.errors import Interrupted, RotatorError, TerraformStateLocked, WaitingForApproval, WaitingForAws
+from rotator.model import Strategy
 from rotator.steps.base import Context
 from rotator.steps.fence import lift
 from rotator.workflow.journal import Status, StepRecord
@@ -16,6 +17,8 @@ PAUSES = (WaitingForApproval, WaitingForAws, Interrupted, TerraformStateLocked)
 def is_fenced(memory: JournalMemory) -> bool:
     """Whether the journal has blue fenced by this rotation and the flip not done."""
     fence, cutover = memory.record.step("fence"), memory.record.step("cutover")
+    if memory.record.rotation.strategy is Strategy.REPLICATE:
+        return cutover.status in (Status.INTENDED, Status.ACTED)
     began = fence.status in (Status.INTENDED, Status.ACTED, Status.DONE)
     return began and cutover.status is not Status.DONE
 
@@ -28,6 +31,8 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
     if not is_fenced(memory):
         return ()
     blue, name = ctx.rotation.blue, ctx.env.name
+    if memory.record.rotation.strategy is Strategy.REPLICATE:
+        return _after_window(ctx, error)
     going_on = f"go on with: rotator rotate {name}; or give up with: rotator rollback {name}"
     if isinstance(error, PAUSES) or ctx.env.config.rotation.on_failure == "keep-fence":
         return (f"{blue} stays fenced, writes are refused: {going_on}",)
@@ -47,3 +52,17 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
         "the snapshot no longer holds everything that blue holds, so this rotation cannot go on: "
         f"rotator rollback {name}, then rotate again",
     )
+
+
+def _after_window(ctx: Context, error: RotatorError) -> tuple[str, ...]:
+    """Strategy replicate: nothing is built on the fence, so it never needs to stay unless the flip has happened.
+
+    Whoever holds the state's lock may be an apply that outlived its driver: then nobody knows yet whether it flips.
+    """
+    blue, name = ctx.rotation.blue, ctx.env.name
+    if isinstance(error, TerraformStateLocked):
+        return (f"{blue} is left as it is: another apply may still flip. Wait, then: rotator rotate {name}",)
+    try:
+        return (lift(ctx), f"run it again: rotator rotate {name}; or give up: rotator rollback {name}")
+    except RotatorError as fault:
+        return (f"{blue} may still be fenced: {fault.what} {fault.why}", f"go on with: rotator rotate {name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rotator.model import Imports, RootData
+from rotator.model import Imports, RootData, Strategy
 from rotator.steps.base import Outputs
 from rotator.workflow.journal import Journal, Phase, RotationRecord, Status, StepRecord
 from rotator.workflow.stores import Store
@@ -80,6 +80,12 @@ class JournalMemory:
     def is_done(self, step: str) -> bool:
         """Whether a step has finished."""
         return self.status(step) is Status.DONE
+
+    def decide_strategy(self, strategy: Strategy) -> None:
+        """Keep what `auto` has come to."""
+        rotation = replace(self.record.rotation, strategy=strategy)
+        if rotation != self.record.rotation:
+            self._save(self._journal.with_rotation(replace(self.record, rotation=rotation)))
 
     def phase(self, phase: Phase) -> None:
         """Keep the rotation's phase."""

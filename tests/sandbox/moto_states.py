@@ -187,6 +187,20 @@ def no_final_snapshot(b: Bench) -> Any:
     )
 
 
+def log_files(b: Bench) -> Any:
+    b.instance()
+    return len(b.rds.describe_db_log_files(DBInstanceIdentifier="blue")["DescribeDBLogFiles"])
+
+
+def log_portion(b: Bench) -> Any:
+    b.instance()
+    request = {"DBInstanceIdentifier": "blue", "LogFileName": "error/postgresql.log.2026-01-02-03"}
+    try:
+        return outcome(lambda: b.rds.download_db_log_file_portion(**request))
+    except NotImplementedError:
+        return "not implemented"
+
+
 def replica(b: Bench) -> Any:
     b.instance()
     names = {"DBInstanceIdentifier": "r", "SourceDBInstanceIdentifier": "blue"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rotator.sandbox.errors import SandboxError
 
@@ -18,6 +19,7 @@ class FakeFleet:
     stopped: set[str] = field(default_factory=set)
     parameters: dict[str, Mapping[str, str]] = field(default_factory=dict)
     broken: bool = False
+    logs: Path = Path("no-such-log")
 
     def create(self, identifier: str, user: str, password: str, database: str, parameters: Mapping[str, str]) -> str:
         if self.broken:
@@ -65,6 +67,9 @@ class FakeFleet:
 
     def addresses(self) -> Mapping[str, str]:
         return {identifier: f"127.0.9.{number}" for number, identifier in enumerate(self.servers, 1)}
+
+    def log(self, identifier: str) -> Path:
+        return self.logs
 
     def version(self) -> str:
         return "15.10"

@@ -55,6 +55,42 @@ def test_a_development_version_is_understood(tmp_path: Path) -> None:
     assert binaries.find({"PATH": str(install(tmp_path / "dev", "19devel"))}).version == (19, 0)
 
 
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The pip package, with the majors 16 and 18, and nothing else."""
+    monkeypatch.setattr(binaries, "SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(binaries, "PIP_PACKAGE", "a_package_of_this_test")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    package = tmp_path / "site" / "a_package_of_this_test"
+    install(package / "pginstall" / "bin", "16.14")
+    install(package / "pginstall18" / "bin", "18.4")
+    (package / "__init__.py").write_text("")
+    return package
+
+
+def test_a_system_server_that_lets_others_than_superusers_subscribe_wins_over_the_package(
+    package: Path, tmp_path: Path
+) -> None:
+    old, new = install(tmp_path / "old", "15.18"), install(tmp_path / "new", "16.2")
+    assert binaries.find({"PATH": f"{old}:{new}"}) == binaries.Binaries(new, (16, 2))
+
+
+def test_the_newest_of_the_package_wins_over_an_older_system_server(package: Path, tmp_path: Path) -> None:
+    path = str(install(tmp_path / "old", "15.18"))
+    assert binaries.find({"PATH": path}) == binaries.Binaries(package / "pginstall18" / "bin", (18, 4), portable=True)
+
+
+def test_the_variable_wins_over_the_package(package: Path, tmp_path: Path) -> None:
+    named = install(tmp_path / "old", "15.18")
+    assert binaries.find({"PATH": "", "ROTATOR_PG_BIN": str(named)}) == binaries.Binaries(named, (15, 18))
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_an_older_system_server_is_better_than_none(tmp_path: Path) -> None:
+    oldest, old = install(tmp_path / "oldest", "13.2"), install(tmp_path / "old", "15.18")
+    assert binaries.find({"PATH": f"{old}:{oldest}"}) == binaries.Binaries(old, (15, 18))
+
+
 @pytest.mark.usefixtures("nothing_installed")
 @pytest.mark.parametrize("version", ["12.9", "unreadable"])
 def test_what_is_too_old_or_unreadable_is_passed_over(tmp_path: Path, version: str) -> None:

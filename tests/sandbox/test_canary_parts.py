@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from rotator.network.resolver import Link
+from rotator.sandbox import canary
 from rotator.sandbox.canary_dns import CachingResolver
-from rotator.sandbox.canary_log import Entry, Kind, WriterLog, path, ranges, read, writers
-from rotator.sandbox.canary_report import longest_pause
+from rotator.sandbox.canary_log import Kind, Tail, WriterLog, last_tried, path, writers
+from rotator.sandbox.canary_mix import CYCLE, QUEUE_AGE, Work, plan, residues, tally, work
+from rotator.sandbox.canary_tally import FIRST_SLOW, Pauses, Tally
 
 NAME = "db.internal"
 
@@ -69,35 +74,113 @@ def test_a_circle_of_cnames_ends() -> None:
     assert CachingResolver(fake, Clock()).address("a") is None
 
 
-def test_the_log_is_read_back_and_a_torn_line_is_left_out(tmp_path: Path) -> None:
-    log = WriterLog(tmp_path, 3)
-    log.add(Kind.TRY, 1)
-    log.add(Kind.ACK, 1)
+def test_the_log_is_read_on_and_a_line_that_is_being_written_waits(tmp_path: Path) -> None:
+    log, tail = WriterLog(tmp_path, 3), Tail(tmp_path, 3)
+    log.tried(1)
+    log.acknowledged(1)
     with path(tmp_path, 3).open("a") as file:
         file.write("A 2 12")
+        file.flush()
+        first = list(tail.entries())
+        file.write("0.5\n")
+    log.failed(Kind.FAIL, 3, "25006")
     log.close()
-    assert [(entry.kind, entry.seq) for entry in read(tmp_path, 3)] == [(Kind.TRY, 1), (Kind.ACK, 1)]
+    assert [(entry.kind, entry.seq) for entry in first] == [(Kind.TRY, 1), (Kind.ACK, 1)]
+    assert abs(first[1].unix - time.time()) < 60
+    assert [(e.kind, e.seq, e.code) for e in tail.entries()] == [(Kind.ACK, 2, ""), (Kind.FAIL, 3, "25006")]
+    assert list(tail.entries()) == []
     assert writers(tmp_path) == (3,)
-    assert list(read(tmp_path, 4)) == []
+    assert list(Tail(tmp_path, 4).entries()) == []
 
 
-@pytest.mark.parametrize(
-    ("numbers", "expected"), [((), ()), ((5,), ((5, 5),)), ((1, 2, 3, 7, 9, 8), ((1, 3), (7, 9))), ((2, 2), ((2, 2),))]
-)
-def test_ranges(numbers: tuple[int, ...], expected: tuple[tuple[int, int], ...]) -> None:
-    assert ranges(numbers) == expected
+def test_what_a_kill_has_torn_stays_unread_and_the_next_process_goes_on(tmp_path: Path) -> None:
+    with path(tmp_path, 1).open("w") as file:
+        file.write("B 5 1000005\nT 41\nA 41 6.5\nT 42\nA 42 7")
+    assert last_tried(tmp_path, 1) == 42
+    log = WriterLog(tmp_path, 1)
+    log.tried(43)
+    log.close()
+    assert [(entry.kind, entry.seq) for entry in Tail(tmp_path, 1).entries()] == [
+        *((Kind.TRY, 41), (Kind.ACK, 41), (Kind.TRY, 42), (Kind.TRY, 43))
+    ]
+    assert (last_tried(tmp_path, 1), last_tried(tmp_path, 2)) == (43, 0)
 
 
-def test_the_longest_pause_is_across_all_writers_and_only_between_acknowledgements() -> None:
-    entries = tuple(
-        Entry(kind, 1, at, 1_000_000 + at)
-        for kind, at in [(Kind.ACK, 1.0), (Kind.ACK, 4.0), (Kind.ACK, 2.0), (Kind.FAIL, 6.0), (Kind.ACK, 9.5)]
-    )
-    assert longest_pause(entries, running=False) == (5.5, 1_000_004.0)
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 20), (7, 6), (3, 64), (19, 41)])
+def test_kinds_are_counted_as_they_come(first: int, last: int) -> None:
+    counted = Counter(work(seq) for seq in range(first, last + 1))
+    assert {kind: count for kind, count in tally(first, last).items() if count} == counted
 
 
-def test_a_pause_that_still_lasts_counts() -> None:
-    (pause, started) = longest_pause((Entry(Kind.ACK, 1, 0.0, 5.0),), running=True)
-    assert pause > 0
-    assert started == 5.0
-    assert longest_pause((), running=True) == (0.0, None)
+def test_every_kind_of_transaction_is_in_the_cycle_and_a_queue_row_goes_with_one_of_its_own_kind() -> None:
+    assert set(CYCLE) == set(Work)
+    assert residues(*Work) == list(range(len(CYCLE)))
+    assert {work(place + QUEUE_AGE) for place in residues(Work.QUEUE)} == {Work.QUEUE}
+
+
+@pytest.mark.parametrize("seq", range(1, len(CYCLE) + 1))
+def test_nothing_lasts_before_the_last_round_trip(seq: int) -> None:
+    quick, patient = plan(4, seq, patient=False), plan(4, seq, patient=True)
+    assert patient.last == b"COMMIT"
+    for steps in (quick, patient):
+        whole = b";".join((*steps.before, steps.last))
+        assert whole.count(b"INSERT INTO canary.writes (writer,seq) VALUES (4,%d)" % seq) == 1
+        assert whole.count(b"BEGIN") == whole.count(b"COMMIT") + (work(seq) is Work.ROLLBACK) or whole.count(b";") == 0
+        assert b"COMMIT" not in b";".join(steps.before)
+        assert whole.startswith((b"BEGIN", b"INSERT INTO canary.writes"))
+
+
+def test_the_longest_pause_is_across_all_writers_whatever_the_order_in_which_they_are_read() -> None:
+    pauses = Pauses()
+    pauses.add([(1.0, 1001.0), (8.0, 1008.0)], until=5.0)
+    assert pauses.now(None) == (7.0, 1001.0)
+    pauses.add([(4.0, 1004.0), (9.5, 1009.5)], until=10.0)  # of a writer that was read before it came to its write
+    assert pauses.now(None) == (4.0, 1004.0)
+    assert pauses.now((16.0, 1016.0)) == (6.5, 1009.5)
+    assert pauses.now(None) == (4.0, 1004.0)  # a gap that lasted until then is not one for ever
+    assert Pauses().now((16.0, 1016.0)) == (0.0, None)
+
+
+def write(folder: Path, writer: int, text: str) -> None:
+    with path(folder, writer).open("a") as file:
+        file.write(text)
+
+
+def test_a_tally_reads_every_line_once(tmp_path: Path) -> None:
+    write(tmp_path, 1, "B 0 1000\nT 1\nA 1 10.0\nT 2\nF 2 10.1 25006\nF 2 10.2 57P01\nU 2 10.3 broken\nA 2 12.5\n")
+    write(tmp_path, FIRST_SLOW, "B 0 1000\nT 1\nA 1 11.0\n")
+    sums = Tally(tmp_path)
+    for _ in range(2):
+        sums.read_on()
+        one, slow = sums.writers[1], sums.writers[FIRST_SLOW]
+        assert (one.attempted, one.acknowledged, one.slow) == (2, [(1, 2)], False)
+        assert (one.refused_numbers, one.refused, one.unknown) == (1, {"25006": 1, "57P01": 1}, 1)
+        assert (one.gap(None), one.gap(17.5)) == (2.5, 5.0)
+        assert (slow.attempted, slow.slow) == (1, True)
+        assert sums.pauses.now(None) == (1.5, 1011.0)
+        assert sums.acknowledged() == [(1, 1, 2), (FIRST_SLOW, 1, 1)]
+        assert (sums.kinds()["counter"], sums.kinds()["lines"], sums.kinds()["long"]) == (2, 1, 1)
+    write(tmp_path, 1, "T 5\nA 5 12.6\n")
+    sums.read_on()
+    assert sums.writers[1].acknowledged == [(1, 2), (5, 5)]
+
+
+def test_the_rate_is_of_the_last_minute_or_of_the_whole_run(tmp_path: Path) -> None:
+    sums = Tally(tmp_path)
+    assert sums.rate(100.0) == 0.0
+    write(tmp_path, 1, "B 0 0\n" + "".join(f"T {n}\nA {n} {100 + n / 10}\n" for n in range(1, 1001)))
+    sums.read_on()
+    assert sums.rate(110.0) == pytest.approx(10, rel=0.05)
+    assert sums.rate(200.0) == pytest.approx(10, rel=0.05)
+    assert sums.rate(230.0) == pytest.approx(5, rel=0.05)
+
+
+def test_a_writer_that_dies_of_a_fault_ends_the_canary() -> None:
+    class Broken:
+        def run(self) -> None:
+            raise ZeroDivisionError
+
+    stop = threading.Event()
+    with pytest.raises(ZeroDivisionError):
+        canary._run(Broken(), stop)  # type: ignore[arg-type]
+    assert stop.is_set()

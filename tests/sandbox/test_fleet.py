@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -118,6 +119,26 @@ def test_a_stopped_instance_has_snapshots_and_starts_again(fleet: Fleet) -> None
     fleet.start("blue")
     assert fleet.addresses()["blue"] == address
     assert count(address) == count(fleet.restore("s", "green", {})) == 1
+
+
+def test_the_log_is_the_servers_own_and_a_restored_ones_begins_with_its_crash_recovery(fleet: Fleet) -> None:
+    with connect(fleet.addresses()["blue"]) as connection:
+        connection.execute("CREATE TABLE t AS SELECT generate_series(1, 500) n")
+        fleet.snapshot("blue", "s")
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            connection.execute("SELECT 1 FROM missing")
+    fleet.restore("s", "green", {})
+    fleet.rename("green", "teal")
+    blue, teal = fleet.log("blue").read_text(), fleet.log("teal").read_text()
+    assert re.search(r"^\S+ \S+ UTC:127\.0\.0\.1\(\d+\):admin@shop:\[\d+\]:ERROR:  relation", blue, re.MULTILINE)
+    recovery = (r"redo starts at", r"invalid record length at", r"redo done at", r"ready to accept connections")
+    found = [re.search(rf"^\S+ \S+ UTC::@:\[\d+\]:LOG:  .*{words}", teal, re.MULTILINE) for words in recovery]
+    places = [each.start() for each in found if each is not None]
+    assert len(places) == len(recovery)
+    assert places == sorted(places)
+    assert "redo" not in blue
+    with pytest.raises(SandboxError, match="no database server"):
+        fleet.log("green")
 
 
 def test_a_restored_instance_has_the_sources_password_until_it_is_changed(fleet: Fleet) -> None:

@@ -102,6 +102,8 @@ GAPS = (
     Gap("account-attributes", states.quotas, [(1, 40)], "not implemented"),
     Gap("quotas", states.too_many_instances, "InstanceQuotaExceeded", "done"),
     Gap("final-snapshot-rules", states.no_final_snapshot, ("InvalidParameterCombination",) * 2, ("done", STATE)),
+    Gap("log-files", states.log_files, 0, 1),  # the fake servers have no log
+    Gap("log-portions", states.log_portion, "DBLogFileNotFoundFault", "not implemented"),
     Gap("unsupported", states.replica, "InvalidParameterCombination", "done"),
 )
 

@@ -4,12 +4,13 @@ step of a crash counter, so that a test can kill a rotation at any of them, befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rotator.aws.logs import LogFile
 from rotator.config import Env, EnvConfig
 from rotator.model import (
     AutomatedBackup,
@@ -46,7 +47,7 @@ def config(**rotation: Any) -> EnvConfig:
             "database": {"identifier": BLUE, "access": rotation.pop("access", "direct")},
             "dns": {"zone": "example.internal", "record": "db.example.internal"},
             "key": {"alias": "alias/shop-db"},
-            "rotation": {"soak": "0s", "poll_seconds": 1.0, **rotation},
+            "rotation": {"soak": "0s", "poll_seconds": 1.0, "strategy": "snapshot", **rotation},
             "retire": {"keep_automated_backups": False},
         }
     )
@@ -86,6 +87,7 @@ class Data:
 
     rows: list[str] = field(default_factory=lambda: ["row 1", "row 2"])
     fenced_by: str | None = None
+    leased: bool = False
     role: str | None = None
     lineage: str | None = None
     probes: list[str] = field(default_factory=list)
@@ -116,6 +118,8 @@ class World:
     fail: dict[str, Exception] = field(default_factory=dict)
     copy_key: str | None = None
     both_writable: int = 0
+    against_replicate: tuple[Finding, ...] = ()
+    replication: Any = None
 
     def effect(self, name: str, do: Callable[[], Any]) -> Any:
         self.effects += 1
@@ -131,10 +135,20 @@ class World:
         return result
 
     def check(self) -> None:
-        """I2, after every side effect: never two writable databases of one lineage once green has been opened."""
-        open_now = [n for n, d in self.data.items() if d.fenced_by is None and n in self.instances]
+        """I2, after every side effect: never two writable databases of one lineage once green has been opened.
+
+        Strategy replicate: a green that has just been restored is nobody's yet, until it is quarantined.
+        """
+        raw = [n for n, d in self.data.items() if self.replication and d.role != "green" and n != BLUE]
+        open_now = [n for n, d in self.data.items() if d.fenced_by is None and n in self.instances and n not in raw]
         if len(open_now) > 1:
             self.both_writable += 1
+
+    def expire_leases(self) -> None:
+        """Time passes: a fence that its driver has not sealed opens by itself."""
+        for data in self.data.values():
+            if data.leased:
+                data.fenced_by, data.leased = None, False
 
     def write(self, row: str) -> bool:
         """An application writes through the name; True when it was acknowledged."""
@@ -203,6 +217,15 @@ class FakeRds:
 
     def quotas(self) -> tuple[Quota, ...]:
         return (Quota("DBInstances", len(self.world.instances), 40),)
+
+    def log_files(self, instance: str) -> tuple[LogFile, ...]:
+        return (LogFile("error/postgresql.log", self.world.time, 10),)
+
+    def log_lines(self, instance: str, name: str) -> Iterator[str]:
+        yield from ("redo starts at 0/1", "redo done at 0/9")
+
+    def log_tail(self, instance: str, name: str, lines: int = 1000) -> tuple[str, ...]:
+        return ()
 
     def create_snapshot(self, instance: str, identifier: str, tags: Mapping[str, str]) -> Snapshot:
         def do() -> Snapshot:
@@ -273,6 +296,17 @@ class FakeResolver:
     def addresses(self, name: str) -> tuple[str, ...]:
         return ("127.0.0.1",)
 
+    def watch(self, name: str, target: str) -> FakeWatch:
+        return FakeWatch(self.world)
+
+
+@dataclass
+class FakeWatch:
+    world: World
+
+    def changed(self, wait_seconds: float) -> float | None:
+        return self.world.time.timestamp() + 0.3
+
 
 @dataclass
 class FakeServer:
@@ -288,6 +322,9 @@ class FakeServer:
 
     def preflight(self) -> tuple[Finding, ...]:
         return ()
+
+    def preflight_replicate(self, rotation_id: str, *, allow_full: bool) -> tuple[Finding, ...]:
+        return self.world.against_replicate
 
     def schema(self) -> Mapping[str, str]:
         return dict(self.data.schema)
@@ -320,9 +357,9 @@ class FakeServer:
         on = self.data.fenced_by is not None
         return FenceState(on, self.data.fenced_by if on else self.data.lineage, 1 if on else 0)
 
-    def lift_fence(self) -> None:
+    def lift_fence(self, *, busy: bool = False) -> None:
         def do() -> None:
-            self.data.fenced_by = None
+            self.data.fenced_by, self.data.leased = None, False
 
         self.world.effect("lift_fence", do)
 
@@ -357,6 +394,14 @@ class FakeDatabases:
             host = self.world.record.values[0]
         return FakeServer(self.world, host.split(".")[0])
 
+    def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Any:
+        from fake_links import FakeLink, Replication  # it builds on this file
+
+        if self.world.replication is None:
+            self.world.replication = Replication()
+        names = [host.split(".")[0] for host, _ in (source, target)]
+        return FakeLink(self.world, self.world.replication, names[0], names[1], back)
+
 
 @dataclass
 class FakeStages:
@@ -371,6 +416,9 @@ class FakeStages:
 
     def version(self) -> str:
         return "1.11.4"
+
+    def review(self, start: RootData, *, adopted: bool, midway: bool) -> tuple[str, ...]:
+        return ()
 
     def state_addresses(self) -> frozenset[str]:
         return frozenset(self.world.state)

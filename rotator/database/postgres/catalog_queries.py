@@ -8,7 +8,7 @@ an extension made are the extension's version; the tool's own schema and trigger
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
-from rotator.database.postgres.names import EVENT_TRIGGERS, EXCLUDED_DATABASES, FENCE, SCHEMA
+from rotator.database.postgres.names import EVENT_TRIGGERS, EXCLUDED_DATABASES, FENCE, GUARDS, SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA
 
 
@@ -151,7 +151,7 @@ _EVENT_TRIGGERS = f"""
 select 'event trigger', e.evtname, null, row(
     e.evtevent, e.evtowner::regrole, e.evtfoid::regprocedure, e.evtenabled, e.evttags,
     obj_description(e.oid, 'pg_event_trigger'))::text
-  from pg_event_trigger e where e.evtname not in ({_strings(EVENT_TRIGGERS)})
+  from pg_event_trigger e where e.evtname not in ({_strings((*EVENT_TRIGGERS, *GUARDS.values()))})
 """
 
 _DEFAULT_ACLS = """
@@ -225,6 +225,7 @@ _SUBSCRIPTIONS = """
 select 'subscription', d.datname || '.' || s.subname, null, row(
     s.subowner::regrole, s.subenabled, s.subslotname, s.subpublications)::text
   from pg_subscription s join pg_database d on d.oid = s.subdbid
+ where not starts_with(s.subname::text, 'rotator_')
 """
 
 CLUSTER = (_DATABASES, _SETTINGS, _ROLES, _SUBSCRIPTIONS)

@@ -12,7 +12,8 @@ Every row becomes 64 bits, and the digest is their sum (as numeric, so that it c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -43,18 +44,20 @@ _SEND = {
 """Type -> function of pg_catalog that gives its exact contents as bytea. bpchar::text would drop trailing blanks."""
 
 _COLUMNS = """
-with recursive base(attnum, typ) as (
-  select a.attnum, a.atttypid from pg_attribute a
-   where a.attrelid = %(table)s::regclass and a.attnum > 0 and not a.attisdropped
-     and to_jsonb(a)->>'attgenerated' <> 'v'
+with recursive wanted(n, relid) as (
+  select n, name::regclass from unnest(%(tables)s::text[]) with ordinality w(name, n)
+), base(n, relid, attnum, typ) as (
+  select w.n, w.relid, a.attnum, a.atttypid from wanted w join pg_attribute a on a.attrelid = w.relid
+   where a.attnum > 0 and not a.attisdropped and to_jsonb(a)->>'attgenerated' <> 'v'
   union all
-  select b.attnum, t.typbasetype from base b join pg_type t on t.oid = b.typ where t.typtype = 'd'
+  select b.n, b.relid, b.attnum, t.typbasetype from base b join pg_type t on t.oid = b.typ where t.typtype = 'd'
 )
-select a.attname, t.typname, t.typnamespace = 'pg_catalog'::regnamespace, coalesce(c.collisdeterministic, true)
+select b.n, a.attname, t.typname, t.typnamespace = 'pg_catalog'::regnamespace, coalesce(c.collisdeterministic, true),
+       format_type(a.atttypid, a.atttypmod)
   from base b join pg_type t on t.oid = b.typ and t.typtype <> 'd'
-  join pg_attribute a on a.attrelid = %(table)s::regclass and a.attnum = b.attnum
+  join pg_attribute a on a.attrelid = b.relid and a.attnum = b.attnum
   left join pg_collation c on c.oid = a.attcollation
- order by a.attnum
+ order by b.n, a.attnum
 """
 """Columns with the type under their domains. Virtual generated columns (PostgreSQL 18) hold no data."""
 
@@ -63,6 +66,31 @@ select pg_relation_size(%(table)s::regclass) / current_setting('block_size')::in
        case when relpages > 0 and reltuples > 0 then reltuples / relpages else 50 end
   from pg_class where oid = %(table)s::regclass
 """
+
+
+@dataclass(frozen=True)
+class Column:
+    """A stored column. `type_name` is the type under its domains, `declared` what a cast to the column's type says."""
+
+    name: str
+    type_name: str
+    builtin: bool
+    deterministic: bool
+    declared: str
+
+    @property
+    def expression(self) -> sql.Composable:
+        """What of it goes into the row's hash."""
+        return column_expression(self.name, self.type_name, builtin=self.builtin, deterministic=self.deterministic)
+
+
+def columns_of(connection: Connection, tables: Sequence[sql.Identifier]) -> tuple[tuple[Column, ...], ...]:
+    """The stored columns of each of the tables (schema and name), in their order; one statement."""
+    names = [table.as_string(connection) for table in tables]
+    found: list[list[Column]] = [[] for _ in names]
+    for number, *fields in connection.execute(_COLUMNS, {"tables": names}).fetchall():
+        found[int(number) - 1].append(Column(*fields))
+    return tuple(tuple(columns) for columns in found)
 
 
 def column_expression(name: str, type_name: str, *, builtin: bool, deterministic: bool) -> sql.Composable:
@@ -110,10 +138,7 @@ def _digest(connection: Connection, table: Table, progress: Progress, limits: tu
     version = connection.info.server_version
     name = sql.Identifier(table.schema, table.name)
     parameters = {"table": name.as_string(connection)}
-    columns = [
-        column_expression(str(column), str(kind), builtin=bool(builtin), deterministic=bool(deterministic))
-        for column, kind, builtin, deterministic in connection.execute(_COLUMNS, parameters).fetchall()
-    ]
+    columns = [column.expression for column in columns_of(connection, [name])[0]]
     query = sql.SQL("select count(*), coalesce(sum({}), 0) from only {} t").format(
         row_hash(sql.SQL(", ").join(columns), version), name
     )

@@ -83,3 +83,10 @@ def session(target: Target, database: str | None = None, *, doing: str) -> Itera
         connection.execute("set statement_timeout = 0")
         connection.execute(_SESSION)
         yield connection
+
+
+@contextmanager
+def open_session(target: Target, database: str | None) -> Iterator[Connection]:
+    """A connection with the tool's settings that stays open over several calls; their errors leave as DatabaseError."""
+    with session(target, database, doing="cut over") as connection:
+        yield connection

@@ -8,33 +8,55 @@ from psycopg import sql
 from rotator.database.postgres.names import DDL_FENCES, EVENT_TRIGGERS, FENCE, SCHEMA, SCHEMA_COMMENT
 from rotator.database.postgres.objects import Relation
 
-_REFUSE_BODY = """
-begin
+_APPLIED = """
+  if tg_op = 'TRUNCATE' and exists (select from pg_catalog.pg_stat_subscription s
+                                     where s.pid = pg_catalog.pg_backend_pid()
+                                       and pg_catalog.starts_with(s.subname::text, 'rotator_')) then
+    return null;
+  end if;"""
+"""Applying changes fires statement triggers for TRUNCATE alone; the tool's own subscription may do that."""
+_LEASE = """
+  -- lease until [{until}]
+  if pg_catalog.clock_timestamp() >= timestamptz '{until}' then
+    return{result};
+  end if;"""
+_REFUSE = """
   raise exception 'table %.% takes no writes now: its database is moving to a new encryption key',
                   tg_table_schema, tg_table_name
     using errcode = '25006', hint = 'Nothing was written. Connect again and retry.';
 end
 """
+_REFUSE_BODY = f"\nbegin{_APPLIED}{_REFUSE}"
 _OPEN_BODY = """
 begin
   return null;
 end
 """
-_REFUSE_DDL_BODY = """
+_OPEN_DDL_BODY = """
 begin
+  return;
+end
+"""
+_OWN_OBJECT = """({0}.object_type = 'subscription' or {0}.object_type like 'publication%')
+                        and pg_catalog.strpos({0}.object_identity, 'rotator_') > 0"""
+_REFUSE_DDL = f"""
   if tg_event = 'sql_drop' then
-    if not exists (select from pg_catalog.pg_event_trigger_dropped_objects() o where not o.is_temporary) then
+    if not exists (select from pg_catalog.pg_event_trigger_dropped_objects() o where not o.is_temporary
+                      and not ({_OWN_OBJECT.format("o")})) then
       return;
     end if;
   elsif not exists (select from pg_catalog.pg_event_trigger_ddl_commands() c
-                     where c.schema_name is null or c.schema_name not in ('pg_temp', 'rotator')) then
+                     where (c.schema_name is null or c.schema_name not in ('pg_temp', 'rotator'))
+                       and not coalesce({_OWN_OBJECT.format("c")}, false)) then
     return;
   end if;
   raise exception '% is refused now: this database is moving to a new encryption key', tg_tag
     using errcode = '25006', hint = 'Nothing was changed. Connect again and retry.';
 end
 """
-"""Temporary objects go through: reading sessions may need them. 25006 is read_only_sql_transaction."""
+_REFUSE_DDL_BODY = f"\nbegin{_REFUSE_DDL}"
+"""Temporary objects go through: reading sessions may need them; and the tool's own publications and subscriptions.
+25006 is read_only_sql_transaction."""
 
 _REFUSE_LITERAL = sql.Literal(_REFUSE_BODY).as_string().replace("%", "%%")
 
@@ -51,17 +73,19 @@ _COVERED = f"""
 UNCOVERED_TABLES = f"select c.oid from pg_class c where c.oid = any (%s::oid[]) and not exists ({_COVERED})"
 """Those of the given tables that do not carry the trigger as it must be, whatever its function does."""
 
+_LEASED = r"substring(p.prosrc from 'lease until \[([^]]+)\]')::timestamptz > clock_timestamp()"
 OPEN_TABLES = f"""
 select c.oid from pg_class c
- where c.oid = any (%s::oid[]) and not exists ({_COVERED} and p.prosrc = {_REFUSE_LITERAL})
+ where c.oid = any (%s::oid[]) and not exists ({_COVERED} and (p.prosrc = {_REFUSE_LITERAL} or {_LEASED}))
 """
-"""Those of the given tables that take writes."""
+"""Those of the given tables that take writes: no trigger, one that lets through, or one whose lease is over."""
 
 HAS_TRIGGER = f"select 1 from pg_trigger where tgname = '{FENCE}' and tgrelid = %s::oid"
 
-HAS_EVENT_TRIGGERS = "select 1 from pg_event_trigger where evtname in ({})".format(
-    ", ".join(f"'{name}'" for name in EVENT_TRIGGERS)
-)
+HAS_EVENT_TRIGGERS = (
+    "select 1 from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid where e.evtname in ({}) and p.prosrc <> {}"
+).format(", ".join(f"'{name}'" for name in EVENT_TRIGGERS), sql.Literal(_OPEN_DDL_BODY).as_string())
+"""Whether DDL is refused now."""
 
 FENCED_ANYWHERE = f"""
 select n.nspname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid
@@ -111,6 +135,30 @@ def install_refusal() -> sql.Composed:
     return _function("refuse_write", "trigger", _REFUSE_BODY)
 
 
+def leased_refusal(until: str) -> sql.Composed:
+    """As install_refusal, but it refuses only until that time of the server's own clock (with its offset).
+
+    When the driver dies in the window, writes go through again then without anybody's hand.
+    """
+    body = f"\nbegin{_LEASE.format(until=until, result=' null')}{_APPLIED}{_REFUSE}"
+    return _function("refuse_write", "trigger", body)
+
+
+def leased_ddl_refusal(until: str) -> sql.Composed:
+    """The same for DDL."""
+    return _function("refuse_ddl", "event_trigger", f"\nbegin{_LEASE.format(until=until, result='')}{_REFUSE_DDL}")
+
+
+def ddl_refusal() -> sql.Composed:
+    """The event triggers' function: refuses."""
+    return _function("refuse_ddl", "event_trigger", _REFUSE_DDL_BODY)
+
+
+def open_ddl_refusal() -> sql.Composed:
+    """The event triggers' function: lets through."""
+    return _function("refuse_ddl", "event_trigger", _OPEN_DDL_BODY)
+
+
 def open_refusal() -> sql.Composed:
     """The trigger's function: lets through. Takes no lock on any table, so nobody can hold it up."""
     return _function("refuse_write", "trigger", _OPEN_BODY)
@@ -132,9 +180,9 @@ def drop_trigger(schema: str, table: str) -> sql.Composed:
     return sql.SQL("drop trigger if exists {} on {}").format(sql.Identifier(FENCE), sql.Identifier(schema, table))
 
 
-def create_event_triggers() -> sql.Composed:
+def create_event_triggers(*, refusing: bool = True) -> sql.Composed:
     """DDL is refused too: else a new table, filled after the snapshot, would stay behind on blue."""
-    statements: list[sql.Composable] = [_function("refuse_ddl", "event_trigger", _REFUSE_DDL_BODY)]
+    statements: list[sql.Composable] = [ddl_refusal() if refusing else open_ddl_refusal()]
     for event, name in DDL_FENCES.items():
         statements.append(
             sql.SQL(

@@ -19,11 +19,15 @@ from rotator.database.postgres.objects import databases
 from rotator.errors import DatabaseError
 
 CLEAN_UP_SECONDS = 10.0
-_TABLE_MILLISECONDS = 500
-"""How long readers of a table queue behind us at most."""
+TABLE_MILLISECONDS = 500
+"""How long others queue behind us at a table at most."""
+BUSY_MILLISECONDS = 20
+"""The same for a server that has just taken over."""
 
 
-def lift(target: Target, *, clean_up_seconds: float = CLEAN_UP_SECONDS) -> None:
+def lift(
+    target: Target, *, clean_up_seconds: float = CLEAN_UP_SECONDS, table_milliseconds: int = TABLE_MILLISECONDS
+) -> None:
     """Open every database, then remove what the fence made. Idempotent. Raises DatabaseError 'fence-leftovers'."""
     names = databases(target)
     for name in names:
@@ -33,7 +37,7 @@ def lift(target: Target, *, clean_up_seconds: float = CLEAN_UP_SECONDS) -> None:
     left: list[str] = []
     for name in names:
         with session(target, name, doing="clean up after the fence") as connection:
-            left += [f"{name}.{table}" for table in _clean_up(connection, deadline)]
+            left += [f"{name}.{table}" for table in _clean_up(connection, deadline, table_milliseconds)]
     if left:
         raise DatabaseError(
             f"the fence is lifted and writes go through, but {len(left)} tables still carry its idle trigger",
@@ -55,11 +59,11 @@ def _open(connection: Connection) -> None:
             connection.execute(fence_sql.open_refusal())
 
 
-def _clean_up(connection: Connection, deadline: float) -> tuple[str, ...]:
+def _clean_up(connection: Connection, deadline: float, table_milliseconds: int) -> tuple[str, ...]:
     """Drop the triggers, the functions, and the schema if nothing is left in it; the tables that could not be had."""
     if not is_ours(connection):
         return ()
-    connection.execute(f"set lock_timeout = {_TABLE_MILLISECONDS}")
+    connection.execute(f"set lock_timeout = {table_milliseconds}")
     tables = [(str(row[0]), str(row[1])) for row in connection.execute(fence_sql.FENCED_ANYWHERE).fetchall()]
     while tables:
         tables = [table for table in tables if not _drop(connection, *table)]

@@ -76,7 +76,13 @@ def stamp(target: Target, rotation_id: str) -> None:
 
 def mark(target: Target, role: str) -> None:
     """Write the server's part to the marker, past the fence."""
-    with session(target, doing="write the marker") as connection, connection.transaction():
+    with session(target, doing="write the marker") as connection:
+        mark_on(connection, role)
+
+
+def mark_on(connection: Connection, role: str) -> None:
+    """The same over a connection to the marker's database."""
+    with connection.transaction():
         _own_tables(connection)
         marker = read_marker(connection)
         _write(connection, Marker(marker.rotation_id if marker else "", role))

@@ -9,5 +9,7 @@ FENCE = "rotator_fence"
 DDL_FENCES = {"ddl_command_end": "rotator_fence_ddl", "sql_drop": "rotator_fence_drop"}
 """Event -> the fence's event trigger."""
 EVENT_TRIGGERS = tuple(DDL_FENCES.values())
+GUARDS = {"ddl_command_end": "rotator_guard", "sql_drop": "rotator_guard_drop"}
+"""Event -> the event trigger that records DDL while a rotation replicates."""
 EXCLUDED_DATABASES = ("rdsadmin",)
 """Databases that RDS keeps for itself: nobody else may connect to them."""

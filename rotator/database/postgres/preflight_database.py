@@ -3,18 +3,16 @@
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from psycopg import sql
 
-from rotator.database.compare import capped
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.marker import is_foreign
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
+from rotator.database.postgres.preflight_common import RELATION, listed, rows, user
 from rotator.model import Finding
-
-_RELATION = "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
 
 
 def database_findings(database: str, connection: Connection) -> Iterator[Finding]:
@@ -35,14 +33,6 @@ def database_findings(database: str, connection: Connection) -> Iterator[Finding
         yield from check(database, connection)
 
 
-def _rows(connection: Connection, query: str) -> tuple[str, ...]:
-    return tuple(str(row[0]) for row in connection.execute(sql.SQL(query)).fetchall())
-
-
-def _user(connection: Connection) -> str:
-    return _rows(connection, "select quote_ident(current_user)")[0]
-
-
 def _foreign_schema(database: str, connection: Connection) -> Iterator[Finding]:
     if is_foreign(connection):
         yield Finding(
@@ -55,23 +45,23 @@ def _foreign_schema(database: str, connection: Connection) -> Iterator[Finding]:
 
 
 def _create_privilege(database: str, connection: Connection) -> Iterator[Finding]:
-    if _rows(connection, "select 1 where not has_database_privilege(current_database(), 'CREATE')"):
+    if rows(connection, "select 1 where not has_database_privilege(current_database(), 'CREATE')"):
         yield Finding(
             "no-create",
-            f"database {database}: {_user(connection)} may not create a schema",
+            f"database {database}: {user(connection)} may not create a schema",
             f"the fence needs its schema {SCHEMA!r}",
-            f'GRANT CREATE ON DATABASE "{database}" TO {_user(connection)};',
+            f'GRANT CREATE ON DATABASE "{database}" TO {user(connection)};',
             blocks=True,
         )
 
 
 def _language(database: str, connection: Connection) -> Iterator[Finding]:
-    if not _rows(
+    if not rows(
         connection, "select 1 from pg_language where lanname = 'plpgsql' and has_language_privilege(oid, 'USAGE')"
     ):
         yield Finding(
             "no-plpgsql",
-            f"database {database} has no language plpgsql that {_user(connection)} may use",
+            f"database {database} has no language plpgsql that {user(connection)} may use",
             "the fence's function is written in it",
             "CREATE EXTENSION plpgsql;",
             blocks=True,
@@ -87,7 +77,7 @@ def _ownership(database: str, connection: Connection) -> Iterator[Finding]:
         )
         yield Finding(
             "not-owner",
-            f"database {database}: {_user(connection)} has not the rights of the owners of {_list(map(str, foreign))}",
+            f"database {database}: {user(connection)} has not the rights of the owners of {listed(map(str, foreign))}",
             "the fence's trigger can only be made to fire always (ENABLE ALWAYS) with its table's ownership",
             grants.as_string(connection),
             blocks=True,
@@ -95,40 +85,40 @@ def _ownership(database: str, connection: Connection) -> Iterator[Finding]:
 
 
 def _as_sql(connection: Connection) -> sql.Composable:
-    return sql.SQL("{};").format(sql.Identifier(_rows(connection, "select current_user")[0]))
+    return sql.SQL("{};").format(sql.Identifier(rows(connection, "select current_user")[0]))
 
 
 def _select_privilege(database: str, connection: Connection) -> Iterator[Finding]:
-    query = f"""{_RELATION} where {USER_SCHEMA} and c.relpersistence <> 't' and c.relkind in ('r', 'm', 'S')
+    query = f"""{RELATION} where {USER_SCHEMA} and c.relpersistence <> 't' and c.relkind in ('r', 'm', 'S')
       and not (has_schema_privilege(n.oid, 'USAGE') and case c.relkind when 'S'
                  then has_sequence_privilege(c.oid, 'SELECT') else has_table_privilege(c.oid, 'SELECT') end)
     order by 1"""
-    if names := _rows(connection, query):
+    if names := rows(connection, query):
         yield Finding(
             "no-select",
-            f"database {database}: {_user(connection)} may not read {_list(names)}",
+            f"database {database}: {user(connection)} may not read {listed(names)}",
             "their contents could not be compared",
-            f"GRANT pg_read_all_data TO {_user(connection)}; (PostgreSQL 14 and later), or USAGE and SELECT on each",
+            f"GRANT pg_read_all_data TO {user(connection)}; (PostgreSQL 14 and later), or USAGE and SELECT on each",
             blocks=True,
         )
 
 
 def _row_security(database: str, connection: Connection) -> Iterator[Finding]:
-    query = f"""{_RELATION} where {USER_SCHEMA} and c.relkind in ('r', 'p') and c.relrowsecurity and not (
+    query = f"""{RELATION} where {USER_SCHEMA} and c.relkind in ('r', 'p') and c.relrowsecurity and not (
       select rolsuper or rolbypassrls from pg_roles where rolname = current_user)
       and (c.relforcerowsecurity or not pg_has_role(c.relowner, 'USAGE')) order by 1"""
-    if names := _rows(connection, query):
+    if names := rows(connection, query):
         yield Finding(
             "row-security",
-            f"database {database}: row level security hides rows of {_list(names)} from {_user(connection)}",
+            f"database {database}: row level security hides rows of {listed(names)} from {user(connection)}",
             "a comparison that sees only some of the rows proves nothing",
-            f"ALTER ROLE {_user(connection)} BYPASSRLS; or ALTER TABLE ... NO FORCE ROW LEVEL SECURITY;",
+            f"ALTER ROLE {user(connection)} BYPASSRLS; or ALTER TABLE ... NO FORCE ROW LEVEL SECURITY;",
             blocks=True,
         )
 
 
 def _large_objects(database: str, connection: Connection) -> Iterator[Finding]:
-    count = _rows(connection, "select count(*) from pg_largeobject_metadata")[0]
+    count = rows(connection, "select count(*) from pg_largeobject_metadata")[0]
     if count != "0":
         yield Finding(
             "large-objects",
@@ -140,12 +130,12 @@ def _large_objects(database: str, connection: Connection) -> Iterator[Finding]:
 
 
 def _unlogged(database: str, connection: Connection) -> Iterator[Finding]:
-    query = f"{_RELATION} where {USER_SCHEMA} and c.relpersistence = 'u' and c.relkind = 'r'"
-    if names := _rows(connection, f"{query} order by 1"):
-        filled = _rows(connection, f"{query} and pg_relation_size(c.oid) > 0 order by 1")
+    query = f"{RELATION} where {USER_SCHEMA} and c.relpersistence = 'u' and c.relkind = 'r'"
+    if names := rows(connection, f"{query} order by 1"):
+        filled = rows(connection, f"{query} and pg_relation_size(c.oid) > 0 order by 1")
         yield Finding(
             "unlogged-table",
-            f"database {database} has unlogged tables: {_list(filled or names)}",
+            f"database {database} has unlogged tables: {listed(filled or names)}",
             "a restored server starts through crash recovery, which empties them"
             + ("" if filled else " (they are empty now)"),
             "ALTER TABLE ... SET LOGGED; or TRUNCATE them before the rotation",
@@ -154,12 +144,12 @@ def _unlogged(database: str, connection: Connection) -> Iterator[Finding]:
 
 
 def _invalid_indexes(database: str, connection: Connection) -> Iterator[Finding]:
-    query = f"""{_RELATION} join pg_index i on i.indexrelid = c.oid where {USER_SCHEMA} and c.relkind = 'i'
+    query = f"""{RELATION} join pg_index i on i.indexrelid = c.oid where {USER_SCHEMA} and c.relkind = 'i'
       and not (i.indisvalid and i.indisready) order by 1"""
-    if names := _rows(connection, query):
+    if names := rows(connection, query):
         yield Finding(
             "invalid-index",
-            f"database {database} has invalid indexes: {_list(names)}",
+            f"database {database} has invalid indexes: {listed(names)}",
             "a concurrent build failed or is running; green gets them as they are",
             "REINDEX INDEX CONCURRENTLY, or drop them",
             blocks=False,
@@ -168,9 +158,9 @@ def _invalid_indexes(database: str, connection: Connection) -> Iterator[Finding]
 
 def _collations(database: str, connection: Connection) -> Iterator[Finding]:
     query = """select collname from pg_collation where collversion <> pg_collation_actual_version(oid)"""
-    names = _rows(connection, query)
+    names = rows(connection, query)
     if connection.info.server_version >= 150000:
-        names += _rows(
+        names += rows(
             connection,
             """select 'the database''s default' from pg_database where datname = current_database()
                and datcollversion <> pg_database_collation_actual_version(oid)""",
@@ -178,7 +168,7 @@ def _collations(database: str, connection: Connection) -> Iterator[Finding]:
     if names:
         yield Finding(
             "collation-version",
-            f"database {database}: the version of collations has changed: {_list(names)}",
+            f"database {database}: the version of collations has changed: {listed(names)}",
             "indexes on text may be in the wrong order; green inherits them",
             "REINDEX what uses them, then ALTER COLLATION ... REFRESH VERSION (or ALTER DATABASE ... likewise)",
             blocks=False,
@@ -186,7 +176,7 @@ def _collations(database: str, connection: Connection) -> Iterator[Finding]:
 
 
 def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
-    if _rows(connection, "select 1 from pg_extension where extname = 'pg_cron'"):
+    if rows(connection, "select 1 from pg_extension where extname = 'pg_cron'"):
         yield Finding(
             "scheduled-jobs",
             f"database {database} has pg_cron",
@@ -195,7 +185,3 @@ def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
             "UPDATE cron.job SET active = false; for the time of the rotation",
             blocks=False,
         )
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(capped(names))

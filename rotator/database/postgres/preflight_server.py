@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotator.database.compare import capped
 from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.preflight_common import names
+from rotator.database.postgres.replication.names import OWN_PREFIX
 from rotator.model import Finding
 
 OLDEST = 130000
@@ -30,10 +31,6 @@ def server_findings(connection: Connection, *, long_seconds: int = LONG_SECONDS)
     yield from _long_transactions(connection, long_seconds)
 
 
-def _names(connection: Connection, query: str) -> str:
-    return "; ".join(capped(str(row[0]) for row in connection.execute(query).fetchall()))
-
-
 def _version(connection: Connection) -> Iterator[Finding]:
     version = connection.info.server_version
     if version < OLDEST:
@@ -47,7 +44,7 @@ def _version(connection: Connection) -> Iterator[Finding]:
 
 
 def _recovery(connection: Connection) -> Iterator[Finding]:
-    if _names(connection, "select 'replica' where pg_is_in_recovery()"):
+    if names(connection, "select 'replica' where pg_is_in_recovery()"):
         yield Finding(
             "replica",
             "this server is a read replica",
@@ -58,12 +55,13 @@ def _recovery(connection: Connection) -> Iterator[Finding]:
 
 
 def _subscriptions(connection: Connection) -> Iterator[Finding]:
-    query = """select 'database ' || d.datname || ': ' || s.subname from pg_subscription s
-      join pg_database d on d.oid = s.subdbid where s.subenabled order by 1"""
-    if names := _names(connection, query):
+    query = f"""select 'database ' || d.datname || ': ' || s.subname from pg_subscription s
+      join pg_database d on d.oid = s.subdbid
+     where s.subenabled and not starts_with(s.subname, '{OWN_PREFIX}') order by 1"""
+    if found := names(connection, query):
         yield Finding(
             "subscription",
-            f"enabled subscriptions: {names}",
+            f"enabled subscriptions: {found}",
             "a subscription's workers fire no statement triggers, so they would write past the fence; and green's copy"
             " of the subscription would take changes away from this server",
             "ALTER SUBSCRIPTION ... DISABLE; before the rotation, and move them to green after it",
@@ -73,10 +71,10 @@ def _subscriptions(connection: Connection) -> Iterator[Finding]:
 
 def _prepared(connection: Connection) -> Iterator[Finding]:
     query = "select format('%s (database %s, owner %s)', gid, database, owner) from pg_prepared_xacts order by 1"
-    if names := _names(connection, query):
+    if found := names(connection, query):
         yield Finding(
             "prepared-transaction",
-            f"prepared transactions: {names}",
+            f"prepared transactions: {found}",
             "they hold their locks until somebody ends them: the fence would wait for ever, and green would keep them",
             "COMMIT PREPARED or ROLLBACK PREPARED each of them",
             blocks=True,
@@ -88,10 +86,10 @@ def _long_transactions(connection: Connection, seconds: int) -> Iterator[Finding
         application_name, to_char(xact_start, 'YYYY-MM-DD HH24:MI:SS "UTC"')) from pg_stat_activity
       where xact_start < now() - interval '{int(seconds)} seconds' and pid <> pg_backend_pid()
         and backend_type in ('client backend', 'parallel worker', 'background worker') order by xact_start"""
-    if names := _names(connection, query):
+    if found := names(connection, query):
         yield Finding(
             "long-transaction",
-            f"transactions open for more than {seconds} seconds: {names}",
+            f"transactions open for more than {seconds} seconds: {found}",
             "the fence waits for those that have written, and gives up after rotation.fence_budget",
             "let them end before the rotation, or end them with pg_terminate_backend(pid)",
             blocks=False,
@@ -100,10 +98,10 @@ def _long_transactions(connection: Connection, seconds: int) -> Iterator[Finding
 
 def _vacuums(connection: Connection) -> Iterator[Finding]:
     query = "select format('pid %s in database %s', pid, datname) from pg_stat_progress_vacuum order by 1"
-    if names := _names(connection, query):
+    if found := names(connection, query):
         yield Finding(
             "vacuum",
-            f"VACUUM is running: {names}",
+            f"VACUUM is running: {found}",
             "its lock conflicts with the fence's; an ordinary autovacuum gives way, others do not",
             "wait until it has ended if the fence gives up",
             blocks=False,
@@ -111,11 +109,12 @@ def _vacuums(connection: Connection) -> Iterator[Finding]:
 
 
 def _slots(connection: Connection) -> Iterator[Finding]:
-    query = "select format('%s (%s)', slot_name, slot_type) from pg_replication_slots where not temporary order by 1"
-    if names := _names(connection, query):
+    query = f"""select format('%s (%s)', slot_name, slot_type) from pg_replication_slots
+     where not temporary and not starts_with(slot_name, '{OWN_PREFIX}') order by 1"""
+    if found := names(connection, query):
         yield Finding(
             "replication-slot",
-            f"replication slots: {names}",
+            f"replication slots: {found}",
             "their consumers read from this server and do not follow to green; RDS keeps no slots in a restored one",
             "plan for their consumers: new slots on green after the flip, with a fresh start of each",
             blocks=False,
@@ -125,7 +124,7 @@ def _slots(connection: Connection) -> Iterator[Finding]:
 def _ddl_privilege(connection: Connection) -> Iterator[Finding]:
     query = """select current_user where not (select rolsuper from pg_roles where rolname = current_user)
       and not exists (select from pg_roles r where r.rolname = 'rds_superuser' and pg_has_role(r.oid, 'USAGE'))"""
-    if user := _names(connection, query):
+    if user := names(connection, query):
         yield Finding(
             "no-event-trigger",
             f"{user} may not create event triggers",
@@ -137,7 +136,7 @@ def _ddl_privilege(connection: Connection) -> Iterator[Finding]:
 
 def _signal_privilege(connection: Connection) -> Iterator[Finding]:
     query = "select current_user where not pg_has_role('pg_signal_backend', 'USAGE')"
-    if user := _names(connection, query):
+    if user := names(connection, query):
         yield Finding(
             "no-signal",
             f"{user} may not end other users' sessions",

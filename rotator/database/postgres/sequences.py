@@ -32,7 +32,7 @@ select n.nspname, c.relname, s.seqincrement
 
 def sequences(target: Target) -> Mapping[str, SequenceState]:
     """'database.schema.name' -> position, of all application databases."""
-    found = each_database(target, "read the sequences", _positions)
+    found = each_database(target, "read the sequences", positions)
     return {
         f"{database}.{schema}.{name}": state for database, states in found for (schema, name), state in states.items()
     }
@@ -50,14 +50,14 @@ def extensions(target: Target) -> Mapping[str, str]:
     }
 
 
-def advance(target: Target, positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
-    """Move every sequence that is behind `positions` up to it, never back; the names of those moved."""
+def advance(target: Target, wanted_positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
+    """Move every sequence that is behind `wanted_positions` up to it, never back; the names of those moved."""
     moved: list[str] = []
     for database in databases(target):
         with session(target, database, doing="advance the sequences") as connection:
-            for (schema, name), state in _positions(database, connection)[1].items():
+            for (schema, name), state in positions(database, connection)[1].items():
                 key = f"{database}.{schema}.{name}"
-                wanted = positions.get(key)
+                wanted = wanted_positions.get(key)
                 if wanted is None or not is_behind(state, wanted):
                     continue
                 sequence = sql.Identifier(schema, name).as_string(connection)
@@ -66,7 +66,8 @@ def advance(target: Target, positions: Mapping[str, SequenceState]) -> tuple[str
     return tuple(moved)
 
 
-def _positions(database: str, connection: Connection) -> tuple[str, dict[tuple[str, str], SequenceState]]:
+def positions(database: str, connection: Connection) -> tuple[str, dict[tuple[str, str], SequenceState]]:
+    """The database, and (schema, name) -> position of its sequences."""
     listed = connection.execute(_SEQUENCES).fetchall()
     states: dict[tuple[str, str], SequenceState] = {}
     for start in range(0, len(listed), _BATCH):

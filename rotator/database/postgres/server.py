@@ -9,8 +9,9 @@ from rotator.database.interface import Progress, Target
 from rotator.database.postgres import activity, catalog, checksum, marker, preflight, sequences
 from rotator.database.postgres.connection import plain_session
 from rotator.database.postgres.fence import fence
-from rotator.database.postgres.lift import lift
+from rotator.database.postgres.lift import BUSY_MILLISECONDS, lift
 from rotator.database.postgres.objects import each_database, stored_tables
+from rotator.database.postgres.preflight_replicate import replicate_findings
 from rotator.database.postgres.state import fence_state
 from rotator.model import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
@@ -28,6 +29,9 @@ class PostgresServer:
 
     def preflight(self) -> tuple[Finding, ...]:
         return preflight.findings(self.target)
+
+    def preflight_replicate(self, rotation_id: str, *, allow_full: bool) -> tuple[Finding, ...]:
+        return replicate_findings(self.target, allow_full=allow_full, rotation_id=rotation_id)
 
     def schema(self) -> Mapping[str, str]:
         return catalog.schema(self.target)
@@ -54,8 +58,11 @@ class PostgresServer:
     def fence_state(self) -> FenceState:
         return fence_state(self.target)
 
-    def lift_fence(self) -> None:
-        lift(self.target)
+    def lift_fence(self, *, busy: bool = False) -> None:
+        if busy:
+            lift(self.target, table_milliseconds=BUSY_MILLISECONDS)
+        else:
+            lift(self.target)
 
     def mark(self, role: str) -> None:
         marker.mark(self.target, role)

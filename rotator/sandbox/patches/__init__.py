@@ -11,6 +11,7 @@ from rotator.sandbox.patches import (
     identity,
     keys,
     kms,
+    logs,
     pending,
     progress,
     restore,
@@ -36,6 +37,7 @@ PATCHES: tuple[Patch, ...] = (
     *backups.PATCHES,
     *pending.PATCHES,
     *account.PATCHES,
+    *logs.PATCHES,
     *states.PATCHES,
 )
 

@@ -15,6 +15,7 @@ from import_graph import ROOT
 
 import rotator
 from rotator.errors import ExitCode, RotatorError
+from rotator.model import Strategy
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -38,16 +39,21 @@ def listed(title: str) -> set[str]:
     return {code for row in rows for code in re.findall(r"`([^`]+)`", row)}
 
 
+STRATEGIES = (Strategy.SNAPSHOT, Strategy.REPLICATE)
+
+
 def test_every_step_has_a_section() -> None:
     steps = importlib.import_module("rotator.steps")
-    names = [step.name for step in (*steps.ROTATION, *steps.RETIRE)]
-    assert len(names) == len(set(names)) > 15
-    assert not set(names) - headings()
+    for strategy in STRATEGIES:
+        names = [step.name for step in (*steps.rotation_steps(strategy), *steps.retire_steps(strategy))]
+        assert len(names) == len(set(names)) > 15
+        assert not set(names) - headings()
 
 
 def test_every_step_that_is_taken_back_says_so_in_the_rollback_section() -> None:
     steps = importlib.import_module("rotator.steps")
-    assert not {step.name for step in steps.ROLLBACK} - listed("Rollback")
+    for strategy in STRATEGIES:
+        assert not {step.name for step in steps.rollback_steps(strategy)} - listed("Rollback")
 
 
 def test_every_exit_code_has_an_entry() -> None:

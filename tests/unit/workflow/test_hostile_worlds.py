@@ -305,7 +305,7 @@ def test_idle_leftovers_of_the_fence_are_not_called_a_fence(tmp_path: Path, monk
     world.fail["copy_snapshot"] = AwsError("failed")
     found = bench(world, tmp_path)
 
-    def leaves_triggers(self: Any) -> None:
+    def leaves_triggers(self: Any, *, busy: bool = False) -> None:
         self.data.fenced_by = None
         raise DatabaseError("writes go through", details=("shop.public.item",), code="fence-leftovers")
 

@@ -1,0 +1,42 @@
+"""What the preflight's checks share: names out of queries, lists for people, and whether the user may do all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from psycopg import sql
+
+from rotator.database.compare import capped
+from rotator.database.postgres.connection import Connection
+
+RELATION = "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+
+_PRIVILEGED = """
+select 1 from pg_roles u where u.rolname = current_user and (u.rolsuper or exists (
+  select from pg_roles r where r.rolname = 'rds_superuser' and pg_has_role(r.oid, 'USAGE')))
+"""
+
+
+def rows(connection: Connection, query: str) -> tuple[str, ...]:
+    """The first column, as text."""
+    return tuple(str(row[0]) for row in connection.execute(sql.SQL(query)).fetchall())
+
+
+def names(connection: Connection, query: str) -> str:
+    """The first column as one text, capped; empty when there are no rows."""
+    return "; ".join(capped(rows(connection, query)))
+
+
+def listed(words: Iterable[str]) -> str:
+    """Names one after the other, capped."""
+    return ", ".join(capped(words))
+
+
+def user(connection: Connection) -> str:
+    """The user of this connection, quoted as SQL needs it."""
+    return rows(connection, "select quote_ident(current_user)")[0]
+
+
+def is_privileged(connection: Connection) -> bool:
+    """Superuser, or what Amazon RDS gives instead of it."""
+    return bool(rows(connection, _PRIVILEGED))

@@ -1,0 +1,136 @@
+"""Preflight of strategy replicate, one database beside its tables: rights, views, extensions, jobs, publications."""
+
+# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+
+from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.objects import USER_SCHEMA
+from rotator.database.postgres.preflight_common import RELATION, is_privileged, listed, rows, user
+from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES
+from rotator.database.postgres.replication.names import Names, is_own
+from rotator.model import Finding
+
+REPLICATING = ("timescaledb", "pglogical")
+"""Extensions that move or keep rows by ways of their own, which a publication does not carry."""
+
+_ADVANCE = "pg_replication_origin_advance(text, pg_lsn)"
+
+
+def database_findings(database: str, connection: Connection, rotation_id: str | None) -> Iterator[Finding]:
+    """`rotation_id`: whose publication may be there."""
+    yield from _origin_right(database, connection)
+    yield from _materialized_views(database, connection)
+    yield from _extensions(database, connection)
+    yield from _jobs(database, connection)
+    yield from _publications(database, connection, rotation_id)
+
+
+def _origin_right(database: str, connection: Connection) -> Iterator[Finding]:
+    may = f"select 1 where has_function_privilege('{_ADVANCE}', 'EXECUTE')"
+    if rows(connection, HAS_TABLES) and not is_privileged(connection) and not rows(connection, may):
+        yield Finding(
+            "replication-rights",
+            f"database {database}: {user(connection)} may not move a replication origin",
+            "green's subscription must begin exactly where its snapshot ends, which is said by moving its origin",
+            f"GRANT EXECUTE ON FUNCTION {_ADVANCE} TO {user(connection)};",
+            blocks=True,
+        )
+
+
+def _materialized_views(database: str, connection: Connection) -> Iterator[Finding]:
+    query = f"{RELATION} where {USER_SCHEMA} and c.relkind = 'm' and c.relispopulated order by 1"
+    if found := rows(connection, query):
+        yield Finding(
+            "materialized-view",
+            f"database {database} has materialized views: {listed(found)}",
+            "their contents are not replicated: before the flip, the tool refreshes on green those that differ",
+            "nothing, if refreshing them takes little time; else drop them, and make them anew after the flip",
+            blocks=False,
+        )
+
+
+def _extensions(database: str, connection: Connection) -> Iterator[Finding]:
+    """Extensions with tables of their own. pg_cron has findings of its own."""
+    query = """select e.extname, string_agg(n.nspname || '.' || c.relname, ', ' order by n.nspname, c.relname)
+      from pg_extension e
+      left join (pg_depend d join pg_class c on c.oid = d.objid and c.relkind in ('r', 'p', 'S')
+                 join pg_namespace n on n.oid = c.relnamespace)
+        on d.classid = 'pg_class'::regclass and d.refclassid = 'pg_extension'::regclass
+       and d.refobjid = e.oid and d.deptype = 'e'
+     where e.extname <> 'pg_cron' group by e.extname order by 1"""
+    found = {str(name): tables for name, tables in connection.execute(query).fetchall()}
+    for name, tables in found.items():
+        if name in REPLICATING or tables is not None:
+            yield _stateful(database, name, str(tables or "no tables by now"))
+
+
+def _stateful(database: str, name: str, tables: str) -> Finding:
+    if name in REPLICATING:
+        return Finding(
+            "stateful-extension",
+            f"database {database} has the extension {name} ({tables})",
+            "it moves or keeps rows in ways that a publication does not carry: green would not be a copy",
+            "take strategy snapshot",
+            blocks=True,
+        )
+    return Finding(
+        "stateful-extension",
+        f"database {database}: the extension {name} keeps state of its own: {tables}",
+        "its code writes these tables, on green too: what differs there stops the catching up or the flip; and what it"
+        " keeps elsewhere (jobs, files, memory) is not replicated",
+        "run nothing during the rotation that changes the extension's state, and look at it after the flip",
+        blocks=False,
+    )
+
+
+def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
+    query = """select 1 from pg_extension, pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where extname = 'pg_cron' and n.nspname = 'cron' and c.relname = 'job'"""
+    if not rows(connection, query):
+        return
+    try:
+        active = rows(connection, "select jobid from cron.job where active order by jobid")
+    except psycopg.errors.InsufficientPrivilege as error:
+        what = f"database {database}: {user(connection)} may not see pg_cron's jobs ({error.diag.message_primary})"
+        where = "active"
+    else:
+        what, where = (
+            f"database {database}: active jobs of pg_cron: {listed(active)}",
+            f"jobid IN ({', '.join(active)})",
+        )
+        if not active:
+            return
+    yield Finding(
+        "active-jobs",
+        what,
+        "green is open and has the same jobs: they would run there too, from its first minute, and what they write"
+        " there is not on blue",
+        f"UPDATE cron.job SET active = false WHERE {where}; before the rotation, and back to true after the flip",
+        blocks=True,
+    )
+
+
+def _publications(database: str, connection: Connection, rotation_id: str | None) -> Iterator[Finding]:
+    found = rows(connection, "select pubname from pg_publication order by 1")
+    if foreign := [name for name in found if not is_own(name)]:
+        yield Finding(
+            "foreign-publication",
+            f"database {database} has publications: {listed(foreign)}",
+            "they stay, on green too, but their subscribers keep reading from blue",
+            "move their subscriptions to green after the flip, with a fresh start of each",
+            blocks=False,
+        )
+    ours = Names(rotation_id).publication if rotation_id is not None else None
+    if left := [name for name in found if is_own(name) and name != ours]:
+        yield Finding(
+            "own-leftover",
+            f"database {database} has publications of an earlier rotation: {listed(left)}",
+            "an earlier rotation's replication is still there",
+            "finish that rotation (retire or rollback), or: "
+            + " ".join(f'DROP PUBLICATION "{name}";' for name in left),
+            blocks=True,
+        )

@@ -1,0 +1,110 @@
+"""The record of DDL while a rotation replicates: an event trigger that notes, never refuses; and a light fingerprint.
+
+Logical replication carries no DDL, so any of it between snapshot and flip may leave green without it. Event triggers
+need superuser or rds_superuser; without them the fingerprints alone find what made a difference.
+"""
+
+# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
+from __future__ import annotations
+
+from psycopg import errors, sql
+
+from rotator.database.postgres.connection import APPLICATION, Connection
+from rotator.database.postgres.names import FENCE, GUARDS, SCHEMA
+from rotator.database.postgres.objects import USER_SCHEMA
+
+_TABLE = f"""
+create table if not exists {SCHEMA}.ddl (
+  at timestamptz not null default clock_timestamp(), who name not null default session_user, tag text not null,
+  object text)
+"""
+_BODY = f"""
+begin
+  if pg_catalog.current_setting('application_name') = '{APPLICATION}' then
+    return;
+  end if;
+  if tg_event = 'sql_drop' then
+    insert into {SCHEMA}.ddl (tag, object)
+      select tg_tag, o.object_type || ' ' || o.object_identity from pg_catalog.pg_event_trigger_dropped_objects() o
+       where o.original and not o.is_temporary;
+  else
+    insert into {SCHEMA}.ddl (tag, object)
+      select tg_tag, c.object_type || ' ' || c.object_identity from pg_catalog.pg_event_trigger_ddl_commands() c
+       where c.schema_name is distinct from 'pg_temp';
+  end if;
+end
+"""
+_FUNCTION = sql.SQL(
+    f"create or replace function {SCHEMA}.record_ddl() returns event_trigger language plpgsql security definer"
+    f" set search_path = pg_catalog as {{}}"
+)
+
+LIGHT = f"""
+select count(*), coalesce(sum(h), 0) from (
+  select hashtextextended(row(c.oid, c.relname, c.relkind, c.relreplident, c.relnatts, c.relchecks, c.relhastriggers,
+                              c.relrowsecurity)::text, 0)
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+   where {USER_SCHEMA} and c.relpersistence <> 't' and c.relkind in ('r', 'p', 'i', 'I', 'S', 'v', 'm')
+  union all
+  select hashtextextended(row(a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
+                              a.attisdropped, a.atthasdef)::text, 1)
+    from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+   where {USER_SCHEMA} and c.relpersistence <> 't' and c.relkind in ('r', 'p') and a.attnum > 0
+  union all
+  select hashtextextended(row(k.oid, k.conname, k.convalidated)::text, 2)
+    from pg_constraint k join pg_namespace n on n.oid = k.connamespace where {USER_SCHEMA}
+  union all
+  select hashtextextended(row(t.oid, t.tgenabled)::text, 3) from pg_trigger t join pg_class c on c.oid = t.tgrelid
+    join pg_namespace n on n.oid = c.relnamespace
+   where {USER_SCHEMA} and c.relpersistence <> 't' and t.tgname <> '{FENCE}'
+  union all
+  select hashtextextended(row(p.oid, p.prosrc)::text, 4) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+   where {USER_SCHEMA}
+) x (h)
+"""
+"""A quick digest of what DDL of tables, columns, constraints, triggers and functions changes, on one server.
+
+Numbers of objects are in it: a table that is dropped and made again is another one.
+"""
+
+
+def install(connection: Connection) -> None:
+    """Begin to record in this database, if we may."""
+    connection.execute(_TABLE)
+    connection.execute(_FUNCTION.format(sql.Literal(_BODY)))
+    for event, name in GUARDS.items():
+        if connection.execute("select from pg_event_trigger where evtname = %s", [name]).rowcount:
+            continue
+        try:
+            connection.execute(
+                sql.SQL("create event trigger {} on {} execute function {}.record_ddl()").format(
+                    sql.Identifier(name), sql.Identifier(event), sql.Identifier(SCHEMA)
+                )
+            )
+        except errors.InsufficientPrivilege:
+            return  # preflight's finding no-event-trigger says so
+
+
+def remove(connection: Connection) -> None:
+    """Stop recording, and forget."""
+    for name in GUARDS.values():
+        if connection.execute("select from pg_event_trigger where evtname = %s", [name]).rowcount:
+            connection.execute(sql.SQL("drop event trigger {}").format(sql.Identifier(name)))
+    connection.execute(f"drop function if exists {SCHEMA}.record_ddl()")
+    connection.execute(f"drop table if exists {SCHEMA}.ddl")
+
+
+def recorded(database: str, connection: Connection) -> tuple[str, ...]:
+    """What was recorded in this database, in words, oldest first."""
+    if connection.execute("select from pg_class where oid = to_regclass(%s)", [f"{SCHEMA}.ddl"]).rowcount == 0:
+        return ()
+    rows = connection.execute(f"select tag, object, who, at from {SCHEMA}.ddl order by at").fetchall()
+    return tuple(
+        f"{database}: {tag} {what or ''} by {who} at {at:%Y-%m-%d %H:%M:%S} UTC" for tag, what, who, at in rows
+    )
+
+
+def light(connection: Connection) -> tuple[int, int]:
+    """The quick digest of this database's schema."""
+    row = connection.execute(LIGHT).fetchone() or (0, 0)
+    return int(row[0]), int(row[1])

@@ -1,0 +1,149 @@
+"""One direction of one rotation between two PostgreSQL servers (rotator.database.replication.Link): composition."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rotator.database.interface import Progress, Target
+from rotator.database.postgres.connection import Connection, open_session, session
+from rotator.database.postgres.objects import each_database, stored_tables
+from rotator.database.postgres.replication import guard, lagging, publish, sentinels, subscribe, verify, views
+from rotator.database.postgres.replication.apply_log import apply_errors
+from rotator.database.postgres.replication.chunks import Chunk
+from rotator.database.postgres.replication.names import Names
+from rotator.database.postgres.replication.seed import decide_seed, read_recovery
+from rotator.database.postgres.replication.window import PostgresWindow
+from rotator.database.replication import Bracket, Budgets, Lag, Opened, Seed, Slot, Storage, Verified, Window
+
+VERIFY_CATCH_UP_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class PostgresLink:
+    """`pinned`: the servers cannot resolve each other's names, so subscriptions get addresses (the sandbox's)."""
+
+    rotation_id: str
+    source: Target
+    target: Target
+    back: bool = False
+    pinned: bool = False
+
+    @property
+    def names(self) -> Names:
+        return Names(self.rotation_id, self.back)
+
+    # --- the source ---
+
+    def bare(self) -> tuple[str, ...]:
+        return publish.bare(self.source)
+
+    def open(self, *, allow_full: bool, progress: Progress) -> Opened:
+        found = publish.open_publications(self.source, self.names, allow_full=allow_full)
+        publish.open_slots(self.source, self.names, progress)
+        self.mark("slot")
+        return found
+
+    def open_slots(self) -> None:
+        publish.open_slots(self.source, self.names, lambda fraction, text: None)
+
+    def mark(self, kind: str) -> int:
+        for name, _ in publish.replicated(self.source):
+            with session(self.source, name, doing="write a sentinel") as connection:
+                sentinels.put(connection, sentinels.token(self.names, kind))
+        return self.flushed()
+
+    def slots(self) -> tuple[Slot, ...]:
+        with session(self.source, doing="look at the replication slots") as connection:
+            return lagging.slots(connection, self.names)
+
+    def flushed(self) -> int:
+        with session(self.source, doing="read the log's position") as connection:
+            return sentinels.flushed(connection)
+
+    def storage(self) -> Storage:
+        with session(self.source, doing="look at the storage") as connection:
+            return lagging.storage(connection)
+
+    def ddl(self) -> tuple[str, ...]:
+        return tuple(
+            line for part in each_database(self.source, "read the recorded DDL", guard.recorded) for line in part
+        )
+
+    def feeds(self) -> tuple[str, ...]:
+        with session(self.source, doing="look at the subscriptions") as connection:
+            return lagging.feeds(connection)
+
+    def close_slots(self) -> tuple[str, ...]:
+        return publish.close_slots(self.source, self.names)
+
+    def close(self, full: Sequence[str] = ()) -> tuple[str, ...]:
+        return (*self.close_slots(), *publish.close(self.source, self.names, full))
+
+    # --- the target ---
+
+    def quarantine(self, budget_seconds: float) -> tuple[str, ...]:
+        return subscribe.quarantine(self.target, self.names, budget_seconds)
+
+    def seed(self, log: Iterable[str], bracket: Bracket) -> Seed:
+        return decide_seed(subscribe.evidence(self.target, self.names), read_recovery(log), bracket)
+
+    def subscribe(self, seed: int | None) -> None:
+        subscribe.subscribe(self.source, self.target, self.names, seed, pinned=self.pinned)
+
+    def enable(self) -> None:
+        subscribe.enable(self.target, self.names)
+
+    def unsubscribe(self) -> None:
+        subscribe.unsubscribe(self.target, self.names)
+
+    def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
+        return apply_errors(log)
+
+    def subscribed(self) -> bool:
+        return lagging.subscribed(self.target, self.names)
+
+    # --- both ---
+
+    def lag(self) -> Lag:
+        return lagging.lag(self.source, self.target, self.names)
+
+    def catch_up(self, seconds: float) -> None:
+        with ExitStack() as stack:
+            here = self._connections(stack, self.source)
+            there = self._connections(stack, self.target)
+            self._pass(here, there, seconds)
+
+    def _pass(self, here: Mapping[str, Connection], there: Mapping[str, Connection], seconds: float) -> None:
+        text = sentinels.token(self.names, f"caught up {secrets.token_hex(8)}")
+        sentinels.pass_through(here, there, text, time.monotonic() + seconds)
+        for connection in here.values():
+            sentinels.forget(connection, text)
+
+    def _connections(self, stack: ExitStack, target: Target) -> dict[str, Connection]:
+        names = [name for name, _ in publish.replicated(self.source)]
+        return {name: stack.enter_context(open_session(target, name)) for name in names}
+
+    def verify(self, progress: Progress) -> Verified:
+        every = [table for part in each_database(self.source, "list the tables", stored_tables) for table in part]
+        seen = views.refresh_stale(self.source, self.target)
+        tables = [table for table in every if str(table) not in seen.all]
+        with ExitStack() as stack:
+            here, there = self._connections(stack, self.source), self._connections(stack, self.target)
+            report = verify.verify_online(
+                self.source, self.target, tables, lambda: self._pass(here, there, VERIFY_CATCH_UP_SECONDS), progress
+            )
+        return Verified(
+            digests={name: asdict(each) for name, each in report.tables.items()},
+            hot=tuple(chunk.to_json() for chunk in report.hot),
+            differences=report.differences,
+            refreshed=seen.refreshed,
+        )
+
+    def window(self, budgets: Budgets, hot: Sequence[Mapping[str, Any]], *, back_slots: bool) -> Window:
+        chunks = tuple(Chunk.from_json(each) for each in hot)
+        return PostgresWindow(self.source, self.target, self.names, budgets, chunks, back_slots)

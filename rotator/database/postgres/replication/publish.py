@@ -1,0 +1,239 @@
+"""The sending side: a login for the rotation, sentinel tables, publications, slots, and their removal.
+
+Order (tried): the publication before the slot, else decoding fails for a publication that "does not exist" at the
+slot's position; REPLICA IDENTITY before the publication, else updates fail on blue in between.
+"""
+
+# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from psycopg import errors, sql
+
+from rotator.database.interface import Progress, Target
+from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.marker import own_schema, stamp
+from rotator.database.postgres.names import SCHEMA
+from rotator.database.postgres.objects import USER_SCHEMA, each_database
+from rotator.database.postgres.replication import guard
+from rotator.database.postgres.replication.names import Names
+from rotator.database.replication import Opened
+from rotator.errors import DatabaseError
+
+SLOT_SECONDS = 600.0
+"""How long making a slot may wait for the transactions that are open (PostgreSQL, "Logical Decoding Concepts")."""
+
+_PUBLISHED = f"""
+select c.oid, n.nspname, c.relname, c.relreplident = 'n' or (c.relreplident in ('d', 'i') and not exists (
+         select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indimmediate
+            and case c.relreplident when 'd' then i.indisprimary else i.indisreplident end))
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'r' and c.relpersistence = 'p' and {USER_SCHEMA}
+ order by n.nspname, c.relname
+"""
+"""Ordinary tables and partition leaves: (oid, schema, name, has no usable identity)."""
+
+_SENTINEL = f"""
+create table if not exists {SCHEMA}.sentinel (token text primary key, at timestamptz not null default clock_timestamp())
+"""
+
+
+def replicated(target: Target) -> tuple[tuple[str, int], ...]:
+    """(name, number) of every application database that has tables."""
+
+    def look(name: str, connection: Connection) -> tuple[str, int] | None:
+        row = connection.execute("select oid::bigint from pg_database where datname = current_database()").fetchone()
+        return (name, int(row[0])) if row and connection.execute(_PUBLISHED).fetchone() else None
+
+    return tuple(found for found in each_database(target, "list the tables", look) if found is not None)
+
+
+def bare(target: Target) -> tuple[str, ...]:
+    """Tables without a usable replica identity, of all databases."""
+
+    def look(name: str, connection: Connection) -> list[str]:
+        return [f"{name}.{row[1]}.{row[2]}" for row in connection.execute(_PUBLISHED).fetchall() if row[3]]
+
+    return tuple(table for part in each_database(target, "look at the replica identities", look) for table in part)
+
+
+def open_publications(target: Target, names: Names, *, allow_full: bool) -> Opened:
+    """Login, sentinels, record of DDL, identities, publications; what stands then."""
+    stamp(target, names.rotation_id)
+    databases = replicated(target)
+    with session(target, doing="make the rotation's login") as connection:
+        _login(connection, names, [name for name, _ in databases])
+    tables, full = 0, []
+    for name, _ in databases:
+        with session(target, name, doing="publish the tables") as connection:
+            own_schema(connection)
+            connection.execute(_SENTINEL)
+            guard.install(connection)
+            found = connection.execute(_PUBLISHED).fetchall()
+            bare = [sql.Identifier(str(row[1]), str(row[2])) for row in found if row[3]]
+            if bare and not allow_full:
+                raise _no_identity(name, [f"{row[1]}.{row[2]}" for row in found if row[3]])
+            for table in bare:
+                connection.execute(sql.SQL("alter table {} replica identity full").format(table))
+            full += [f"{name}.{row[1]}.{row[2]}" for row in found if row[3]]
+            _publish(connection, names, [(str(row[1]), str(row[2])) for row in found])
+            tables += len(found)
+    return Opened(tuple(name for name, _ in databases), tables, tuple(full))
+
+
+def _no_identity(database: str, tables: list[str]) -> DatabaseError:
+    return DatabaseError(
+        f"database {database} has tables without a replica identity: {', '.join(tables)}",
+        why="once they are published, their updates and deletes would fail on blue",
+        fix="add primary keys, or set [rotation] replica_identity_full = true",
+        code="no-replica-identity",
+    )
+
+
+def _login(connection: Connection, names: Names, databases: Sequence[str]) -> None:
+    """A login that can do nothing but replicate. Its password is unknown to everybody until `new_password`."""
+    role = sql.Identifier(names.role)
+    if connection.execute("select from pg_roles where rolname = %s", [names.role]).rowcount == 0:
+        verifier = _verifier(connection, names.role, secrets.token_urlsafe(32))
+        try:
+            connection.execute(sql.SQL("create role {} login replication password {}").format(role, verifier))
+        except errors.InsufficientPrivilege:
+            # On RDS the attribute is nobody's to give; membership in rds_replication stands for it.
+            connection.execute(sql.SQL("create role {} login password {}").format(role, verifier))
+            connection.execute(sql.SQL("grant rds_replication to {}").format(role))
+    for name in databases:
+        may = connection.execute("select has_database_privilege(%s, %s, 'CONNECT')", [names.role, name]).fetchone()
+        if not may or not may[0]:
+            connection.execute(sql.SQL("grant connect on database {} to {}").format(sql.Identifier(name), role))
+
+
+def new_password(target: Target, names: Names) -> str:
+    """Give the rotation's login a new password, sent as its SCRAM form; it is kept nowhere but in subscriptions."""
+    password = secrets.token_urlsafe(32)
+    with session(target, doing="set the rotation's password") as connection:
+        connection.execute(
+            sql.SQL("alter role {} password {}").format(
+                sql.Identifier(names.role), _verifier(connection, names.role, password)
+            )
+        )
+    return password
+
+
+def _verifier(connection: Connection, role: str, password: str) -> sql.Literal:
+    encrypted = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    return sql.Literal(encrypted.decode())
+
+
+def _publish(connection: Connection, names: Names, tables: Sequence[tuple[str, str]]) -> None:
+    """All tables by name, as FOR ALL TABLES is for superusers; a table that comes later is found by `unpublished`."""
+    every = [*tables, (SCHEMA, "sentinel")]
+    listed = sql.SQL(", ").join(sql.SQL("only {}").format(sql.Identifier(*table)) for table in every)
+    publication = sql.Identifier(names.publication)
+    if connection.execute("select from pg_publication where pubname = %s", [names.publication]).rowcount:
+        connection.execute(sql.SQL("alter publication {} set table {}").format(publication, listed))
+    else:
+        connection.execute(sql.SQL("create publication {} for table {}").format(publication, listed))
+
+
+def open_slots(target: Target, names: Names, progress: Progress) -> None:
+    """One slot in every replicated database, unless it is there; then the sentinel that says so."""
+    for name, oid in replicated(target):
+        with session(target, name, doing=f"make the replication slot of {name}") as connection:
+            slot = names.slot(oid)
+            if connection.execute("select from pg_replication_slots where slot_name = %s", [slot]).rowcount:
+                continue
+            progress(0.0, f"slot of {name}: waiting for the transactions that are open now")
+            connection.execute("select set_config('statement_timeout', %s, false)", [str(int(SLOT_SECONDS * 1000))])
+            connection.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
+
+
+def close_slots(target: Target, names: Names) -> tuple[str, ...]:
+    """End their senders and drop the slots of this direction; those of a database that is gone too. Words."""
+    done = []
+    with session(target, doing="remove the replication slots") as connection:
+        pattern = f"^{names.stem}_[0-9]+{'_back' if names.back else ''}$"
+        rows = connection.execute("select slot_name from pg_replication_slots where slot_name ~ %s", [pattern])
+        for (slot,) in rows.fetchall():
+            connection.execute(_END_SENDER, [slot])
+            _drop_slot(connection, str(slot))
+            done.append(f"slot {slot} removed")
+    return tuple(done)
+
+
+_END_SENDER = """
+select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = %s and active_pid is not null
+"""
+_DROP_ATTEMPTS = 50
+
+
+def _drop_slot(connection: Connection, slot: str) -> None:
+    """Drop it; a sender that has been told to end holds it for a moment."""
+    for attempt in range(_DROP_ATTEMPTS):
+        try:
+            connection.execute(
+                "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s", [slot]
+            )
+        except errors.ObjectInUse:
+            if attempt == _DROP_ATTEMPTS - 1:
+                raise
+            connection.execute("select pg_sleep(0.1)")
+            connection.execute(_END_SENDER, [slot])
+        else:
+            return
+
+
+def close(target: Target, names: Names, full: Sequence[str]) -> tuple[str, ...]:
+    """Remove publications, sentinels, record of DDL and login; put back the identities that were set to FULL. Words."""
+    done: list[str] = []
+
+    def clear(database: str, connection: Connection) -> None:
+        publication = sql.Identifier(names.publication)
+        if connection.execute("select from pg_publication where pubname = %s", [names.publication]).rowcount:
+            connection.execute(sql.SQL("drop publication {}").format(publication))
+            done.append(f"publication in {database} removed")
+        for schema, table in connection.execute(_FULL_TABLES).fetchall():
+            if f"{database}.{schema}.{table}" in full:
+                identifier = sql.Identifier(str(schema), str(table))
+                connection.execute(sql.SQL("alter table {} replica identity default").format(identifier))
+                done.append(f"replica identity of {database}.{schema}.{table} put back")
+        guard.remove(connection)
+        connection.execute(f"drop table if exists {SCHEMA}.sentinel")
+
+    each_database(target, "remove the publications", clear)
+    with session(target, doing="remove the rotation's login") as connection:
+        _drop_login(connection, names)
+    return tuple(done)
+
+
+_FULL_TABLES = f"""
+select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'r' and c.relreplident = 'f' and {USER_SCHEMA}
+"""
+
+
+def _drop_login(connection: Connection, names: Names) -> None:
+    if connection.execute("select from pg_roles where rolname = %s", [names.role]).rowcount == 0:
+        return
+    rows = connection.execute(
+        "select d.datname from pg_database d, aclexplode(d.datacl) a join pg_roles r on r.oid = a.grantee"
+        " where r.rolname = %s",
+        [names.role],
+    ).fetchall()
+    role = sql.Identifier(names.role)
+    for (database,) in rows:
+        connection.execute(sql.SQL("revoke all on database {} from {}").format(sql.Identifier(str(database)), role))
+    connection.execute(sql.SQL("drop role {}").format(role))
+
+
+def unpublished(connection: Connection, names: Names) -> tuple[str, ...]:
+    """Tables of this database that the publication does not hold: made, or dropped and made again, since `open`."""
+    rows = connection.execute(
+        f"""select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where c.relkind = 'r' and c.relpersistence <> 't' and {USER_SCHEMA} and not exists (
+               select from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+                where r.prrelid = c.oid and p.pubname = %s) order by 1""",
+        [names.publication],
+    ).fetchall()
+    return tuple(str(row[0]) for row in rows)

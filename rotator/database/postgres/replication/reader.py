@@ -1,0 +1,146 @@
+"""One side of a comparison: a connection, and the reads of key ranges on it. One snapshot is held for one read only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from rotator.database.interface import Target
+from rotator.database.postgres.checksum import Column, columns_of
+from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.errors import statement_error
+from rotator.database.postgres.replication.chunks import Chunk, Key
+from rotator.database.postgres.replication.digest import VERSION, above, key_list, row_digest, up_to
+
+_SETTINGS = """
+set enable_seqscan = off;
+set enable_sort = off;
+set enable_incremental_sort = off;
+set max_parallel_workers_per_gather = 0;
+set default_transaction_isolation = 'read committed';
+set default_transaction_read_only = on;
+"""
+"""Ranges are read by the key's index whatever the statistics say, on one core, and lock no one out of vacuuming."""
+
+_KEYS = """
+select n, (select array_agg(a.attname::text order by k.at) from unnest(i.indkey::int2[]) with ordinality k(attnum, at)
+             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum where k.at <= i.indnkeyatts)
+  from unnest(%(tables)s::text[]) with ordinality w(name, n)
+  join pg_index i on i.indrelid = w.name::regclass and (i.indisprimary or i.indisreplident) and i.indisvalid
+  join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam and m.amname = 'btree'
+ where 0 = all (i.indoption::int2[])
+   and not exists (
+         select from unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[]) with ordinality
+                  k(attnum, opclass, collation_, at)
+           join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+           join pg_opclass o on o.oid = k.opclass
+          where k.at <= i.indnkeyatts and (not o.opcdefault or k.collation_ <> a.attcollation))
+ order by n, i.indisprimary
+"""
+"""Primary key, else the replica identity's index: unique and without nulls. An index in another order than the
+columns' own (DESC, another collation) does not serve ORDER BY, and counts as no key."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What rows are worth: how many, the sum of their digests. `version` tells which versions of them were read."""
+
+    rows: int
+    total: int
+    version: str = ""
+
+    def same(self, other: Content | None) -> bool:
+        """Whether the contents are equal, in whatever versions."""
+        return other is not None and (self.rows, self.total) == (other.rows, other.total)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How to read a table: its key's columns, and the digest of its rows as SQL."""
+
+    identifier: sql.Identifier
+    key: tuple[Column, ...]
+    digest: sql.Composable
+
+    def where(self, chunk: Chunk) -> sql.Composable:
+        """WHERE clause of the chunk's rows; empty for all rows."""
+        parts = [above(self.key, chunk.low)] if chunk.low is not None else []
+        parts += [up_to(self.key, chunk.high)] if chunk.high is not None else []
+        return sql.SQL(" where ") + sql.SQL(" and ").join(parts) if parts else sql.SQL("")
+
+    def contents(self, chunk: Chunk, *more: sql.Composable) -> sql.Composed:
+        """SELECT of count, sum of digests, and `more`, of the chunk's rows."""
+        fields = sql.SQL(", ").join([sql.SQL("count(*), coalesce(sum({}), 0)").format(self.digest), *more])
+        return sql.SQL("select {} from only {} t").format(fields, self.identifier) + self.where(chunk)
+
+
+class Reader:
+    """Reads chunks on one server. Not for two threads at once. Raises DatabaseError."""
+
+    def __init__(self, target: Target, connection: Connection, shapes: Mapping[str, Shape]) -> None:
+        self._target = target
+        self._connection = connection
+        self.shapes = shapes
+
+    def content(self, chunk: Chunk) -> Content:
+        """The chunk's contents."""
+        rows, total = self._rows(chunk, self.shapes[chunk.name].contents(chunk))[0]
+        return Content(int(rows), int(total))
+
+    def versioned(self, chunk: Chunk) -> Content:
+        """The chunk's contents, and which versions of the rows they are."""
+        version = sql.SQL("coalesce(sum(pg_catalog.hashtextextended({}, 0)), 0)").format(VERSION)
+        rows, total, versions = self._rows(chunk, self.shapes[chunk.name].contents(chunk, version))[0]
+        return Content(int(rows), int(total), str(versions))
+
+    def listed(self, chunk: Chunk, limit: int) -> dict[Key, Content]:
+        """The chunk's rows by key, at most `limit` of them, in the key's order."""
+        shape = self.shapes[chunk.name]
+        query = sql.SQL("select {}, {}, {} from only {} t{} order by {} limit {}").format(
+            *(key_list(shape.key, "::text"), shape.digest, VERSION, shape.identifier, shape.where(chunk)),
+            *(key_list(shape.key), sql.Literal(limit)),
+        )
+        return {tuple(row[:-2]): Content(1, int(row[-2]), str(row[-1])) for row in self._rows(chunk, query)}
+
+    def boundary(self, chunk: Chunk, rows: int) -> Key | None:
+        """The key of the chunk's row number `rows`, by the index; None if it has fewer."""
+        shape = self.shapes[chunk.name]
+        query = sql.SQL("select {} from only {} t{} order by {} offset {} limit 1").format(
+            *(key_list(shape.key, "::text"), shape.identifier, shape.where(chunk)),
+            *(key_list(shape.key), sql.Literal(rows - 1)),
+        )
+        found = self._rows(chunk, query)
+        return tuple(found[0]) if found else None
+
+    def _rows(self, chunk: Chunk, query: sql.Composed) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(query).fetchall()
+        except psycopg.Error as error:
+            raise statement_error(self._target, self._connection, f"read table {chunk.name}", error) from error
+
+
+def shapes_of(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Shape]:
+    """How to read each table ((schema, name)) of this database: two statements for all of them."""
+    tables = [sql.Identifier(*name) for name in names]
+    strings = [table.as_string(connection) for table in tables]
+    keys = {int(n): tuple(key) for n, key in connection.execute(_KEYS, {"tables": strings}).fetchall()}
+    shapes = {}
+    for number, (name, columns) in enumerate(zip(names, columns_of(connection, tables), strict=True), start=1):
+        by_name = {column.name: column for column in columns}
+        key = tuple(by_name[column] for column in keys.get(number, ()))
+        shapes[name] = Shape(sql.Identifier(*name), key, row_digest(columns, connection.info.server_version))
+    return shapes
+
+
+@contextmanager
+def reader(target: Target, database: str, names: Sequence[tuple[str, str]]) -> Iterator[Reader]:
+    """A reader of these tables ((schema, name)) over a connection of its own."""
+    with session(target, database, doing="compare tables") as connection:
+        connection.execute(_SETTINGS)
+        shapes = shapes_of(connection, names)
+        yield Reader(target, connection, {f"{database}.{name[0]}.{name[1]}": shapes[name] for name in names})

@@ -1,0 +1,106 @@
+"""The last comparison, inside the fence: what was hot while blue was written to, against a deadline.
+
+Nothing is written now, so unequal is different. Both servers read at the same time, a statement for many chunks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+import psycopg
+from psycopg import sql
+
+from rotator.database.compare import capped
+from rotator.database.interface import Target
+from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.errors import statement_error
+from rotator.database.postgres.replication.chunks import Chunk, merged
+from rotator.database.postgres.replication.reader import Content, shapes_of
+from rotator.errors import DatabaseError
+
+CODE = "recheck-timeout"
+AT_ONCE = 100
+"""Chunks of one statement: planning it grows with them."""
+
+_CANCELLED = "57014"
+
+
+def recheck(
+    source: Mapping[str, Connection], target: Mapping[str, Connection], hot: Sequence[Chunk], deadline: float
+) -> tuple[str, ...]:
+    """Compare `hot` over open connections (by database, from `connection.session`); differences in words.
+
+    Raises DatabaseError with code `recheck-timeout` when time.monotonic() passes `deadline`; no statement runs on.
+    """
+    chunks = sorted(merged(hot), key=lambda chunk: chunk.database)
+    with ThreadPoolExecutor(2, thread_name_prefix="recheck") as pool:
+        sides = [pool.submit(_read, connections, chunks, deadline) for connections in (source, target)]
+    blue, green = (side.result() for side in sides)
+    return capped(
+        _words(chunk, ours, theirs) for chunk, ours, theirs in zip(chunks, blue, green, strict=True) if ours != theirs
+    )
+
+
+def _read(connections: Mapping[str, Connection], chunks: Sequence[Chunk], deadline: float) -> list[Content]:
+    """The chunks' contents on one side, in their order."""
+    found: list[Content] = []
+    for database, group in groupby(chunks, key=lambda chunk: chunk.database):
+        connection, ours = connections[database], list(group)
+        try:
+            found += _contents(connection, ours, deadline)
+        except psycopg.Error as error:
+            if error.sqlstate == _CANCELLED:
+                raise _late() from error
+            raise statement_error(_target(connection), connection, "compare tables in the fence", error) from error
+    return found
+
+
+def _contents(connection: Connection, chunks: Sequence[Chunk], deadline: float) -> list[Content]:
+    found: dict[int, Content] = {}
+    with connection.transaction():
+        connection.execute("set transaction isolation level read committed, read only; set local enable_seqscan = off")
+        _limit(connection, deadline)
+        shapes = shapes_of(connection, sorted({(chunk.schema, chunk.table) for chunk in chunks}))
+        for start in range(0, len(chunks), AT_ONCE):
+            _limit(connection, deadline)
+            selects = [
+                shapes[chunk.schema, chunk.table].contents(chunk, sql.Literal(start + n))
+                for n, chunk in enumerate(chunks[start : start + AT_ONCE])
+            ]
+            for rows, total, n in connection.execute(sql.SQL(" union all ").join(selects)).fetchall():
+                found[int(n)] = Content(int(rows), int(total))
+    return [found[n] for n in range(len(chunks))]
+
+
+def _limit(connection: Connection, deadline: float) -> None:
+    """Let the server end the next statement at the deadline."""
+    left = int((deadline - time.monotonic()) * 1000)
+    if left <= 0:
+        raise _late()
+    connection.execute(sql.SQL("set local statement_timeout = {}").format(sql.Literal(left)))
+
+
+def _late() -> DatabaseError:
+    return DatabaseError(
+        "the last comparison did not end in its time",
+        why="too many rows were written to all the time, and had to be compared while writes are paused",
+        fix="run it again when there are fewer writes, or allow a longer pause",
+        code=CODE,
+    )
+
+
+def _target(connection: Connection) -> Target:
+    info = connection.info
+    return Target(info.host, info.port, info.user, info.dbname, password=info.password)
+
+
+def _words(chunk: Chunk, blue: Content, green: Content) -> str:
+    rows = (
+        f"{blue.rows:,} rows on both sides"
+        if blue.rows == green.rows
+        else f"blue {blue.rows:,} rows, green {green.rows:,}"
+    )
+    return f"table {chunk.name}: {chunk.words}: the contents differ ({rows})"

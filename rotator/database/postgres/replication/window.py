@@ -1,0 +1,170 @@
+"""The window: the source stops, the target proves that it has everything, and takes over.
+
+Everything that needs no pause happens in `prepare`. Then, with nothing but open connections:
+
+1. *Fence*: the triggers' function is swapped for one that refuses until a time of the server's own clock (the lease);
+   wait for those who may have written before, and end those who go on for too long.
+2. *Drain*: a marker is written on the source; when it is on the target, so is all that was committed before it.
+3. *Recheck* what was still in flux when it was compared online; the schema must be the one that was prepared for.
+4. *Sequences* get the source's positions and some more.
+5. *Seal*: the lease becomes for ever. Only if it had not run out by then: so no write can have slipped in between.
+6. *Open* the target. Its slots for the way back begin here.
+
+A driver that dies before 5 leaves a fence that opens by itself; one that dies after it leaves both shut or the target
+open, with the name unchanged: the next run goes on from there. At no time two servers take writes.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import psycopg
+
+from rotator.database.interface import Progress, Target
+from rotator.database.postgres.connection import Connection, open_session
+from rotator.database.postgres.lift import lift
+from rotator.database.postgres.replication import sentinels
+from rotator.database.postgres.replication.chunks import Chunk
+from rotator.database.postgres.replication.names import Names
+from rotator.database.postgres.replication.positions import Sequences, read_limits
+from rotator.database.postgres.replication.publish import replicated
+from rotator.database.postgres.replication.recheck import recheck
+from rotator.database.postgres.replication.subscribe import ORIGINS
+from rotator.database.postgres.replication.window_fence import WindowFence
+from rotator.database.replication import Budgets, Passed
+from rotator.errors import DatabaseError
+
+
+@dataclass
+class PostgresWindow:
+    """One attempt. `names` are the forward direction's; `back_slots`: whether the target has slots for the way back."""
+
+    source: Target
+    target: Target
+    names: Names
+    budgets: Budgets
+    hot: Sequence[Chunk]
+    back_slots: bool
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _from: dict[str, Connection] = field(default_factory=dict)
+    _to: dict[str, Connection] = field(default_factory=dict)
+    _oids: dict[str, int] = field(default_factory=dict)
+    _fence: WindowFence | None = None
+    _sequences: Sequences | None = None
+    _begun: bool = False
+    _opening: bool = False
+    _passed: bool = False
+
+    def __enter__(self) -> PostgresWindow:
+        self._stack.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._begun and not self._passed:
+                self.give_up()
+        finally:
+            self._stack.__exit__(kind, error, trace)  # a driver's error leaves it as DatabaseError
+
+    def prepare(self, progress: Progress, check: Callable[[], None]) -> None:
+        """Connections, idle triggers, checks, and a calm moment."""
+        progress(0.0, "getting ready for the cutover")
+        for name, oid in replicated(self.source):
+            self._oids[name] = oid
+            self._from[name] = self._stack.enter_context(open_session(self.source, name))
+            self._to[name] = self._stack.enter_context(open_session(self.target, name))
+        one = self._stack.enter_context(open_session(self.source, None))
+        self._fence = WindowFence(self._from, self._to, one, self.source, self.names)
+        self._fence.prepare(self.budgets)
+        self._fence.shut_other()
+        check()
+        limits = {name: read_limits(connection) for name, connection in self._from.items()}
+        self._sequences = Sequences(self._from, self._to, limits, self.budgets)
+        self._sequences.behind()  # so that the catalogs are in the sessions' caches
+        deadline = time.monotonic() + self.budgets.drain
+        sentinels.pass_through(self._from, self._to, self._token("ready"), deadline)
+        self._fence.wait_for_calm(self.budgets.calm, progress, self._advance_back_slots)
+
+    def run(self) -> Passed:
+        """The pause. Raises DatabaseError when a part is over its budget, or when a check fails."""
+        fence, budgets = self._fence, self.budgets
+        if fence is None or self._sequences is None:
+            raise ValueError("the window has not been prepared")
+        parts: dict[str, float] = {}
+        began = time.monotonic()
+        self._begun = True
+        with _timed(parts, "fence"):
+            fence.close(budgets)
+        with _timed(parts, "drain"):
+            sentinels.pass_through(self._from, self._to, self._token("drain"), time.monotonic() + budgets.drain)
+        with _timed(parts, "recheck"):
+            self._recheck(time.monotonic() + budgets.recheck)
+            fence.same_schema()
+        with _timed(parts, "sequences"):
+            moved = self._sequences.advance()
+        with _timed(parts, "seal"):
+            self._advance_back_slots()
+            fence.seal()
+        with _timed(parts, "open"):
+            self._opening = True
+            fence.open_other()
+        self._passed = True
+        return Passed(began, parts, fence.cut_off, moved)
+
+    def give_up(self) -> None:
+        """The source takes writes again. If the target may have been opened it is shut first, or else the source stays
+        shut, and the error that leaves says so.
+        """
+        if self._fence is None:
+            return
+        if self._opening:
+            self._fence.shut_other()
+        try:
+            self._fence.open()
+        except psycopg.Error:
+            lift(self.source)  # over new connections
+
+    def _token(self, kind: str) -> str:
+        return sentinels.token(self.names, f"{kind} {secrets.token_hex(8)}")
+
+    def _recheck(self, deadline: float) -> None:
+        found = recheck(self._from, self._to, self.hot, deadline)
+        if found:
+            raise DatabaseError(
+                "Green's contents differ from blue's.",
+                why="what was in flux when it was compared is different now that both stand still",
+                fix="the flip did not happen. Keep green for a look; then take this rotation back with rollback",
+                details=found,
+                code="validate-contents",
+            )
+
+    def _advance_back_slots(self) -> None:
+        """All that is on the target by now came from the source: the way back must not carry it.
+
+        From version 16 on the subscription sees to that. Before, the slots must begin here; they are moved on again and
+        again before the fence, so that little is left for the pause.
+        """
+        if not self.back_slots or min(each.info.server_version for each in self._to.values()) >= ORIGINS:
+            return
+        back = Names(self.names.rotation_id, back=True)
+        for name, connection in self._to.items():
+            sentinels.put(connection, self._token("flush"))  # commits, and with it all before it is on disk
+            connection.execute(
+                "select pg_replication_slot_advance(%s, pg_current_wal_flush_lsn())", [back.slot(self._oids[name])]
+            )
+
+
+@contextmanager
+def _timed(parts: dict[str, float], name: str) -> Iterator[None]:
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        parts[name] = time.monotonic() - began

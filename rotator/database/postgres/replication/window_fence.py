@@ -1,0 +1,276 @@
+"""The window's fence: as rotator.database.postgres.fence, over open connections, with a lease, and in milliseconds."""
+
+# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from psycopg import errors, sql
+
+from rotator.database.interface import Progress, Target
+from rotator.database.postgres import fence_sql
+from rotator.database.postgres.connection import APPLICATION, Connection
+from rotator.database.postgres.fence import cover
+from rotator.database.postgres.marker import own_schema
+from rotator.database.postgres.replication import guard
+from rotator.database.postgres.replication.names import Names
+from rotator.database.postgres.replication.publish import unpublished
+from rotator.database.replication import Budgets
+from rotator.errors import DatabaseError
+
+_POLL_SECONDS = 0.002
+_CALM_POLL_SECONDS = 0.02
+_BETWEEN_SECONDS = 0.5
+_CALM_MILLISECONDS = 100
+"""A transaction that has been open for longer is likely to outlast the grace."""
+_SETTLE_SECONDS = 0.5
+_LEAST_LEFT_SECONDS = 1.0
+"""So much of the lease must be left when the fence is sealed."""
+
+_WRITERS = """
+select l.pid, l.virtualtransaction from pg_locks l
+ where l.locktype = 'relation' and l.granted and l.relation >= 16384 and l.pid is distinct from pg_backend_pid()
+   and l.database = any (%s::oid[])
+   and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+"""
+"""Who holds a writer's lock on an application's table ("Explicit Locking"): VACUUM and ANALYZE hold weaker ones."""
+_TRANSACTIONS = """
+select pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint,
+       array(select pid || ' ' || backend_xid from pg_stat_activity
+              where backend_xid is not null and pid <> pg_backend_pid())
+  from pg_current_snapshot() s
+"""
+"""The oldest transaction that is open (or the next one's number), the next one's number, and who has one open."""
+_CLIENTS = f"""
+select pid, usename, application_name, xact_start, left(query, 60) from pg_stat_activity
+ where pid <> pg_backend_pid() and backend_type = 'client backend'
+   and not (application_name = '{APPLICATION}' and usename = current_user)
+"""
+_OPEN = f"{_CLIENTS} and backend_xid is not null"
+_OLDER = f"{_OPEN} and xact_start < clock_timestamp() - make_interval(secs => %s)"
+
+
+class WindowFence:
+    """The source's fence, and the other side's. `connections` are the source's, by database, `others` the target's; `one` sees
+    all of the source.
+    """
+
+    def __init__(
+        self,
+        connections: Mapping[str, Connection],
+        others: Mapping[str, Connection],
+        one: Connection,
+        source: Target,
+        names: Names,
+    ) -> None:
+        self._all = connections
+        self._others = others
+        self._one = one
+        self._source = source
+        self._names = names
+        self._watched: frozenset[str] = frozenset()
+        self._others_watched: frozenset[str] = frozenset()
+        self._light: dict[str, tuple[int, int]] = {}
+        self._oids: list[int] = []
+        self._until = ""
+        self._cut_off: list[str] = []
+
+    @property
+    def cut_off(self) -> tuple[str, ...]:
+        """Sessions that were ended, in words."""
+        return tuple(self._cut_off)
+
+    # --- before the pause ---
+
+    def prepare(self, budgets: Budgets) -> None:
+        """Idle triggers on every table, event triggers where we may, and the schema's quick digest."""
+        deadline = time.monotonic() + max(budgets.calm, 10.0)
+        watched = []
+        for name, connection in self._all.items():
+            cover(self._source, name, deadline)
+            if _watch(connection):
+                watched.append(name)
+            missing = unpublished(connection, self._names)
+            if missing:
+                raise DatabaseError(
+                    f"{len(missing)} tables of {name} are not replicated: {', '.join(missing[:10])}",
+                    why="they were made, or dropped and made again, since the rotation opened",
+                    fix="the flip did not happen. Take this rotation back with rollback, then rotate again without DDL",
+                    code="validate-schema",
+                )
+            self._light[name] = guard.light(connection)
+        self._watched = frozenset(watched)
+        self._others_watched = frozenset(n for n, connection in self._others.items() if _has_ddl_fence(connection))
+        rows = self._one.execute(
+            "select oid::bigint from pg_database where datname = any (%s)", [list(self._all)]
+        ).fetchall()
+        self._oids = [int(row[0]) for row in rows]
+
+    def wait_for_calm(self, seconds: float, progress: Progress, between: Callable[[], None]) -> None:
+        """Until no writing transaction has been open for long; not longer than `seconds`. Nothing is paused yet.
+
+        When their number does not fall, the grace, and then the end of those sessions, decides. `between` is done now
+        and then while waiting, and once more at the end.
+        """
+        deadline, next_time = time.monotonic() + seconds, 0.0
+        while rows := self._one.execute(_OLDER, [_CALM_MILLISECONDS / 1000]).fetchall():
+            now = time.monotonic()
+            if now >= deadline:
+                break
+            if now >= next_time:
+                progress(0.0, f"waiting for a calm moment: {len(rows)} long transactions")
+                between()
+                next_time = now + _BETWEEN_SECONDS
+            time.sleep(_CALM_POLL_SECONDS)
+        between()
+
+    # --- the pause ---
+
+    def close(self, budgets: Budgets) -> None:
+        """Nobody writes any more, and all that was begun has ended; for as long as the lease lasts."""
+        began = time.monotonic()
+        row = self._one.execute(
+            "select (clock_timestamp() + make_interval(secs => %s))::text", [budgets.lease]
+        ).fetchone()
+        self._until = str(row[0]) if row else ""
+        for name, connection in self._all.items():
+            ddl = [fence_sql.leased_ddl_refusal(self._until)] if name in self._watched else []
+            _at_once(connection, fence_sql.leased_refusal(self._until), *ddl)
+        self._wait_for_writers(began + budgets.grace, began + budgets.fence)
+
+    def _wait_for_writers(self, grace: float, deadline: float) -> None:
+        early, told = self._writers(), set[int]()
+        _, edge, running = self._transactions()
+        while True:
+            early &= self._writers()
+            oldest, _, now = self._transactions()
+            running &= now
+            if not early and oldest >= edge:
+                return
+            if time.monotonic() >= deadline:
+                raise self._too_late()
+            if time.monotonic() >= grace:
+                self._end({pid for pid, _ in early} | {int(each.split()[0]) for each in running}, told)
+            time.sleep(_POLL_SECONDS)
+
+    def _writers(self) -> set[tuple[int, str]]:
+        rows = self._one.execute(_WRITERS, [self._oids]).fetchall()
+        return {(int(pid or 0), str(transaction)) for pid, transaction in rows}
+
+    def _transactions(self) -> tuple[int, int, set[str]]:
+        oldest, following, running = self._one.execute(_TRANSACTIONS).fetchall()[0]
+        return int(oldest), int(following), set(running)
+
+    def _end(self, pids: set[int], told: set[int]) -> None:
+        """End the sessions that hold up the fence. What they had not committed was never acknowledged."""
+        fresh = sorted(pids - told)
+        told |= pids
+        for row in self._one.execute(f"{_CLIENTS} and pid = any (%s)", [fresh]).fetchall() if fresh else ():
+            try:
+                self._one.execute("select pg_terminate_backend(%s)", [row[0]])
+            except errors.InsufficientPrivilege:
+                continue  # the budget decides; preflight's finding no-signal has said so
+            self._cut_off.append(_who(row))
+
+    def _too_late(self) -> DatabaseError:
+        rows = self._one.execute(_OPEN).fetchall()
+        return DatabaseError(
+            "the fence could not be closed within its budget; it is lifted, and nothing has changed",
+            why="transactions are open that have written",
+            fix="end these sessions or let them end, then run the same command again",
+            details=tuple(_who(row) for row in rows),
+            code="window-fence",
+        )
+
+    def same_schema(self) -> None:
+        """No DDL has come between the last look and the fence."""
+        changed = [name for name, connection in self._all.items() if guard.light(connection) != self._light[name]]
+        if changed:
+            raise DatabaseError(
+                f"the schema of {', '.join(changed)} was changed just before the fence",
+                why="green may lack the change",
+                fix="the flip did not happen. Take this rotation back with rollback, then rotate again without DDL",
+                code="validate-schema",
+            )
+
+    def seal(self) -> None:
+        """For ever; provided that the lease had not run out by then, and whoever was at a table has left it.
+
+        A session that looked at the clock before and was held up since would be one of these.
+        """
+        for name, connection in self._all.items():
+            _at_once(connection, *_refusing(ddl=name in self._watched))
+        self._settle()
+        row = self._one.execute(
+            "select extract(epoch from %s::timestamptz - clock_timestamp())::float8", [self._until]
+        ).fetchone()
+        if row is None or float(row[0]) < _LEAST_LEFT_SECONDS:
+            raise DatabaseError(
+                "the fence's lease ran out before it could be sealed; it is lifted, and nothing has changed",
+                why="this machine, or the way to the database, stood still for seconds",
+                fix="run the same command again",
+                code="window-lease",
+            )
+
+    # --- the other side, and the end ---
+
+    def open_other(self) -> None:
+        """The target takes writes. This commit also puts on disk all that was applied before it."""
+        for name, connection in self._others.items():
+            _at_once(connection, *_open(ddl=name in self._others_watched))
+
+    def shut_other(self) -> None:
+        """The target refuses writes, whether it was opened or not."""
+        for name, connection in self._others.items():
+            _at_once(connection, *_refusing(ddl=name in self._others_watched))
+
+    def open(self) -> None:
+        """The source takes writes again; its idle triggers stay for the next attempt."""
+        for name, connection in self._all.items():
+            _at_once(connection, *_open(ddl=name in self._watched))
+
+    def _settle(self) -> None:
+        """Until those have left who hold a writer's lock now: refused ones come and go."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        early = self._writers()
+        while early := early & self._writers():
+            if time.monotonic() >= deadline:
+                raise self._too_late()
+
+
+def _refusing(*, ddl: bool) -> list[sql.Composed]:
+    return [fence_sql.install_refusal(), *([fence_sql.ddl_refusal()] if ddl else [])]
+
+
+def _open(*, ddl: bool) -> list[sql.Composed]:
+    return [fence_sql.open_refusal(), *([fence_sql.open_ddl_refusal()] if ddl else [])]
+
+
+def _at_once(connection: Connection, *statements: sql.Composed) -> None:
+    """In one message and one transaction (PostgreSQL, "Multiple Statements in a Simple Query")."""
+    connection.execute(sql.SQL("; ").join(statements))
+
+
+def _has_ddl_fence(connection: Connection) -> bool:
+    return ("refuse_ddl",) in connection.execute(fence_sql.FUNCTIONS).fetchall()
+
+
+def _watch(connection: Connection) -> bool:
+    """Event triggers that let everything through for now; False where we may not make them."""
+    own_schema(connection)
+    try:
+        with connection.transaction():
+            connection.execute(fence_sql.drop_event_triggers())
+            connection.execute(fence_sql.create_event_triggers(refusing=False))
+    except errors.InsufficientPrivilege:
+        return False
+    return True
+
+
+def _who(row: Any) -> str:
+    pid, user, application, since, query = row
+    via = f", application {application!r}" if application else ""
+    at = f", open since {since:%H:%M:%S.%f} UTC" if since else ""
+    return f"pid {pid} (user {user}{via}{at}): {' '.join(str(query).split())}"

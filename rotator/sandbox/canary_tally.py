@@ -1,0 +1,150 @@
+"""Sums up the canary's logs, each line once: a report after hours is as quick as one after a minute."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from rotator.sandbox.canary_log import Entry, Kind, Tail, writers
+from rotator.sandbox.canary_mix import tally
+
+FIRST_SLOW = 1001
+"""Writers from this number on are the slow ones, whose transactions stay open for seconds."""
+RATE_SECONDS = 60
+SETTLED_SECONDS = 5.0
+"""Two writers' lines may be read out of order by as much as it takes a thread to get from its clock to its write."""
+
+Range = tuple[int, int]
+Moment = tuple[float, float]
+"""(monotonic, Unix) seconds."""
+
+
+class WriterTally:
+    """One writer's sums."""
+
+    def __init__(self, folder: Path, writer: int) -> None:
+        self.writer = writer
+        self.attempted = 0
+        self.acknowledged: list[Range] = []
+        self.refused: Counter[str] = Counter()
+        self.refused_numbers = 0
+        self.unknown = 0
+        self.last: Moment | None = None
+        self._longest_gap = 0.0
+        self._tail = Tail(folder, writer)
+        self._last_of: dict[Kind, int] = {}
+
+    @property
+    def slow(self) -> bool:
+        """Whether its transactions stay open for seconds."""
+        return self.writer >= FIRST_SLOW
+
+    def gap(self, now: float | None) -> float:
+        """Largest gap between two of its acknowledgements, one that lasts until `now` (monotonic) included."""
+        lasting = now - self.last[0] if now is not None and self.last is not None else 0.0
+        return max(self._longest_gap, lasting)
+
+    def read_on(self) -> Iterator[Moment]:
+        """Take in what is new; gives the moments of the new acknowledgements."""
+        for entry in self._tail.entries():
+            if entry.kind is Kind.TRY:
+                self.attempted += 1
+            elif entry.kind is Kind.ACK:
+                yield self._acknowledge(entry)
+            else:
+                self._fail(entry)
+
+    def _fail(self, entry: Entry) -> None:
+        fresh = self._last_of.get(entry.kind) != entry.seq  # a number may fail many times
+        self._last_of[entry.kind] = entry.seq
+        if entry.kind is Kind.UNKNOWN:
+            self.unknown += fresh
+            return
+        self.refused_numbers += fresh
+        self.refused[entry.code] += 1
+
+    def _acknowledge(self, entry: Entry) -> Moment:
+        if self.acknowledged and self.acknowledged[-1][1] == entry.seq - 1:
+            self.acknowledged[-1] = (self.acknowledged[-1][0], entry.seq)
+        else:
+            self.acknowledged.append((entry.seq, entry.seq))
+        if self.last is not None:
+            self._longest_gap = max(self._longest_gap, entry.monotonic - self.last[0])
+        self.last = (entry.monotonic, entry.unix)
+        return self.last
+
+
+class Pauses:
+    """The largest gap between acknowledgements, whoever got them."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self.started: float | None = None
+        self._last: Moment | None = None
+        self._unsettled: list[Moment] = []
+
+    def add(self, moments: list[Moment], until: float) -> None:
+        """New ones in any order; those before `until` (monotonic) are settled: none earlier will come."""
+        self._unsettled = sorted((*self._unsettled, *moments))
+        settled = [each for each in self._unsettled if each[0] < until]
+        del self._unsettled[: len(settled)]
+        self._settle(settled)
+
+    def now(self, moment: Moment | None) -> tuple[float, float | None]:
+        """(seconds, its start as Unix time) with what is not settled, and with a gap that lasts until `moment`."""
+        known = Pauses()
+        known.longest, known.started, known._last = self.longest, self.started, self._last
+        known._settle(self._unsettled)
+        if moment is not None and known._last is not None:
+            known._settle([moment])
+        return known.longest, known.started
+
+    def _settle(self, moments: list[Moment]) -> None:
+        for moment in moments:
+            if self._last is not None and moment[0] - self._last[0] > self.longest:
+                self.longest, self.started = moment[0] - self._last[0], self._last[1]
+            if self._last is None or moment[0] > self._last[0]:
+                self._last = moment
+
+
+class Tally:
+    """All writers of a folder. Not to be used by two threads at once but under `lock`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lock = threading.Lock()
+        self.writers: dict[int, WriterTally] = {}
+        self.pauses = Pauses()
+        self._folder = folder
+        self._per_second: Counter[int] = Counter()
+
+    def read_on(self) -> None:
+        """Take in what the writers have logged since the last time."""
+        began = time.monotonic()
+        moments: list[Moment] = []
+        for number in writers(self._folder):
+            moments += self.writers.setdefault(number, WriterTally(self._folder, number)).read_on()
+        self._per_second.update(int(each[0]) for each in moments)
+        self.pauses.add(moments, began - SETTLED_SECONDS)
+
+    def acknowledged(self) -> list[tuple[int, int, int]]:
+        """(writer, first, last) of each run of acknowledged numbers."""
+        return [(number, *each) for number, one in self.writers.items() for each in one.acknowledged]
+
+    def kinds(self) -> dict[str, int]:
+        """Acknowledged transactions of each kind; those that stayed open for seconds are told again as `long`."""
+        counts: Counter[str] = Counter()
+        for number, first, last in self.acknowledged():
+            counts.update({str(kind): count for kind, count in tally(first, last).items()})
+            counts["long"] += last - first + 1 if number >= FIRST_SLOW else 0
+        return dict(counts)
+
+    def rate(self, now: float) -> float:
+        """Acknowledgements a second over the last whole minute before `now` (monotonic), or over the whole run."""
+        if not self._per_second:
+            return 0.0
+        first = max(min(self._per_second), int(now) - RATE_SECONDS)
+        recent = sum(self._per_second[second] for second in range(first, int(now)))
+        return recent / (int(now) - first) if int(now) > first else 0.0

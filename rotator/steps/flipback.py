@@ -1,0 +1,126 @@
+"""The way back, strategy replicate: after the flip blue follows green, and the flip can be undone without a loss."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rotator.errors import Blocked
+from rotator.model import Stage
+from rotator.steps import edits
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
+from rotator.steps.fence import lift, open_writes
+from rotator.steps.links import backward, budgets, forward, watch, way_back
+from rotator.steps.world import is_at, server
+
+PROOF_SECONDS = 60.0
+APPROVAL = "no-way-back"
+
+
+class WayBack(Step):
+    """Turn the replication round: blue, still fenced, follows green until retire."""
+
+    name = "way-back"
+    title = "Open the way back: blue follows green"
+    rechecked_until = "way-back"
+    estimate_seconds = 5
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when a marker written on green has arrived on blue."""
+        if ctx.memory.outputs(self.name).get("opened"):
+            return satisfied()
+        if APPROVAL in ctx.options.approvals:
+            return skipped("by your decision: after the flip there is no way back without losing writes")
+        return absent("not open yet")
+
+    def act(self, ctx: Context) -> None:
+        """End green's subscription first: else it would get its own changes back. Then subscribe blue."""
+        forward(ctx).unsubscribe()
+        forward(ctx).close_slots()
+        link = backward(ctx)
+        if not link.slots():
+            raise Blocked(
+                f"The slots for the way back are not on {ctx.rotation.green}.",
+                why="They were removed behind the journal's back: what was written since the flip cannot flow to blue.",
+                fix="Green serves and is complete; the way back without a loss is closed. "
+                f"To keep green: rotator rotate {ctx.env.name} --approve {APPROVAL}",
+                code="way-back",
+            )
+        link.subscribe(None)
+        link.enable()
+        link.catch_up(PROOF_SECONDS)
+        ctx.memory.note(self.name, opened=True)
+        green = server(ctx, ctx.rotation.green)
+        if green is not None:
+            open_writes(green, busy=True)  # only idle triggers are left of its fence
+
+    def undo(self, ctx: Context) -> str:
+        """Blue follows green no longer."""
+        return close_way_back(ctx)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return "what is written on green arrives on blue; rollback loses nothing until retire"
+
+
+class CloseWayBack(Step):
+    """Before blue goes: end its subscription, and remove from green what the rotation made there."""
+
+    name = "close-way-back"
+    title = "Close the way back"
+    reversible = False
+    rechecked_until = "close-way-back"
+    estimate_seconds = 3
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied once closed."""
+        return satisfied() if ctx.memory.outputs(self.name).get("closed") else absent("blue follows green")
+
+    def act(self, ctx: Context) -> None:
+        """Blue's subscription, then slots, publications, login and record on both; identities put back on green."""
+        close_way_back(ctx)
+        full = tuple(ctx.memory.outputs("open").get("full", ()))
+        forward(ctx).close(full)
+        backward(ctx).close(full)
+        ctx.memory.note(self.name, closed=True)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        return "blue no longer follows green"
+
+
+def close_way_back(ctx: Context) -> str:
+    """End blue's subscription and remove its slots on green; idempotent."""
+    if ctx.rds.instance(ctx.rotation.green) is None:
+        return ""
+    link = backward(ctx)
+    link.unsubscribe()
+    return "; ".join(link.close_slots())
+
+
+def flip_back_without_loss(ctx: Context) -> str:
+    """The same window the other way round; empty when there is nothing to flip back, or no open way back."""
+    blue = ctx.rotation.blue
+    if is_at(ctx, blue):
+        if ctx.data.serving != ctx.rotation.source or ctx.data.gate is not None:
+            # The flip was staged but never happened: the data follows the world.
+            ctx.memory.write_root(replace(edits.serving(ctx.data, ctx.rotation.source), gate=None))
+        return lift(ctx)
+    if way_back(ctx):
+        return ""
+    link = backward(ctx)
+
+    def at_gate() -> bool:
+        watch(ctx, link)
+        with link.window(budgets(ctx), (), back_slots=False) as window:
+            window.prepare(lambda _, text: ctx.progress(None, text), lambda: None)
+            window.run()
+        return True
+
+    ctx.apply_through_gate(Stage.ROLLBACK_CUTOVER, edits.serving(ctx.data, ctx.rotation.source), at_gate)
+    if ctx.data.gate is not None:
+        ctx.memory.write_root(replace(ctx.data, gate=None))
+    ctx.memory.note("cutover", returned=True)
+    green = server(ctx, ctx.rotation.green)
+    if green is not None:
+        green.end_clients()
+    return f"{ctx.env.config.dns.record} points at {blue} again, with all that was written on {ctx.rotation.green}"

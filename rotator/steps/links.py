@@ -1,0 +1,139 @@
+"""The two directions of a rotation's replication, and how it stands, for the steps that share them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rotator.database.interface import DatabaseOpener
+from rotator.database.replication import Budgets, Link
+from rotator.errors import Blocked, RotatorError
+from rotator.steps.base import Context
+from rotator.steps.world import blue_instance, instance
+
+GIB = 1 << 30
+LEAST_FREE = 0.1
+"""Share of blue's storage that the log kept for the rotation must leave free."""
+
+
+def forward(ctx: Context) -> Link:
+    """From blue to green; before green exists only its sending side is of use."""
+    blue = _place(ctx, ctx.rotation.blue)
+    green = ctx.rds.instance(ctx.rotation.green)
+    known = green is not None and green.address is not None
+    return _opener(ctx).link(ctx.rotation.id, blue, _place(ctx, ctx.rotation.green) if known else blue)
+
+
+def backward(ctx: Context) -> Link:
+    """From green to blue: the way back after the flip."""
+    return _opener(ctx).link(
+        ctx.rotation.id, _place(ctx, ctx.rotation.green), _place(ctx, ctx.rotation.blue), back=True
+    )
+
+
+def _opener(ctx: Context) -> DatabaseOpener:
+    if ctx.databases is None:
+        raise Blocked("Replication needs a connection.", fix='Set [database] access = "direct".', code="no-access")
+    return ctx.databases
+
+
+def _place(ctx: Context, identifier: str) -> tuple[str, int]:
+    found = instance(ctx, identifier)
+    if found.address is None or found.port is None:
+        raise Blocked(
+            f"{identifier} has no endpoint yet (status {found.status}).",
+            fix="Wait until RDS has made it available.",
+            code="no-endpoint",
+        )
+    return found.address, found.port
+
+
+def budgets(ctx: Context) -> Budgets:
+    """The window's budgets as rotation.toml has them."""
+    config = ctx.env.config.cutover
+    return Budgets(
+        calm=config.calm,
+        grace=config.grace,
+        fence=config.fence,
+        drain=config.drain,
+        recheck=config.recheck,
+        sequences=config.sequences,
+        headroom=config.sequence_headroom,
+    )
+
+
+def watch(ctx: Context, link: Link) -> int:
+    """The watchdog: bytes of log that the slots hold back. Raises Blocked when a slot is lost, or holds too much."""
+    slots = link.slots()
+    lost = [slot.name for slot in slots if slot.lost]
+    if lost:
+        raise Blocked(
+            f"The slot {', '.join(lost)} is lost: its log has been removed.",
+            why="max_slot_wal_keep_size was reached, so green can never catch up.",
+            fix=f"rotator rollback {ctx.env.name}, then rotate again with a larger max_slot_wal_keep_size.",
+            code="slot-lost",
+        )
+    retained = max((slot.retained for slot in slots), default=0)
+    problem = _too_much(ctx, link, retained)
+    if problem:
+        raise Blocked(
+            f"The log that is kept for green has grown to {retained / GIB:.1f} GiB.",
+            why=problem,
+            fix=f"Give {ctx.rotation.blue} more storage and run rotate again, or give up: "
+            f"rotator rollback {ctx.env.name} removes the slots, and with them the log.",
+            code="log-retained",
+        )
+    return retained
+
+
+def _too_much(ctx: Context, link: Link, retained: int) -> str:
+    limit = ctx.env.config.rotation.max_retained_wal_gb
+    if limit is not None and retained > limit * GIB:
+        return f"[rotation] max_retained_wal_gb allows {limit:g}."
+    storage, whole = link.storage(), blue_instance(ctx).allocated_storage * GIB
+    free = whole - storage.data - storage.log
+    if whole and free < whole * LEAST_FREE and retained > free:
+        return f"Of {whole / GIB:.0f} GiB only about {max(free, 0) / GIB:.1f} are free; a full disk would stop blue."
+    return ""
+
+
+def size(number: int) -> str:
+    """Bytes for people."""
+    for unit, bound in (("GiB", GIB), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if number >= bound:
+            return f"{number / bound:.1f} {unit}"
+    return f"{number} bytes"
+
+
+def log_lines(ctx: Context, identifier: str) -> Iterator[str]:
+    """An instance's database log from its beginning, all files one after the other."""
+    for file in ctx.rds.log_files(identifier):
+        yield from ctx.rds.log_lines(identifier, file.name)
+
+
+def log_tail(ctx: Context, identifier: str) -> tuple[str, ...]:
+    """The last lines of an instance's database log."""
+    files = ctx.rds.log_files(identifier)
+    return ctx.rds.log_tail(identifier, files[-1].name) if files else ()
+
+
+def way_back(ctx: Context) -> str:
+    """Why the way back after the flip is closed; empty when it is open: writes made on green arrive on blue."""
+    if ctx.memory.outputs("close-way-back").get("closed"):
+        return "retire has closed it"
+    if not ctx.memory.outputs("way-back").get("opened"):
+        return "it has not been opened yet"
+    try:
+        link = backward(ctx)
+        slots = link.slots()
+        if not slots:
+            return f"its slots on {ctx.rotation.green} are gone"
+        if any(slot.lost for slot in slots):
+            return f"a slot on {ctx.rotation.green} is lost: its log has been removed"
+        feeds = link.feeds()
+        if feeds:
+            return f"{', '.join(feeds)} writes to {ctx.rotation.green}, and what it writes does not flow to blue"
+        if not link.subscribed():
+            return f"a subscription on {ctx.rotation.blue} is missing, or has stopped at an error"
+    except RotatorError as fault:
+        return f"it cannot be looked at: {fault.what}"
+    return ""

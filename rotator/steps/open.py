@@ -1,0 +1,59 @@
+"""Open: blue begins to keep its changes for green. Publications, then slots, then the row that proves their order."""
+
+from __future__ import annotations
+
+from rotator.errors import Blocked
+from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.steps.fence import lift
+from rotator.steps.links import forward, watch
+
+
+class Open(Step):
+    """A login for the rotation, publications and slots on blue, the record of DDL. Writes go on."""
+
+    name = "open"
+    title = "Open the replication on blue"
+    rechecked_until = "cutover"
+    estimate_seconds = 5
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when every database has its slot, and none is lost."""
+        noted = ctx.memory.outputs(self.name)
+        slots = forward(ctx).slots()
+        lost = [slot.name for slot in slots if slot.lost]
+        if lost:
+            return conflict(
+                f"the slot {', '.join(lost)} is lost: its log has been removed (max_slot_wal_keep_size).",
+                f"Take this rotation back (rotator rollback {ctx.env.name}), then rotate again.",
+            )
+        if not noted.get("databases") or len(slots) != len(noted["databases"]):
+            return absent(f"{len(slots)} slots on {ctx.rotation.blue}")
+        return satisfied(**noted)
+
+    def act(self, ctx: Context) -> None:
+        """Note which tables get another identity before they do, then open."""
+        link = forward(ctx)
+        allowed = ctx.env.config.rotation.replica_identity_full
+        known = set(ctx.memory.outputs(self.name).get("full", ()))
+        ctx.memory.note(self.name, full=sorted(known | set(link.bare())) if allowed else [])
+        opened = link.open(allow_full=allowed, progress=ctx.progress)
+        ctx.memory.note(self.name, databases=list(opened.databases), tables=opened.tables)
+
+    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+        """Keep where the slots stand."""
+        watch(ctx, forward(ctx))
+        return outputs
+
+    def undo(self, ctx: Context) -> str:
+        """Remove slots, publications and all else that was made on blue; blue takes writes."""
+        if ctx.rds.instance(ctx.rotation.blue) is None:
+            raise Blocked(f"{ctx.rotation.blue} is gone.", fix="Nothing can be taken back.", code="no-such-database")
+        opened = lift(ctx)
+        words = forward(ctx).close(tuple(ctx.memory.outputs(self.name).get("full", ())))
+        return "; ".join((opened, *words))
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        full = outputs.get("full") or ()
+        more = f"; {len(full)} with REPLICA IDENTITY FULL for now" if full else ""
+        return f"{outputs['tables']} tables in {', '.join(outputs['databases'])} are published, slots are held{more}"

@@ -1,0 +1,126 @@
+"""Cutover, strategy replicate: fence, drain, recheck and flip in one moment, inside the apply's gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rotator.database.replication import Passed
+from rotator.errors import Blocked
+from rotator.model import Stage
+from rotator.network.interface import RecordWatch
+from rotator.steps import edits
+from rotator.steps.base import Context, Kind, Observation, Outputs, in_progress
+from rotator.steps.cutover import Cutover
+from rotator.steps.flipback import flip_back_without_loss
+from rotator.steps.green import green_server_is_this_lineage
+from rotator.steps.key import old_ttl_left
+from rotator.steps.links import budgets, forward, watch
+from rotator.steps.validate import fingerprint
+from rotator.steps.verify import compare_online, is_fresh
+from rotator.steps.wayback import flip_back
+from rotator.steps.world import instance, is_at, server
+
+SEEN_SECONDS = 5.0
+"""How long after the apply's end the name is still watched for."""
+
+
+@dataclass
+class _Flip:
+    """What happened at the gate, told once the apply has ended."""
+
+    passed: Passed | None = None
+    watch: RecordWatch | None = None
+
+
+class Switch(Cutover):
+    """Point the applications' name at green. Writers wait for a moment; from here on green takes them."""
+
+    title = "Fence blue, drain, and flip the record to green"
+
+    def observe(self, ctx: Context) -> Observation:
+        """As Cutover; before the flip, the old TTL is waited out while writes go on."""
+        seen = super().observe(ctx)
+        noted = ctx.memory.outputs("lower-ttl")
+        left = old_ttl_left(noted, ctx.clock.now())
+        if seen.kind is Kind.ABSENT and left > 0:
+            text = f"resolvers may hold the old TTL for {left:.0f} s more (writes go on)"
+            return in_progress(text, 1 - left / noted["ttl_before"])
+        return seen
+
+    def act(self, ctx: Context) -> None:
+        """Apply with the gate; note how long each part of the pause took."""
+        if not is_fresh(ctx) and not is_at(ctx, ctx.rotation.green):
+            compare_online(ctx)
+        flip = _Flip()
+        # From here on green may have been opened, whatever becomes of this run.
+        ctx.memory.note(self.name, opened_at=ctx.clock.now().isoformat())
+        after = edits.serving(ctx.data, ctx.rotation.target)
+        try:
+            ctx.apply_through_gate(Stage.CUTOVER, after, lambda: self._at_gate(ctx, flip))
+        except Exception:
+            if flip.passed is None:
+                ctx.memory.note(self.name, opened_at=None)  # the window was given up: green was not opened
+            raise
+        ctx.memory.note(self.name, applied=True, flipped_at=ctx.clock.now().isoformat(), **_measured(flip))
+
+    def _at_gate(self, ctx: Context, flip: _Flip) -> bool:
+        """The gate's question. Leaving the window without having passed it lifts the fence."""
+        link, hot = forward(ctx), ctx.memory.outputs("validate").get("hot", ())
+        target = (instance(ctx, ctx.rotation.green).address or "").lower()
+        watch(ctx, link)
+        with link.window(budgets(ctx), hot, back_slots=True) as window:
+            window.prepare(lambda _, text: ctx.progress(None, text), lambda: _refuse_changes(ctx))
+            ctx.progress(None, "fence, drain, flip")
+            flip.passed = window.run()
+        flip.watch = ctx.resolver.watch(ctx.env.config.dns.record, target)
+        return True
+
+    def undo(self, ctx: Context) -> str:
+        """Flip back to blue: through the way back without a loss, where it is open."""
+        return flip_back_without_loss(ctx) or flip_back(ctx)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        pause = outputs.get("pause_seconds")
+        said = f"; writes paused for {pause * 1000:.0f} ms" if pause is not None else ""
+        return super().result(outputs) + said
+
+
+def _measured(flip: _Flip) -> Outputs:
+    """The pause from the last commit that blue could take to the flip of the record, by part; in seconds."""
+    if flip.passed is None:
+        return {}
+    parts = dict(flip.passed.parts)
+    changed = flip.watch.changed(SEEN_SECONDS) if flip.watch is not None else None
+    pause = None
+    if changed is not None:
+        pause = changed - flip.passed.began
+        parts["flip"] = pause - sum(parts.values())
+    return {
+        "pause_seconds": round(pause, 4) if pause is not None else None,
+        "parts": {name: round(value, 4) for name, value in parts.items()},
+        "cut_off": list(flip.passed.cut_off),
+        "sequences": flip.passed.sequences,
+    }
+
+
+def _refuse_changes(ctx: Context) -> None:
+    """Nothing that was compared may have been changed by DDL since; green must hold this rotation's data."""
+    blue = server(ctx, ctx.rotation.blue)
+    noted = ctx.memory.outputs("validate")
+    ddl = forward(ctx).ddl()
+    if blue is None or fingerprint(blue.schema()) != noted.get("schema") or list(ddl) != list(noted.get("ddl", ())):
+        raise Blocked(
+            f"The schema of {ctx.rotation.blue} has changed since green was validated.",
+            why="Logical replication carries no DDL, so green lacks the change.",
+            fix=f"rotator rollback {ctx.env.name}, then rotate again without DDL in between.",
+            details=ddl,
+            code="validate-schema",
+        )
+    if not green_server_is_this_lineage(ctx):
+        raise Blocked(
+            "Green's data does not carry this rotation's marker.",
+            why="It was restored from another snapshot.",
+            fix=f"rotator rollback {ctx.env.name}, then rotate again.",
+            code="foreign-green",
+        )

@@ -1,0 +1,70 @@
+"""Validate, strategy replicate: green's contents against blue's while both run; what is in flux waits for the fence."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from rotator.database import compare
+from rotator.errors import Blocked
+from rotator.steps.base import Context, Observation, Outputs, absent, satisfied
+from rotator.steps.links import forward, watch
+from rotator.steps.validate import Validate, fingerprint, refuse
+from rotator.steps.world import server
+
+FRESH = timedelta(minutes=15)
+"""So long a comparison is good for the flip; an older one is made again."""
+
+
+class VerifyOnline(Validate):
+    """Compare schema, extensions, and every table's contents by chunks, under load."""
+
+    title = "Validate green against blue while both run"
+    estimate_seconds = 60
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied once this run's comparison has been noted."""
+        noted = ctx.memory.outputs(self.name)
+        return satisfied(**noted) if noted.get("compared") else absent("not compared yet")
+
+    def act(self, ctx: Context) -> None:
+        """Compare; raises Blocked with every difference found."""
+        compare_online(ctx)
+
+    def result(self, outputs: Outputs) -> str:
+        """One line for people."""
+        hot = len(outputs["hot"])
+        flux = f"; {hot} chunks in flux are compared again inside the fence" if hot else ""
+        return f"{outputs['tables']} tables, {outputs['rows']:,} rows, schema and extensions are equal{flux}"
+
+
+def compare_online(ctx: Context) -> None:
+    """Compare and note; raises Blocked with every difference found, and the DDL that was recorded."""
+    link = forward(ctx)
+    watch(ctx, link)
+    blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
+    if blue is None or green is None:
+        raise Blocked("Validation needs a connection.", fix='Set [database] access = "direct".', code="no-access")
+    version, ddl, schema = green.ping(), link.ddl(), blue.schema()
+    refuse("schema", compare.compare_schema(schema, green.schema()), ddl)
+    refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()), ddl)
+    found = link.verify(ctx.progress)
+    refuse("contents", found.differences)
+    ctx.memory.note(
+        "validate",
+        compared=True,
+        compared_at=ctx.clock.now().isoformat(),
+        version=version,
+        tables=len(found.digests),
+        rows=found.rows,
+        digests={name: dict(each) for name, each in found.digests.items()},
+        hot=[dict(each) for each in found.hot],
+        refreshed=list(found.refreshed),
+        ddl=list(ddl),
+        schema=fingerprint(schema),
+    )
+
+
+def is_fresh(ctx: Context) -> bool:
+    """Whether the noted comparison is young enough to flip on."""
+    at = ctx.memory.outputs("validate").get("compared_at")
+    return at is not None and ctx.clock.now() - datetime.fromisoformat(at) < FRESH

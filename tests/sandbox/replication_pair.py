@@ -1,0 +1,135 @@
+"""Blue and green as the sandbox makes them: real servers, a real snapshot in between, the master user of RDS."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from rotator.database.interface import Target
+from rotator.database.postgres.replication.link import PostgresLink
+from rotator.database.replication import Bracket, lsn_text
+from rotator.sandbox import snapshots
+from rotator.sandbox.cluster import Cluster
+
+PASSWORD, MASTER, DATABASE, ROTATION = "secret", "shop_admin", "shop", "local-g1"
+
+
+@dataclass
+class Pair:
+    """`green` appears with `seed`. Positions as the steps would note them."""
+
+    folder: Path
+    blue: Cluster
+    green: Cluster | None = None
+    bracket: Bracket | None = None
+
+    @property
+    def source(self) -> Target:
+        return self.blue.target(PASSWORD, DATABASE)
+
+    @property
+    def target(self) -> Target:
+        assert self.green is not None
+        return self.green.target(PASSWORD, DATABASE)
+
+    @property
+    def forward(self) -> PostgresLink:
+        there = self.target if self.green is not None else self.source
+        return PostgresLink(ROTATION, self.source, there, pinned=True)
+
+    @property
+    def back(self) -> PostgresLink:
+        return PostgresLink(ROTATION, self.target, self.source, back=True, pinned=True)
+
+    def open(self, *, allow_full: bool = False) -> None:
+        self.forward.open(allow_full=allow_full, progress=lambda fraction, text: None)
+
+    def snapshot(self, name: str = "snap") -> Path:
+        low = self.forward.mark("low")
+        where = self.folder / "snapshots" / name
+        where.parent.mkdir(mode=0o711, exist_ok=True)
+        snapshots.take(self.blue, where)
+        high = self.forward.mark("high")
+        self.bracket = Bracket(max(slot.confirmed for slot in self.forward.slots()), low, high)
+        return where
+
+    def restore(self, where: Path, name: str = "green") -> None:
+        instances = self.folder / "instances"
+        self.green = snapshots.restore(
+            where, instances / name, self.blue.settings.extra, frozenset({self.blue.address})
+        )
+
+    def log(self) -> list[str]:
+        assert self.green is not None
+        return (self.green.folder / "server.log").read_text(errors="replace").splitlines()
+
+    def seed(self) -> int:
+        """Quarantine green and find the seed."""
+        assert self.bracket is not None
+        self.forward.quarantine(10.0)
+        found = self.forward.seed(self.log(), self.bracket)
+        assert found.position is not None, (found.problem, found.figures)
+        return found.position
+
+    def follow(self) -> None:
+        """From an opened blue to a green that follows it."""
+        self.restore(self.snapshot())
+        self.forward.subscribe(self.seed())
+        self.forward.enable()
+        self.forward.catch_up(60.0)
+        self.back.open_slots()
+
+    def turn(self) -> None:
+        """After a window: blue follows green."""
+        self.forward.unsubscribe()
+        self.forward.close_slots()
+        self.back.subscribe(None)
+        self.back.enable()
+
+    def connect(self, cluster: Cluster | None = None, **more: Any) -> psycopg.Connection[Any]:
+        where = (cluster or self.blue).target(PASSWORD, DATABASE)
+        options = {"autocommit": True, **more}
+        return psycopg.connect(
+            host=where.host, port=where.port, user=where.user, password=PASSWORD, dbname=DATABASE, **options
+        )
+
+    def run(self, *statements: str, on: Cluster | None = None) -> None:
+        with self.connect(on) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[call-overload]
+
+    def rows(self, statement: str, on: Cluster | None = None) -> list[tuple[Any, ...]]:
+        with self.connect(on) as connection:
+            return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]
+
+
+@contextmanager
+def running_pair(*statements: str, **extra: str) -> Iterator[Pair]:
+    """A blue with these tables; nothing of either server stays."""
+    folder = Path(tempfile.mkdtemp(prefix="rotator-pair-"))
+    folder.chmod(0o711)
+    (folder / "instances").mkdir(mode=0o711)
+    blue = Cluster.create(
+        folder / "instances" / "blue", password=PASSWORD, master=MASTER, database=DATABASE, extra=extra
+    )
+    pair = Pair(folder, blue)
+    try:
+        pair.run(*statements)
+        yield pair
+    finally:
+        for cluster in (pair.green, pair.blue):
+            if cluster is not None:
+                cluster.kill()
+        shutil.rmtree(folder)
+
+
+def place(position: int) -> str:
+    """For messages."""
+    return lsn_text(position)

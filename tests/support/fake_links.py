@@ -1,0 +1,207 @@
+"""Replication in memory, behind rotator.database.replication: rows flow when somebody looks, one whole list at a time.
+
+Each thing that lasts counts as a side effect of the world, so that a test can kill a rotation before or after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from fakes import World
+
+from rotator.database.replication import Bracket, Budgets, Lag, Opened, Passed, Seed, Slot, Storage, Verified
+from rotator.errors import DatabaseError
+
+
+@dataclass
+class Stream:
+    """One direction as it stands: a slot on the source from row number `sent` on, a subscription on the target."""
+
+    slot: bool = False
+    lost: bool = False
+    sent: int = 0
+    subscribed: bool = False
+    enabled: bool = False
+
+
+@dataclass
+class Replication:
+    """What lasts, over all processes of a test. `late` are rows written on the source just before it is closed."""
+
+    streams: dict[tuple[str, str], Stream] = field(default_factory=dict)
+    ddl: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    problem: str = ""
+    differences: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    refuse_window: str = ""
+
+
+@dataclass
+class FakeLink:
+    world: World
+    replication: Replication
+    source: str
+    target: str
+    back: bool
+
+    @property
+    def stream(self) -> Stream:
+        # Before green exists a forward link has blue on both sides; its slot is blue's all the same.
+        return self.replication.streams.setdefault((self.source, "back" if self.back else "forward"), Stream())
+
+    def _flow(self) -> None:
+        """Apply on the target what the source has and the slot has not sent yet."""
+        stream = self.stream
+        if stream.slot and stream.subscribed and stream.enabled and self.target in self.world.data:
+            rows = self.world.data[self.source].rows
+            self.world.data[self.target].rows += rows[stream.sent :]
+            stream.sent = len(rows)
+
+    def bare(self) -> tuple[str, ...]:
+        return ()
+
+    def open(self, *, allow_full: bool, progress: Any) -> Opened:
+        def do() -> None:
+            self.stream.slot = True
+            self.world.data[self.source].lineage = self.world.data[self.source].lineage or "shop-g1"
+
+        self.world.effect("open", do)
+        return Opened(("shop",), 1, ())
+
+    def open_slots(self) -> None:
+        if not self.stream.slot:
+            self.world.effect("slots", lambda: setattr(self.stream, "slot", True))
+
+    def mark(self, kind: str) -> int:
+        return 10
+
+    def slots(self) -> tuple[Slot, ...]:
+        stream = self.stream
+        return (Slot("rotator_s", "shop", stream.enabled, 5, 100, stream.lost),) if stream.slot else ()
+
+    def flushed(self) -> int:
+        return 10
+
+    def storage(self) -> Storage:
+        return Storage(1 << 30, 1 << 20)
+
+    def ddl(self) -> tuple[str, ...]:
+        return tuple(self.replication.ddl)
+
+    def feeds(self) -> tuple[str, ...]:
+        return ()
+
+    def close_slots(self) -> tuple[str, ...]:
+        if not self.stream.slot:
+            return ()
+        self.world.effect("close slots", lambda: setattr(self.stream, "slot", False))
+        return ("slot removed",)
+
+    def close(self, full: Sequence[str] = ()) -> tuple[str, ...]:
+        return self.close_slots()
+
+    def quarantine(self, budget_seconds: float) -> tuple[str, ...]:
+        def do() -> None:
+            data = self.world.data[self.target]
+            data.fenced_by = data.lineage = "shop-g1"
+            data.role = "green"
+
+        self.world.effect("quarantine", do)
+        return ()
+
+    def seed(self, log: Iterable[str], bracket: Bracket) -> Seed:
+        if self.replication.problem:
+            return Seed(None, (), ("blue: 0/A",), self.replication.problem)
+        # The position is a number of rows here: what the snapshot holds.
+        self.stream.sent = len(self.world.data[self.target].rows)
+        return Seed(10, ("replay position", "log"), ())
+
+    def subscribe(self, seed: int | None) -> None:
+        def do() -> None:
+            self.stream.subscribed = True
+
+        self.world.effect("subscribe", do)
+
+    def enable(self) -> None:
+        self.world.effect("enable", lambda: setattr(self.stream, "enabled", True))
+
+    def unsubscribe(self) -> None:
+        def do() -> None:
+            self.stream.subscribed = self.stream.enabled = False
+
+        if self.stream.subscribed:
+            self.world.effect("unsubscribe", do)
+
+    def subscribed(self) -> bool:
+        return self.stream.enabled
+
+    def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
+        return self.replication.errors
+
+    def lag(self) -> Lag:
+        if self.replication.errors:
+            return Lag(100, None, ("rotator_s",))
+        self._flow()
+        return Lag(0, 0.0)
+
+    def catch_up(self, seconds: float) -> None:
+        self._flow()
+
+    def verify(self, progress: Any) -> Verified:
+        self._flow()
+        rows = len(self.world.data[self.source].rows)
+        digests = {"shop.public.item": {"rows": rows, "digest": "d", "chunks": 1, "retried": 0, "hot": 0}}
+        same = sorted(self.world.data[self.source].rows) == sorted(self.world.data[self.target].rows)
+        found = () if same else ("table shop.public.item: row 1 differs",)
+        return Verified(digests, (), self.replication.differences or found)
+
+    def window(self, budgets: Budgets, hot: Sequence[Mapping[str, Any]], *, back_slots: bool) -> FakeWindow:
+        return FakeWindow(self, back_slots)
+
+
+@dataclass
+class FakeWindow:
+    link: FakeLink
+    back_slots: bool
+    begun: bool = False
+    passed: bool = False
+
+    def __enter__(self) -> FakeWindow:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        dead = kind is not None and not issubclass(kind, Exception) and kind is not KeyboardInterrupt
+        if self.begun and not self.passed and not dead:
+            source, target = (self.link.world.data[name] for name in (self.link.source, self.link.target))
+            target.fenced_by = target.fenced_by or "shop-g1"
+            source.fenced_by, source.leased = None, False
+
+    def prepare(self, progress: Any, check: Callable[[], None]) -> None:
+        check()
+
+    def run(self) -> Passed:
+        world, link = self.link.world, self.link
+        source, target = world.data[link.source], world.data[link.target]
+        for row in link.replication.late:
+            world.write(row)
+        self.begun = True
+
+        def close() -> None:
+            source.fenced_by, source.leased = "shop-g1", True
+
+        world.effect("close", close)
+        if link.replication.refuse_window:
+            raise DatabaseError(link.replication.refuse_window, code="window-drain")
+        link._flow()
+        if self.back_slots:
+            FakeLink(world, link.replication, link.target, link.source, True).stream.sent = len(target.rows)
+        world.effect("seal", lambda: setattr(source, "leased", False))
+        world.effect("open green", lambda: setattr(target, "fenced_by", None))
+        self.passed = True
+        return Passed(world.time.timestamp(), {"fence": 0.01, "drain": 0.02}, (), 1)
