@@ -188,8 +188,8 @@ class Link(Protocol):
     """One direction of one rotation. Methods raise DatabaseError; all that make or remove something are idempotent."""
 
     # --- the source ---
-    def bare(self) -> tuple[str, ...]:
-        """Tables without a usable replica identity ('database.schema.table')."""
+    def bare(self) -> Mapping[str, str]:
+        """'database.schema.table' -> its setting, of tables without a usable replica identity."""
         ...
 
     def open(self, *, allow_full: bool, progress: Progress) -> Opened:
@@ -220,8 +220,8 @@ class Link(Protocol):
         """Remove the slots; words."""
         ...
 
-    def close(self, full: Sequence[str] = ()) -> tuple[str, ...]:
-        """Remove all that `open` made, put back the identity of the tables in `full`; words."""
+    def close(self, full: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Remove all that `open` made, put back the identity of the tables in `full` (see `bare`); words."""
         ...
 
     # --- the target ---

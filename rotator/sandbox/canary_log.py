@@ -1,8 +1,8 @@
 """The write canary's own log: what each client tried and what the database acknowledged, one file per writer.
 
-Lines: `B monotonic unix` when a process begins, `T seq` before the first attempt of a number, `A seq monotonic` after
-its acknowledgement, `F` or `U seq monotonic code` after a failure. Each line is with the kernel before the writer goes
-on, so that a killed canary has forgotten nothing.
+Lines: `T seq` before the first attempt of a number, `A seq seconds` after its acknowledgement, `F` or `U seq seconds
+code` after a failure; seconds are of the monotonic clock, which all writers of one machine's uptime share. Each line is
+with the kernel before the writer goes on, so that a killed canary has forgotten nothing.
 """
 
 from __future__ import annotations
@@ -24,19 +24,16 @@ class Kind(StrEnum):
     FAIL = "F"  # refused or broken before the commit was sent: it did not happen
 
 
-BEGIN = "B"
-_KINDS = {str(kind): kind for kind in Kind}
+_KINDS = {kind.value: kind for kind in Kind}
+_TRY = Kind.TRY
 
 
 class Entry(NamedTuple):
-    """One line; times are 0 for TRY. `monotonic` is comparable between the writers of one machine's uptime, `unix` is
-    for people. `code` says what a failure was: an SQLSTATE, or a word where the server said nothing.
-    """
+    """One line; `at` is 0 for TRY. `code` says what a failure was: an SQLSTATE, or a word without one."""
 
     kind: Kind
     seq: int
-    monotonic: float = 0.0
-    unix: float = 0.0
+    at: float = 0.0
     code: str = ""
 
 
@@ -46,9 +43,8 @@ class WriterLog:
     def __init__(self, folder: Path, writer: int) -> None:
         self._descriptor = os.open(path(folder, writer), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         size = os.fstat(self._descriptor).st_size
-        # what was cut off must stay unreadable: half a number is a number too
-        torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
-        self._write(("?\n" if torn else "") + f"{BEGIN} {time.monotonic():.4f} {time.time():.4f}\n")
+        if size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n":
+            self._write("?\n")  # what was cut off must stay unreadable: half a number is a number too
 
     def tried(self, seq: int) -> None:
         """Before the first attempt."""
@@ -75,7 +71,6 @@ class Tail:
     def __init__(self, folder: Path, writer: int) -> None:
         self._path = path(folder, writer)
         self._offset = 0
-        self._to_unix = 0.0
 
     def entries(self) -> Iterator[Entry]:
         """What is new, in order; a line that is still being written is left for the next time."""
@@ -86,23 +81,15 @@ class Tail:
             block = file.read()
         whole = block[: block.rfind(b"\n") + 1]
         self._offset += len(whole)
-        yield from self._parsed(whole.decode())
-
-    def _parsed(self, text: str) -> Iterator[Entry]:
-        """One loop over plain strings: after an hour there are millions of lines."""
-        for line in text.splitlines():
-            kind = line[0]
+        for line in whole.decode().splitlines():  # after an hour there are millions
             if line[-1] == "?":
                 continue
-            if kind == "T":
-                yield Entry(Kind.TRY, int(line[2:]))
-                continue
             fields = line.split(" ")
-            if kind == BEGIN:
-                self._to_unix = float(fields[2]) - float(fields[1])
-                continue
-            at = float(fields[2])
-            yield Entry(_KINDS[kind], int(fields[1]), at, at + self._to_unix, fields[3] if kind in "FU" else "")
+            kind = _KINDS[fields[0]]
+            if kind is _TRY:
+                yield Entry(kind, int(fields[1]))
+            else:
+                yield Entry(kind, int(fields[1]), float(fields[2]), "".join(fields[3:]))
 
 
 def path(folder: Path, writer: int) -> Path:

@@ -88,13 +88,13 @@ def report(settings: CanarySettings, tally: Tally, *, running: bool) -> CanaryRe
 
 
 def _of_the_log(tally: Tally, *, running: bool) -> dict[str, Any]:
-    now = (time.monotonic(), time.time())
+    now = time.monotonic()
     every = tally.writers.values()
     quick = [each for each in every if not each.slow]
     attempted = sum(each.attempted for each in every)
     acknowledged = sum(last - first + 1 for _, first, last in tally.acknowledged())
     pause, started = tally.pauses.now(now if running else None)
-    ended = max((each.last[0] for each in every if each.last), default=now[0])
+    ended = max((each.last for each in every if each.last), default=now)
     refusals: dict[str, int] = {}
     for each in every:
         for code, count in each.refused.items():
@@ -108,14 +108,18 @@ def _of_the_log(tally: Tally, *, running: bool) -> dict[str, Any]:
         "unknown": sum(each.unknown for each in every),
         "refused": sum(each.refused_numbers for each in every),
         "refusals": refusals,
-        "rate": round(tally.rate(now[0] if running else ended), 1),
+        "rate": round(tally.rate(now if running else ended), 1),
         "kinds": tally.kinds(),
         "longest_pause_seconds": round(pause, 3),
-        "longest_pause_started": datetime.fromtimestamp(started, UTC).isoformat() if started else None,
+        "longest_pause_started": None if started is None else _for_people(started),
         "writers_longest_pause_seconds": round(
-            max((each.gap(now[0] if running else None) for each in quick), default=0.0), 3
+            max((each.gap(now if running else None) for each in quick), default=0.0), 3
         ),
     }
+
+
+def _for_people(monotonic: float) -> str:
+    return datetime.fromtimestamp(time.time() - time.monotonic() + monotonic, UTC).isoformat()
 
 
 def _ask(settings: CanarySettings, acknowledged: Sequence[Run]) -> tuple[str, Findings]:
@@ -133,7 +137,7 @@ def _ask(settings: CanarySettings, acknowledged: Sequence[Run]) -> tuple[str, Fi
         dbname=login.database,
         connect_timeout=5,
         application_name="canary-report",
-        options="-c statement_timeout=60000 -c work_mem=64MB",
+        options="-c statement_timeout=60000",
         autocommit=True,
     ) as connection:
         return addresses[0], look(connection, acknowledged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,6 @@ SETTLED_SECONDS = 5.0
 """Two writers' lines may be read out of order by as much as it takes a thread to get from its clock to its write."""
 
 Range = tuple[int, int]
-Moment = tuple[float, float]
-"""(monotonic, Unix) seconds."""
 
 
 class WriterTally:
@@ -32,7 +31,7 @@ class WriterTally:
         self.refused: Counter[str] = Counter()
         self.refused_numbers = 0
         self.unknown = 0
-        self.last: Moment | None = None
+        self.last: float | None = None
         self._longest_gap = 0.0
         self._tail = Tail(folder, writer)
         self._last_of: dict[Kind, int] = {}
@@ -44,11 +43,11 @@ class WriterTally:
 
     def gap(self, now: float | None) -> float:
         """Largest gap between two of its acknowledgements, one that lasts until `now` (monotonic) included."""
-        lasting = now - self.last[0] if now is not None and self.last is not None else 0.0
+        lasting = now - self.last if now is not None and self.last is not None else 0.0
         return max(self._longest_gap, lasting)
 
-    def read_on(self) -> Iterator[Moment]:
-        """Take in what is new; gives the moments of the new acknowledgements."""
+    def read_on(self) -> Iterator[float]:
+        """Take in what is new; gives the times of the new acknowledgements."""
         for entry in self._tail.entries():
             if entry.kind is Kind.TRY:
                 self.attempted += 1
@@ -66,47 +65,47 @@ class WriterTally:
         self.refused_numbers += fresh
         self.refused[entry.code] += 1
 
-    def _acknowledge(self, entry: Entry) -> Moment:
+    def _acknowledge(self, entry: Entry) -> float:
         if self.acknowledged and self.acknowledged[-1][1] == entry.seq - 1:
             self.acknowledged[-1] = (self.acknowledged[-1][0], entry.seq)
         else:
             self.acknowledged.append((entry.seq, entry.seq))
-        if self.last is not None:
-            self._longest_gap = max(self._longest_gap, entry.monotonic - self.last[0])
-        self.last = (entry.monotonic, entry.unix)
-        return self.last
+        if self.last is not None and entry.at - self.last > self._longest_gap:
+            self._longest_gap = entry.at - self.last
+        self.last = entry.at
+        return entry.at
 
 
 class Pauses:
-    """The largest gap between acknowledgements, whoever got them."""
+    """The largest gap between acknowledgements, whoever got them. Times are of the monotonic clock."""
 
     def __init__(self) -> None:
-        self.longest = 0.0
-        self.started: float | None = None
-        self._last: Moment | None = None
-        self._unsettled: list[Moment] = []
+        self._longest = 0.0
+        self._started: float | None = None
+        self._last: float | None = None
+        self._unsettled: list[float] = []
 
-    def add(self, moments: list[Moment], until: float) -> None:
-        """New ones in any order; those before `until` (monotonic) are settled: none earlier will come."""
-        self._unsettled = sorted((*self._unsettled, *moments))
-        settled = [each for each in self._unsettled if each[0] < until]
-        del self._unsettled[: len(settled)]
-        self._settle(settled)
+    def add(self, times: list[float], until: float) -> None:
+        """New ones in any order; those before `until` are settled: none earlier will come."""
+        self._unsettled = sorted(self._unsettled + times)
+        settled = bisect_left(self._unsettled, until)
+        self._settle(self._unsettled[:settled])
+        del self._unsettled[:settled]
 
-    def now(self, moment: Moment | None) -> tuple[float, float | None]:
-        """(seconds, its start as Unix time) with what is not settled, and with a gap that lasts until `moment`."""
+    def now(self, moment: float | None) -> tuple[float, float | None]:
+        """(seconds, its start) with what is not settled, and with a gap that lasts until `moment`."""
         known = Pauses()
-        known.longest, known.started, known._last = self.longest, self.started, self._last
+        known._longest, known._started, known._last = self._longest, self._started, self._last
         known._settle(self._unsettled)
         if moment is not None and known._last is not None:
             known._settle([moment])
-        return known.longest, known.started
+        return known._longest, known._started
 
-    def _settle(self, moments: list[Moment]) -> None:
-        for moment in moments:
-            if self._last is not None and moment[0] - self._last[0] > self.longest:
-                self.longest, self.started = moment[0] - self._last[0], self._last[1]
-            if self._last is None or moment[0] > self._last[0]:
+    def _settle(self, times: list[float]) -> None:
+        for moment in times:
+            if self._last is not None and moment - self._last > self._longest:
+                self._longest, self._started = moment - self._last, self._last
+            if self._last is None or moment > self._last:
                 self._last = moment
 
 
@@ -123,11 +122,11 @@ class Tally:
     def read_on(self) -> None:
         """Take in what the writers have logged since the last time."""
         began = time.monotonic()
-        moments: list[Moment] = []
+        times: list[float] = []
         for number in writers(self._folder):
-            moments += self.writers.setdefault(number, WriterTally(self._folder, number)).read_on()
-        self._per_second.update(int(each[0]) for each in moments)
-        self.pauses.add(moments, began - SETTLED_SECONDS)
+            times += self.writers.setdefault(number, WriterTally(self._folder, number)).read_on()
+        self._per_second.update(map(int, times))
+        self.pauses.add(times, began - SETTLED_SECONDS)
 
     def acknowledged(self) -> list[tuple[int, int, int]]:
         """(writer, first, last) of each run of acknowledged numbers."""

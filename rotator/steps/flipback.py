@@ -78,7 +78,7 @@ class CloseWayBack(Step):
     def act(self, ctx: Context) -> None:
         """Blue's subscription, then slots, publications, login and record on both; identities put back on green."""
         close_way_back(ctx)
-        full = tuple(ctx.memory.outputs("open").get("full", ()))
+        full = ctx.memory.outputs("open").get("full", {})
         forward(ctx).close(full)
         backward(ctx).close(full)
         ctx.memory.note(self.name, closed=True)

@@ -34,8 +34,8 @@ class Open(Step):
         """Note which tables get another identity before they do, then open."""
         link = forward(ctx)
         allowed = ctx.env.config.rotation.replica_identity_full
-        known = set(ctx.memory.outputs(self.name).get("full", ()))
-        ctx.memory.note(self.name, full=sorted(known | set(link.bare())) if allowed else [])
+        known = ctx.memory.outputs(self.name).get("full", {})
+        ctx.memory.note(self.name, full={**link.bare(), **known} if allowed else {})
         opened = link.open(allow_full=allowed, progress=ctx.progress)
         ctx.memory.note(self.name, databases=list(opened.databases), tables=opened.tables)
 
@@ -49,11 +49,11 @@ class Open(Step):
         if ctx.rds.instance(ctx.rotation.blue) is None:
             raise Blocked(f"{ctx.rotation.blue} is gone.", fix="Nothing can be taken back.", code="no-such-database")
         opened = lift(ctx)
-        words = forward(ctx).close(tuple(ctx.memory.outputs(self.name).get("full", ())))
+        words = forward(ctx).close(ctx.memory.outputs(self.name).get("full", {}))
         return "; ".join((opened, *words))
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
-        full = outputs.get("full") or ()
+        full = outputs.get("full") or {}
         more = f"; {len(full)} with REPLICA IDENTITY FULL for now" if full else ""
         return f"{outputs['tables']} tables in {', '.join(outputs['databases'])} are published, slots are held{more}"

@@ -8,18 +8,20 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import psycopg
 import pytest
 from pg_fixture import PgServer, running_server
 from pg_writers import reached
+from psycopg import sql
 from test_postgres_checksum import EXTRA, PAIRS
 
 from rotator.database.compare import LIMIT
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.objects import stored_tables
 from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
-from rotator.database.postgres.replication.reader import reader, shapes_of
+from rotator.database.postgres.replication.reader import SETTINGS, Reader, reader, shapes_of
 from rotator.database.postgres.replication.recheck import recheck
 from rotator.database.postgres.replication.verify import verify_again, verify_online
 from rotator.errors import DatabaseError
@@ -475,6 +477,18 @@ def test_recheck_ends_at_its_deadline_and_leaves_the_connections_usable(link: Li
 # --- how it reads ----------------------------------------------------------------------------------------------------
 
 
+class Explaining:
+    """A connection that keeps the plan of all that it executes."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.plans: list[str] = []
+        self._connection = connection
+
+    def execute(self, query: sql.Composed) -> psycopg.Cursor:
+        self.plans.append("\n".join(row[0] for row in self._connection.execute(sql.SQL("explain ") + query)))
+        return self._connection.execute(query)
+
+
 @pytest.mark.parametrize(
     ("table", "low", "high"),
     [
@@ -489,17 +503,18 @@ def test_recheck_ends_at_its_deadline_and_leaves_the_connections_usable(link: Li
 def test_ranges_and_boundaries_are_read_by_the_index_of_the_key(
     link: Link, table: str, low: tuple[str, ...], high: tuple[str, ...]
 ) -> None:
-    with reader(link.blue.target(link.name), link.name, [("public", table)]) as side:
-        shape = side.shapes[f"{link.name}.public.{table}"]
+    with session(link.blue.target(link.name), doing="explain") as connection:
+        connection.execute(SETTINGS)
+        spy = Explaining(connection)
+        shape = shapes_of(connection, [("public", table)])["public", table]
         chunk = Chunk(link.name, "public", table, tuple(column.name for column in shape.key), low, high)
-        plans: list[str] = []
-        connection = side._connection
-        connection.execute("load 'auto_explain'; set auto_explain.log_min_duration = 0; set client_min_messages = log")
-        connection.add_notice_handler(lambda notice: plans.append(notice.message_primary or ""))
+        side = Reader(link.blue.target(link.name), cast("psycopg.Connection", spy), {chunk.name: shape})
         side.content(chunk)
         side.boundary(chunk, 5)
+        side.first(chunk, 5)
         side.listed(chunk, 5)
-    assert len(plans) == 3
+        plans = spy.plans
+    assert len(plans) == (4 if shape.has_max else 5)
     for plan in plans:
         assert "Index Cond" in plan
         assert "Seq Scan" not in plan

@@ -39,6 +39,9 @@ class Replication:
     errors: tuple[str, ...] = ()
     refuse_window: str = ""
 
+    def link(self, world: World, source: str, target: str, back: bool) -> FakeLink:
+        return FakeLink(world, self, source, target, back)
+
 
 @dataclass
 class FakeLink:
@@ -61,8 +64,8 @@ class FakeLink:
             self.world.data[self.target].rows += rows[stream.sent :]
             stream.sent = len(rows)
 
-    def bare(self) -> tuple[str, ...]:
-        return ()
+    def bare(self) -> Mapping[str, str]:
+        return {}
 
     def open(self, *, allow_full: bool, progress: Any) -> Opened:
         def do() -> None:
@@ -101,7 +104,7 @@ class FakeLink:
         self.world.effect("close slots", lambda: setattr(self.stream, "slot", False))
         return ("slot removed",)
 
-    def close(self, full: Sequence[str] = ()) -> tuple[str, ...]:
+    def close(self, full: Mapping[str, str] | None = None) -> tuple[str, ...]:
         return self.close_slots()
 
     def quarantine(self, budget_seconds: float) -> tuple[str, ...]:

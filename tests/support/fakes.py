@@ -395,12 +395,8 @@ class FakeDatabases:
         return FakeServer(self.world, host.split(".")[0])
 
     def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Any:
-        from fake_links import FakeLink, Replication  # it builds on this file
-
-        if self.world.replication is None:
-            self.world.replication = Replication()
         names = [host.split(".")[0] for host, _ in (source, target)]
-        return FakeLink(self.world, self.world.replication, names[0], names[1], back)
+        return self.world.replication.link(self.world, names[0], names[1], back)
 
 
 @dataclass

@@ -76,6 +76,31 @@ def test_a_whole_round(make: Callable[..., TerraformRunner], tmp_path: Path) -> 
     assert all(seconds > 0 for _, seconds in runner.runs)
 
 
+TAINTED = """
+resource "terraform_data" "{name}" {{
+  provisioner "local-exec" {{ command = "exit 1" }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["short", "a_name_that_is_long_enough_for_the_sentence_about_it_to_be_broken_into_lines"]
+)
+def test_untaint_takes_the_mark_off_and_leaves_the_unmarked_alone(
+    make: Callable[..., TerraformRunner], tmp_path: Path, name: str
+) -> None:
+    runner, plan = make(TAINTED.format(name=name)), tmp_path / "plan"
+    runner.init()
+    runner.plan(plan)
+    with pytest.raises(TerraformError):
+        runner.apply(plan, nothing)
+    address = f"terraform_data.{name}"
+    runner.untaint(address)
+    assert not runner.plan(plan)
+    runner.untaint(address)
+    runner.untaint("terraform_data.not_there")
+
+
 def test_two_plans_of_the_same_changes_have_the_same_digest(
     make: Callable[..., TerraformRunner], tmp_path: Path
 ) -> None:

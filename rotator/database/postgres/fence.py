@@ -51,7 +51,7 @@ def fence(target: Target, rotation_id: str, budget_seconds: float) -> FenceState
 def _raise(target: Target, names: tuple[str, ...], deadline: float) -> FenceState:
     while True:
         for name in names:
-            cover(target, name, deadline)
+            _cover(target, name, deadline)
         for name in names:
             _close(target, name)
         for name in names:
@@ -64,7 +64,7 @@ def _raise(target: Target, names: tuple[str, ...], deadline: float) -> FenceStat
             raise _too_late("tables stay open", state.open_tables)
 
 
-def cover(target: Target, database: str, deadline: float) -> None:
+def _cover(target: Target, database: str, deadline: float) -> None:
     """Step 1: triggers that let everybody through for now. Nothing happens where all tables are closed."""
     with session(target, database, doing="put the fence's triggers on the tables") as connection:
         if not open_relations(connection):

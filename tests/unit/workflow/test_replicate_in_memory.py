@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -296,13 +297,7 @@ def test_an_old_comparison_is_made_again_before_the_flip(tmp_path: Path) -> None
         run(world, tmp_path)
     world.replication.refuse_window = ""
     world.data[GREEN].rows[0] = "tampered"
-    world.time = replace_hour(world)
+    world.time += timedelta(hours=1)
     with pytest.raises(Blocked) as caught:
         run(world, tmp_path)
     assert caught.value.code == "validate-contents"
-
-
-def replace_hour(world: World) -> Any:
-    from datetime import timedelta
-
-    return world.time + timedelta(hours=1)

@@ -12,6 +12,8 @@ _CONFLICT = re.compile(r"conflict detected on relation .*")
 _OURS = re.compile(r"processing remote data for replication origin \"pg_\d+\"")
 _CONNECTION = re.compile(r"could not (?:connect to the publisher|start WAL streaming|receive data from WAL stream)")
 _SLOTS = re.compile(r"out of (?:logical replication worker|background worker) slots")
+_KEY = re.compile(r"\bKey \([^)]*\)=\(.*?\)(?=[;.]|$)")
+"""Of a conflict's second line the key alone: the rest of it quotes both rows."""
 LIMIT = 12
 
 
@@ -31,6 +33,8 @@ def apply_errors(lines: Iterable[str]) -> tuple[str, ...]:
                 found += block
         elif _CONFLICT.search(line) or _SLOTS.search(line):
             found.append(line[line.rindex(":  ") + 3 :].strip() if ":  " in line else line.strip())
+        elif block and line.startswith("\t") and (key := _KEY.search(line)):
+            block.append(key[0])
         elif block and (more := _MORE.search(line)):
             block.append(more[2].strip())
             if more[1] == "CONTEXT" and _OURS.search(line):

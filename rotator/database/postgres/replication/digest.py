@@ -8,7 +8,8 @@ column where its type has one that is exact:
   column would cancel out in a sum. (hashint8extended(x, 0) would fold x to 32 bits; a seed is not folded.)
 - A bigint's upper half is hashed into the seed of its lower half, as its hash alone folds the two (see above).
 - numeric is hashed as text: its own hash knows neither sign nor scale, and its text is cheaper than its send format.
-- What is left (timestamps, floats, bytea, ...) is hashed as one record of send formats.
+- Where a type's own hash is not exact (timestamps, floats, ...), its send format is hashed, as text: no function hashes
+  bytea, except as a record's only field, which is dearer for short values and cheaper for long ones.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from rotator.database.postgres.checksum import Column
 
 _DIRECT = {
     "bool": "pg_catalog.hashint4extended({column}::pg_catalog.int4, {seed})",
+    "bytea": "pg_catalog.hash_record_extended(row({column}), {seed})",
     "char": "pg_catalog.hashcharextended({column}, {seed})",
+    "date": 'pg_catalog.hashtextextended(pg_catalog.date_send({column})::text collate pg_catalog."C", {seed})',
     "int2": "pg_catalog.hashint2extended({column}, {seed})",
     "int4": "pg_catalog.hashint4extended({column}, {seed})",
     "int8": "pg_catalog.hashint8extended({column}, pg_catalog.hashint8extended({column} >> 32, {seed}))",
@@ -30,12 +33,10 @@ _DIRECT = {
     "oid": "pg_catalog.hashoidextended({column}, {seed})",
     "uuid": "pg_catalog.uuid_hash_extended({column}, {seed})",
 }
-"""Type of pg_catalog -> its exact hash. All are there since PostgreSQL 11."""
+"""Type of pg_catalog -> its exact hash. All are there since PostgreSQL 11, but for records: 14."""
 
-_RECORD = {"bpchar", "bytea", "date", "float4", "float8", "interval", "money"} | {
-    f"{kind}{zone}" for kind in ("time", "timestamp") for zone in ("", "tz")
-}
-"""Types whose exact contents have no hash that SQL can call: a record of them has one."""
+_SENT = {"bpchar", "float4", "float8", "interval", "money", "time", "timetz", "timestamp", "timestamptz"}
+"""Types whose column expression is their send format."""
 
 VERSION = sql.SQL("t.xmin::text || t.ctid::text")
 """Which version of a row it is: every update makes another. Freezing does not show in xmin (PostgreSQL 9.4)."""
@@ -43,9 +44,8 @@ VERSION = sql.SQL("t.xmin::text || t.ctid::text")
 
 def row_digest(columns: Sequence[Column], version: int) -> sql.Composable:
     """64 bits of one row of `t`; `version` as the server's number, such as 150018."""
-    direct = [_direct(column, seed) for seed, column in enumerate(columns, start=1) if not _in_record(column)]
-    record = [column.expression for column in columns if _in_record(column)]
-    parts = [*direct, *([_record(record, version)] if record else [])] or [sql.SQL("1::pg_catalog.int8")]
+    parts = [_hash(column, seed, version) for seed, column in enumerate(columns, start=1)]
+    parts = parts or [sql.SQL("1::pg_catalog.int8")]
     return sql.SQL("pg_catalog.hashint4extended(0, {})").format(sql.SQL(" # ").join(parts))
 
 
@@ -71,22 +71,15 @@ def _values(columns: Sequence[Column], values: Sequence[str]) -> sql.Composable:
     )
 
 
-def _in_record(column: Column) -> bool:
-    return column.builtin and column.type_name in _RECORD
-
-
-def _direct(column: Column, seed: int) -> sql.Composable:
-    if column.builtin and column.type_name in _DIRECT:
-        found = sql.SQL(_DIRECT[column.type_name]).format(
-            column=sql.Identifier("t", column.name), seed=sql.Literal(seed)
+def _hash(column: Column, seed: int, version: int) -> sql.Composable:
+    number = sql.Literal(seed)
+    if not column.builtin or column.type_name not in (*_DIRECT, *_SENT):
+        found = sql.SQL("pg_catalog.hashtextextended({}, {})").format(column.expression, number)
+    elif column.type_name in _SENT or (column.type_name == "bytea" and version < 140000):
+        found = sql.SQL('pg_catalog.hashtextextended({}::text collate pg_catalog."C", {})').format(
+            column.expression, number
         )
     else:
-        found = sql.SQL("pg_catalog.hashtextextended({}, {})").format(column.expression, sql.Literal(seed))
-    return sql.SQL("coalesce({}, {})").format(found, sql.Literal(seed))
-
-
-def _record(expressions: Sequence[sql.Composable], version: int) -> sql.Composable:
-    row = sql.SQL("row({})").format(sql.SQL(", ").join(expressions))
-    if version < 140000:
-        return sql.SQL('pg_catalog.hashtextextended({}::text collate pg_catalog."C", 0)').format(row)
-    return sql.SQL("pg_catalog.hash_record_extended({}, 0)").format(row)
+        template = sql.SQL(_DIRECT[column.type_name])
+        found = template.format(column=sql.Identifier("t", column.name), seed=number)
+    return sql.SQL("coalesce({}, {})").format(found, number)

@@ -15,11 +15,13 @@ from rotator.database.postgres.objects import each_database, stored_tables
 from rotator.database.postgres.replication import guard, lagging, publish, sentinels, subscribe, verify, views
 from rotator.database.postgres.replication.apply_log import apply_errors
 from rotator.database.postgres.replication.chunks import Chunk
+from rotator.database.postgres.replication.covering import Covering
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.seed import decide_seed, read_recovery
 from rotator.database.postgres.replication.window import PostgresWindow
 from rotator.database.replication import Bracket, Budgets, Lag, Opened, Seed, Slot, Storage, Verified, Window
 
+COVER_SECONDS = 30.0
 VERIFY_CATCH_UP_SECONDS = 120.0
 
 
@@ -39,11 +41,15 @@ class PostgresLink:
 
     # --- the source ---
 
-    def bare(self) -> tuple[str, ...]:
+    def bare(self) -> Mapping[str, str]:
         return publish.bare(self.source)
 
     def open(self, *, allow_full: bool, progress: Progress) -> Opened:
         found = publish.open_publications(self.source, self.names, allow_full=allow_full)
+        # Before the snapshot, so that green has the idle triggers too. What is busy now is left to the window.
+        with ExitStack() as stack:
+            covering = Covering(self._connections(stack, self.source))
+            covering.patiently(COVER_SECONDS, lambda text: progress(0.0, text))
         publish.open_slots(self.source, self.names, progress)
         self.mark("slot")
         return found
@@ -81,8 +87,8 @@ class PostgresLink:
     def close_slots(self) -> tuple[str, ...]:
         return publish.close_slots(self.source, self.names)
 
-    def close(self, full: Sequence[str] = ()) -> tuple[str, ...]:
-        return (*self.close_slots(), *publish.close(self.source, self.names, full))
+    def close(self, full: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        return (*self.close_slots(), *publish.close(self.source, self.names, full or {}))
 
     # --- the target ---
 

@@ -73,12 +73,13 @@ class Sequences:
         """Database -> the target's sequences that are behind, with the positions that they must get."""
         found = {}
         for name, connection in self.source.items():
-            there = positions(name, self.target[name])[1]
-            found[name] = {
-                key: with_headroom(state, self.limits[name][key], self.budgets.headroom)
+            there, limits = positions(name, self.target[name])[1], self.limits[name]
+            wanted = {
+                key: with_headroom(state, limits[key], self.budgets.headroom)
                 for key, state in positions(name, connection)[1].items()
-                if key in there and key in self.limits[name] and is_behind(there[key], state)
+                if key in there and key in limits
             }
+            found[name] = {key: state for key, state in wanted.items() if is_behind(there[key], state)}
         return found
 
     def advance(self) -> int:

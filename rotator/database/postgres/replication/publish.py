@@ -8,7 +8,7 @@ slot's position; REPLICA IDENTITY before the publication, else updates fail on b
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg import errors, sql
 
@@ -17,6 +17,7 @@ from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.marker import own_schema, stamp
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, each_database
+from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES, identities
 from rotator.database.postgres.replication import guard
 from rotator.database.postgres.replication.names import Names
 from rotator.database.replication import Opened
@@ -24,16 +25,6 @@ from rotator.errors import DatabaseError
 
 SLOT_SECONDS = 600.0
 """How long making a slot may wait for the transactions that are open (PostgreSQL, "Logical Decoding Concepts")."""
-
-_PUBLISHED = f"""
-select c.oid, n.nspname, c.relname, c.relreplident = 'n' or (c.relreplident in ('d', 'i') and not exists (
-         select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indimmediate
-            and case c.relreplident when 'd' then i.indisprimary else i.indisreplident end))
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.relkind = 'r' and c.relpersistence = 'p' and {USER_SCHEMA}
- order by n.nspname, c.relname
-"""
-"""Ordinary tables and partition leaves: (oid, schema, name, has no usable identity)."""
 
 _SENTINEL = f"""
 create table if not exists {SCHEMA}.sentinel (token text primary key, at timestamptz not null default clock_timestamp())
@@ -45,18 +36,19 @@ def replicated(target: Target) -> tuple[tuple[str, int], ...]:
 
     def look(name: str, connection: Connection) -> tuple[str, int] | None:
         row = connection.execute("select oid::bigint from pg_database where datname = current_database()").fetchone()
-        return (name, int(row[0])) if row and connection.execute(_PUBLISHED).fetchone() else None
+        return (name, int(row[0])) if row and connection.execute(sql.SQL(HAS_TABLES)).fetchone() else None
 
     return tuple(found for found in each_database(target, "list the tables", look) if found is not None)
 
 
-def bare(target: Target) -> tuple[str, ...]:
-    """Tables without a usable replica identity, of all databases."""
+def bare(target: Target) -> dict[str, str]:
+    """'database.schema.table' -> setting (pg_class.relreplident), of tables without a usable replica identity."""
 
-    def look(name: str, connection: Connection) -> list[str]:
-        return [f"{name}.{row[1]}.{row[2]}" for row in connection.execute(_PUBLISHED).fetchall() if row[3]]
+    def look(name: str, connection: Connection) -> dict[str, str]:
+        return {f"{name}.{each}": each.setting for each in identities(connection) if each.lacking}
 
-    return tuple(table for part in each_database(target, "look at the replica identities", look) for table in part)
+    parts = each_database(target, "look at the replica identities", look)
+    return {table: setting for part in parts for table, setting in part.items()}
 
 
 def open_publications(target: Target, names: Names, *, allow_full: bool) -> Opened:
@@ -65,20 +57,20 @@ def open_publications(target: Target, names: Names, *, allow_full: bool) -> Open
     databases = replicated(target)
     with session(target, doing="make the rotation's login") as connection:
         _login(connection, names, [name for name, _ in databases])
-    tables, full = 0, []
+    tables, full = 0, list[str]()
     for name, _ in databases:
         with session(target, name, doing="publish the tables") as connection:
             own_schema(connection)
             connection.execute(_SENTINEL)
             guard.install(connection)
-            found = connection.execute(_PUBLISHED).fetchall()
-            bare = [sql.Identifier(str(row[1]), str(row[2])) for row in found if row[3]]
-            if bare and not allow_full:
-                raise _no_identity(name, [f"{row[1]}.{row[2]}" for row in found if row[3]])
-            for table in bare:
-                connection.execute(sql.SQL("alter table {} replica identity full").format(table))
-            full += [f"{name}.{row[1]}.{row[2]}" for row in found if row[3]]
-            _publish(connection, names, [(str(row[1]), str(row[2])) for row in found])
+            found = identities(connection)
+            lacking = [each for each in found if each.lacking]
+            if lacking and not allow_full:
+                raise _no_identity(name, [str(each) for each in lacking])
+            for each in lacking:
+                connection.execute(sql.SQL("alter table {} replica identity full").format(each.identifier))
+            full += [f"{name}.{each}" for each in lacking]
+            _publish(connection, names, [(each.schema, each.name) for each in found])
             tables += len(found)
     return Opened(tuple(name for name, _ in databases), tables, tuple(full))
 
@@ -184,7 +176,7 @@ def _drop_slot(connection: Connection, slot: str) -> None:
             return
 
 
-def close(target: Target, names: Names, full: Sequence[str]) -> tuple[str, ...]:
+def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, ...]:
     """Remove publications, sentinels, record of DDL and login; put back the identities that were set to FULL. Words."""
     done: list[str] = []
 
@@ -193,11 +185,12 @@ def close(target: Target, names: Names, full: Sequence[str]) -> tuple[str, ...]:
         if connection.execute("select from pg_publication where pubname = %s", [names.publication]).rowcount:
             connection.execute(sql.SQL("drop publication {}").format(publication))
             done.append(f"publication in {database} removed")
-        for schema, table in connection.execute(_FULL_TABLES).fetchall():
-            if f"{database}.{schema}.{table}" in full:
-                identifier = sql.Identifier(str(schema), str(table))
-                connection.execute(sql.SQL("alter table {} replica identity default").format(identifier))
-                done.append(f"replica identity of {database}.{schema}.{table} put back")
+        for each in identities(connection):
+            before = full.get(f"{database}.{each}")
+            if before is not None and each.full:
+                setting = sql.SQL("nothing" if before == "n" else "default")
+                connection.execute(sql.SQL("alter table {} replica identity {}").format(each.identifier, setting))
+                done.append(f"replica identity of {database}.{each} put back")
         guard.remove(connection)
         connection.execute(f"drop table if exists {SCHEMA}.sentinel")
 
@@ -205,12 +198,6 @@ def close(target: Target, names: Names, full: Sequence[str]) -> tuple[str, ...]:
     with session(target, doing="remove the rotation's login") as connection:
         _drop_login(connection, names)
     return tuple(done)
-
-
-_FULL_TABLES = f"""
-select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.relkind = 'r' and c.relreplident = 'f' and {USER_SCHEMA}
-"""
 
 
 def _drop_login(connection: Connection, names: Names) -> None:

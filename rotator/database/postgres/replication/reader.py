@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -17,7 +17,7 @@ from rotator.database.postgres.errors import statement_error
 from rotator.database.postgres.replication.chunks import Chunk, Key
 from rotator.database.postgres.replication.digest import VERSION, above, key_list, row_digest, up_to
 
-_SETTINGS = """
+SETTINGS = """
 set enable_seqscan = off;
 set enable_sort = off;
 set enable_incremental_sort = off;
@@ -44,6 +44,9 @@ select n, (select array_agg(a.attname::text order by k.at) from unnest(i.indkey:
 """
 """Primary key, else the replica identity's index: unique and without nulls. An index in another order than the
 columns' own (DESC, another collation) does not serve ORDER BY, and counts as no key."""
+
+
+_CHEAP_MAX = {"int2", "int4", "int8", "date", "timestamp", "timestamptz"}
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,19 @@ class Shape:
         fields = sql.SQL(", ").join([sql.SQL("count(*), coalesce(sum({}), 0)").format(self.digest), *more])
         return sql.SQL("select {} from only {} t").format(fields, self.identifier) + self.where(chunk)
 
+    @property
+    def has_max(self) -> bool:
+        """Whether the greatest key of some rows costs next to nothing: then it need not be looked for by itself."""
+        return len(self.key) == 1 and self.key[0].builtin and self.key[0].type_name in _CHEAP_MAX
+
+    def first(self, chunk: Chunk, rows: int) -> sql.Composed:
+        """SELECT of count, sum of digests, and last key, of the chunk's first `rows` rows in the key's order."""
+        ordered = "select * from only {} t{} order by {} limit {}"
+        return sql.SQL("select count(*), coalesce(sum({}), 0), max({})::text from (" + ordered + ") t").format(
+            *(self.digest, key_list(self.key), self.identifier, self.where(chunk), key_list(self.key)),
+            sql.Literal(rows),
+        )
+
 
 class Reader:
     """Reads chunks on one server. Not for two threads at once. Raises DatabaseError."""
@@ -106,6 +122,17 @@ class Reader:
             *(key_list(shape.key), sql.Literal(limit)),
         )
         return {tuple(row[:-2]): Content(1, int(row[-2]), str(row[-1])) for row in self._rows(chunk, query)}
+
+    def first(self, chunk: Chunk, rows: int) -> tuple[Chunk, Content]:
+        """The chunk's first `rows` rows, as a chunk that ends with the last of them or where `chunk` does."""
+        shape = self.shapes[chunk.name]
+        if not shape.has_max:
+            end = self.boundary(chunk, rows)
+            part = chunk if end is None else replace(chunk, high=end)
+            return part, self.content(part)
+        count, total, last = self._rows(chunk, shape.first(chunk, rows))[0]
+        part = replace(chunk, high=(last,)) if count == rows else chunk
+        return part, Content(int(count), int(total))
 
     def boundary(self, chunk: Chunk, rows: int) -> Key | None:
         """The key of the chunk's row number `rows`, by the index; None if it has fewer."""
@@ -141,6 +168,6 @@ def shapes_of(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[
 def reader(target: Target, database: str, names: Sequence[tuple[str, str]]) -> Iterator[Reader]:
     """A reader of these tables ((schema, name)) over a connection of its own."""
     with session(target, database, doing="compare tables") as connection:
-        connection.execute(_SETTINGS)
+        connection.execute(SETTINGS)
         shapes = shapes_of(connection, names)
         yield Reader(target, connection, {f"{database}.{name[0]}.{name[1]}": shapes[name] for name in names})

@@ -21,7 +21,6 @@ from rotator.database.postgres.replication.chunks import Chunk, merged
 from rotator.database.postgres.replication.reader import Content, shapes_of
 from rotator.errors import DatabaseError
 
-CODE = "recheck-timeout"
 AT_ONCE = 100
 """Chunks of one statement: planning it grows with them."""
 
@@ -88,7 +87,7 @@ def _late() -> DatabaseError:
         "the last comparison did not end in its time",
         why="too many rows were written to all the time, and had to be compared while writes are paused",
         fix="run it again when there are fewer writes, or allow a longer pause",
-        code=CODE,
+        code="recheck-timeout",
     )
 
 

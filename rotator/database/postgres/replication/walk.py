@@ -61,12 +61,14 @@ class BlueSide:
     def __init__(self, blue: Reader, scout: Reader, seeds: Sequence[Chunk], chunk_rows: int) -> None:
         self._blue = blue
         self._scout = scout
-        self._new = (chunk for seed in seeds for chunk in walk(blue, seed, chunk_rows))
+        self._new = (found for seed in seeds for found in walk(blue, seed, chunk_rows))
+        self._seconds = 0.0  # green begins when the first batch ends: that one is short
         self.walked = not seeds
 
     def read(self, items: Sequence[Item]) -> tuple[list[Reading], list[Item]]:
         """Read blue for the items, or for new ranges if there are none; what there was no time for comes back."""
-        ends = time.monotonic() + BATCH_SECONDS
+        ends = time.monotonic() + self._seconds
+        self._seconds = BATCH_SECONDS
         readings: list[Reading] = []
         left = list(reversed(items))
         while len(readings) < BATCH_READINGS and (not readings or time.monotonic() < ends):
@@ -77,11 +79,11 @@ class BlueSide:
         return readings, left
 
     def _next(self, readings: list[Reading]) -> bool:
-        chunk = next(self._new, None)
-        if chunk is None:
+        found = next(self._new, None)
+        if found is None:
             self.walked = True
             return False
-        readings.append(Ranged(chunk, self._blue.content(chunk), 0))
+        readings.append(Ranged(*found, 0))
         return True
 
     def _readings(self, item: Item) -> list[Reading]:
@@ -95,11 +97,21 @@ class BlueSide:
         return [Ranged(chunk, self._blue.content(chunk), item.splits) for chunk in parts]
 
 
-def walk(reader: Reader, seed: Chunk, chunk_rows: int) -> Iterator[Chunk]:
-    """`seed` in ranges of `chunk_rows` rows each; all of it at once if the table has no key."""
+def walk(reader: Reader, seed: Chunk, chunk_rows: int) -> Iterator[tuple[Chunk, Content]]:
+    """`seed` in ranges of `chunk_rows` rows each, with their contents; all of it at once if the table has no key."""
     key = reader.shapes[seed.name].key
-    keyed = replace(seed, key=tuple(column.name for column in key))
-    return parts_of(reader, keyed, chunk_rows) if key else iter((replace(keyed, low=None, high=None),))
+    rest = replace(seed, key=tuple(column.name for column in key))
+    if not key:
+        rest = replace(rest, low=None, high=None)
+        yield rest, reader.content(rest)
+        return
+    while True:
+        part, content = reader.first(rest, chunk_rows)
+        if part.high == rest.high:
+            yield rest, content
+            return
+        yield part, content
+        rest = replace(rest, low=part.high)
 
 
 def parts_of(reader: Reader, chunk: Chunk, rows: int) -> Iterator[Chunk]:

@@ -81,8 +81,8 @@ class PostgresWindow:
             self._from[name] = self._stack.enter_context(open_session(self.source, name))
             self._to[name] = self._stack.enter_context(open_session(self.target, name))
         one = self._stack.enter_context(open_session(self.source, None))
-        self._fence = WindowFence(self._from, self._to, one, self.source, self.names)
-        self._fence.prepare(self.budgets)
+        self._fence = WindowFence(self._from, self._to, one, self.names)
+        self._fence.prepare(self.budgets, progress)
         self._fence.shut_other()
         check()
         limits = {name: read_limits(connection) for name, connection in self._from.items()}

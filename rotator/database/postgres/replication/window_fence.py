@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from psycopg import errors, sql
 
-from rotator.database.interface import Progress, Target
+from rotator.database.interface import Progress
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import APPLICATION, Connection
-from rotator.database.postgres.fence import cover
 from rotator.database.postgres.marker import own_schema
 from rotator.database.postgres.replication import guard
+from rotator.database.postgres.replication.covering import Covering, who
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import unpublished
 from rotator.database.replication import Budgets
@@ -53,8 +52,9 @@ _OLDER = f"{_OPEN} and xact_start < clock_timestamp() - make_interval(secs => %s
 
 
 class WindowFence:
-    """The source's fence, and the other side's. `connections` are the source's, by database, `others` the target's; `one` sees
-    all of the source.
+    """The source's fence, and the other side's.
+
+    `connections` are the source's, by database, `others` the target's; `one` sees all of the source.
     """
 
     def __init__(
@@ -62,13 +62,11 @@ class WindowFence:
         connections: Mapping[str, Connection],
         others: Mapping[str, Connection],
         one: Connection,
-        source: Target,
         names: Names,
     ) -> None:
         self._all = connections
         self._others = others
         self._one = one
-        self._source = source
         self._names = names
         self._watched: frozenset[str] = frozenset()
         self._others_watched: frozenset[str] = frozenset()
@@ -84,12 +82,13 @@ class WindowFence:
 
     # --- before the pause ---
 
-    def prepare(self, budgets: Budgets) -> None:
+    def prepare(self, budgets: Budgets, progress: Progress) -> None:
         """Idle triggers on every table, event triggers where we may, and the schema's quick digest."""
-        deadline = time.monotonic() + max(budgets.calm, 10.0)
+        covering = Covering(self._all, self._cut_off)
+        if covering.patiently(budgets.calm, lambda text: progress(0.0, text)):
+            covering.finish()
         watched = []
         for name, connection in self._all.items():
-            cover(self._source, name, deadline)
             if _watch(connection):
                 watched.append(name)
             missing = unpublished(connection, self._names)
@@ -172,7 +171,7 @@ class WindowFence:
                 self._one.execute("select pg_terminate_backend(%s)", [row[0]])
             except errors.InsufficientPrivilege:
                 continue  # the budget decides; preflight's finding no-signal has said so
-            self._cut_off.append(_who(row))
+            self._cut_off.append(who(row))
 
     def _too_late(self) -> DatabaseError:
         rows = self._one.execute(_OPEN).fetchall()
@@ -180,7 +179,7 @@ class WindowFence:
             "the fence could not be closed within its budget; it is lifted, and nothing has changed",
             why="transactions are open that have written",
             fix="end these sessions or let them end, then run the same command again",
-            details=tuple(_who(row) for row in rows),
+            details=tuple(who(row) for row in rows),
             code="window-fence",
         )
 
@@ -267,10 +266,3 @@ def _watch(connection: Connection) -> bool:
     except errors.InsufficientPrivilege:
         return False
     return True
-
-
-def _who(row: Any) -> str:
-    pid, user, application, since, query = row
-    via = f", application {application!r}" if application else ""
-    at = f", open since {since:%H:%M:%S.%f} UTC" if since else ""
-    return f"pid {pid} (user {user}{via}{at}): {' '.join(str(query).split())}"
