@@ -7,7 +7,7 @@ import socket
 import threading
 from collections import Counter
 
-READY = b"Z\x00\x00\x00\x05I"  # ReadyForQuery, outside of a transaction: what the client sent is done
+READY = b"Z\x00\x00\x00\x05"  # ReadyForQuery: what the client sent is done, or has failed
 LATE_SECONDS = 5.0
 
 
