@@ -84,7 +84,7 @@ sandbox-if-wanted: need-env venv
 
 ##- the project itself -----------------------------------------------------------------------------------------------
 
-.PHONY: test lint typecheck terraform-check e2e matrix bench-overhead lock clean
+.PHONY: test lint typecheck terraform-check e2e matrix bench-overhead bench-cutover seed-trials lock clean
 test: lint typecheck terraform-check postgres ## All checks: lint, types, Terraform, unit, sandbox, one whole rotation
 	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not matrix' $(ARGS)
 
@@ -107,6 +107,12 @@ matrix: need-terraform postgres ## The long matrices, which `make test` leaves o
 bench-overhead: need-terraform postgres ## Time a rotation beside a plain shell runbook of the same calls, both in a sandbox
 	@scripts/ensure-aws-cli
 	@$(PY) bench/overhead.py $(ARGS)
+
+bench-cutover: postgres ## Time how long writers wait in the window of strategy replicate (ARGS="--runs 20")
+	@$(PY) bench/cutover.py $(ARGS)
+
+seed-trials: postgres ## Snapshots under load: is the seed exact each time, and do wrong positions show? (ARGS="--trials 200")
+	@$(PY) bench/seed_trials.py $(ARGS)
 
 lock: venv ## Write requirements/*.txt anew from pyproject.toml (ARGS=--upgrade takes the newest)
 	@scripts/lock $(ARGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.commands.workbench import Workbench
@@ -21,6 +21,9 @@ from rotator.workflow.memory import JournalMemory
 
 _Canary = tuple[Mapping[str, Any] | None, tuple[str, ...]]
 """The write canary's report, or None and why there is none."""
+
+_AROUND = timedelta(seconds=0.5)
+"""The last acknowledged write may be a little older than the fence."""
 
 _STATES = {Status.DONE: StepState.DONE, Status.SKIPPED: StepState.SKIPPED}
 
@@ -177,12 +180,25 @@ def summarise(
         pause_parts=outputs.get("cutover", {}).get("parts") or {},
         cut_off=tuple(outputs.get("cutover", {}).get("cut_off") or ()),
         canary=canary,
+        client_pause_seconds=_client_pause(record, canary),
         wall_seconds=wall,
         waited_seconds=waited,
         terraform_seconds=terraform,
         own_seconds=max(0.0, wall - waited - terraform),
         next_command=next_command,
-        notes=(*_notes(record), *unheard, *_to_commit(bench)),
+        notes=(*_notes(record), *unheard, *_way_back(record), *_to_commit(bench)),
+    )
+
+
+def _way_back(record: RotationRecord) -> tuple[str, ...]:
+    """What strategy replicate leaves running during the soak, for those who have alarms to set."""
+    open_, closed = record.step("way-back").status, record.step("close-way-back").status
+    if record.phase is not Phase.SOAKING or open_ is not Status.DONE or closed is Status.DONE:
+        return ()
+    names = record.rotation
+    return (
+        f"until retire {names.green} keeps its log for {names.blue}: have an alarm on its free storage, and look at it "
+        f"with: rotator status {names.env}",
     )
 
 
@@ -224,6 +240,17 @@ def _pause(record: RotationRecord) -> float | None:
     if not fenced or not flipped:
         return None
     return (datetime.fromisoformat(flipped) - datetime.fromisoformat(fenced)).total_seconds()
+
+
+def _client_pause(record: RotationRecord, canary: Mapping[str, Any] | None) -> float | None:
+    """The canary's largest pause that began around the window; None when it is not among those that it tells."""
+    closed, flipped = (record.step("cutover").outputs.get(name) for name in ("closed_at", "flipped_at"))
+    if not closed or not flipped or not canary:
+        return None
+    first = datetime.fromisoformat(closed) - _AROUND
+    last = datetime.fromisoformat(flipped)
+    found = (p for p in canary.get("pauses") or () if first <= datetime.fromisoformat(p["started"]) <= last)
+    return max((float(pause["seconds"]) for pause in found), default=None)
 
 
 def _notes(record: RotationRecord) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ class Summary:
     start to end, of which AWS and the provider were waited for (`waited_seconds`), Terraform itself ran
     (`terraform_seconds`) and the tool was busy (`own_seconds`). `write_pause_seconds`: from the fence to the flip, of
     which `pause_parts` by name; `cut_off` are the sessions that were ended in it.
+    `client_pause_seconds`: the canary's largest gap between two acknowledged writes around the flip.
     """
 
     verb: str
@@ -35,6 +36,7 @@ class Summary:
     write_pause_seconds: float | None = None
     pause_parts: Mapping[str, float] = field(default_factory=dict)
     cut_off: tuple[str, ...] = ()
+    client_pause_seconds: float | None = None
     canary: Mapping[str, Any] | None = None
     wall_seconds: float = 0.0
     waited_seconds: float = 0.0
@@ -57,7 +59,7 @@ def render_text(summary: Summary) -> str:
         ("verified", _verified(summary)),
         ("write pause", _pause(summary)),
         ("cut off", "\n".join(summary.cut_off)),
-        ("canary", _canary(summary.canary)),
+        ("canary", _canary(summary.canary, summary.client_pause_seconds)),
         ("took", _times(summary)),
         ("journal", summary.journal),
         ("notes", "\n".join(summary.notes)),
@@ -91,13 +93,14 @@ def _pause(summary: Summary) -> str:
     return f"{duration(summary.write_pause_seconds)} from the fence to the flip" + (f" ({parts})" if parts else "")
 
 
-def _canary(report: Mapping[str, Any] | None) -> str:
+def _canary(report: Mapping[str, Any] | None, at_flip: float | None) -> str:
     if report is None:
         return ""
     lost, doubled = report.get("lost", "?"), report.get("doubled", "?")
     pause = report.get("longest_pause_seconds")
+    flip = f", pause at the flip {duration(at_flip)}" if at_flip is not None else ""
     longest = f", longest pause {duration(pause)}" if isinstance(pause, int | float) else ""
-    return f"{lost} lost, {doubled} doubled of {report.get('acknowledged', '?')} acknowledged writes{longest}"
+    return f"{lost} lost, {doubled} doubled of {report.get('acknowledged', '?')} acknowledged writes{flip}{longest}"
 
 
 def _times(summary: Summary) -> str:

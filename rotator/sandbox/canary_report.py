@@ -34,8 +34,8 @@ class CanaryReport:
     last minute, or the whole run. `kinds`: acknowledged ones of each kind.
 
     `longest_pause_seconds` is the largest gap between two acknowledgements, whoever got them, a gap that still lasts
-    included; `longest_pause_started` is its start in UTC. `writers_longest_pause_seconds` is the largest that any
-    single writer saw, slow ones left out.
+    included; `longest_pause_started` is its start in UTC; `pauses` are the largest ones with theirs.
+    `writers_longest_pause_seconds` is the largest that any single writer saw, slow ones left out.
     """
 
     running: bool
@@ -48,6 +48,7 @@ class CanaryReport:
     unknown: int
     longest_pause_seconds: float
     longest_pause_started: str | None
+    pauses: tuple[Mapping[str, Any], ...] = ()
     writers_longest_pause_seconds: float = 0.0
     slow_writers: int = 0
     refused: int = 0
@@ -93,7 +94,7 @@ def _of_the_log(tally: Tally, *, running: bool) -> dict[str, Any]:
     quick = [each for each in every if not each.slow]
     attempted = sum(each.attempted for each in every)
     acknowledged = sum(last - first + 1 for _, first, last in tally.acknowledged())
-    pause, started = tally.pauses.now(now if running else None)
+    pauses = tally.pauses.now(now if running else None)
     ended = max((each.last for each in every if each.last), default=now)
     refusals: dict[str, int] = {}
     for each in every:
@@ -110,8 +111,9 @@ def _of_the_log(tally: Tally, *, running: bool) -> dict[str, Any]:
         "refusals": refusals,
         "rate": round(tally.rate(now if running else ended), 1),
         "kinds": tally.kinds(),
-        "longest_pause_seconds": round(pause, 3),
-        "longest_pause_started": None if started is None else _for_people(started),
+        "longest_pause_seconds": round(pauses[0].seconds, 3) if pauses else 0.0,
+        "longest_pause_started": _for_people(pauses[0].started) if pauses else None,
+        "pauses": tuple({"seconds": round(each.seconds, 3), "started": _for_people(each.started)} for each in pauses),
         "writers_longest_pause_seconds": round(
             max((each.gap(now if running else None) for each in quick), default=0.0), 3
         ),

@@ -7,6 +7,7 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rotator.sandbox.canary_log import Entry, Kind, Tail, writers
@@ -15,6 +16,7 @@ from rotator.sandbox.canary_mix import tally
 FIRST_SLOW = 1001
 """Writers from this number on are the slow ones, whose transactions stay open for seconds."""
 RATE_SECONDS = 60
+KEPT_PAUSES = 5
 SETTLED_SECONDS = 5.0
 """Two writers' lines may be read out of order by as much as it takes a thread to get from its clock to its write."""
 
@@ -76,12 +78,19 @@ class WriterTally:
         return entry.at
 
 
+@dataclass(frozen=True, order=True)
+class Pause:
+    """A gap between two acknowledgements, whoever got them: seconds, and its start on the monotonic clock."""
+
+    seconds: float
+    started: float
+
+
 class Pauses:
-    """The largest gap between acknowledgements, whoever got them. Times are of the monotonic clock."""
+    """The largest gaps between acknowledgements. Times are of the monotonic clock."""
 
     def __init__(self) -> None:
-        self._longest = 0.0
-        self._started: float | None = None
+        self._largest: list[Pause] = []
         self._last: float | None = None
         self._unsettled: list[float] = []
 
@@ -92,19 +101,21 @@ class Pauses:
         self._settle(self._unsettled[:settled])
         del self._unsettled[:settled]
 
-    def now(self, moment: float | None) -> tuple[float, float | None]:
-        """(seconds, its start) with what is not settled, and with a gap that lasts until `moment`."""
+    def now(self, moment: float | None) -> tuple[Pause, ...]:
+        """The largest first, with what is not settled, and with a gap that lasts until `moment`."""
         known = Pauses()
-        known._longest, known._started, known._last = self._longest, self._started, self._last
+        known._largest, known._last = list(self._largest), self._last
         known._settle(self._unsettled)
         if moment is not None and known._last is not None:
             known._settle([moment])
-        return known._longest, known._started
+        return tuple(known._largest)
 
     def _settle(self, times: list[float]) -> None:
         for moment in times:
-            if self._last is not None and moment - self._last > self._longest:
-                self._longest, self._started = moment - self._last, self._last
+            if self._last is not None:
+                pause = Pause(moment - self._last, self._last)
+                if len(self._largest) < KEPT_PAUSES or pause > self._largest[-1]:
+                    self._largest = sorted([*self._largest, pause], reverse=True)[:KEPT_PAUSES]
             if self._last is None or moment > self._last:
                 self._last = moment
 

@@ -37,7 +37,7 @@ class Preflight(Step):
             engine=f"{blue.engine} {blue.engine_version}",
             strategy=str(ctx.rotation.strategy),
             old_key_arn=blue.kms_key_arn,
-            warnings=[f"{f.what} {f.why} {f.fix}" for f in findings],
+            warnings=[_sentences(finding) for finding in findings],
         )
 
     def result(self, outputs: Outputs) -> str:
@@ -46,6 +46,11 @@ class Preflight(Step):
         warned = f", {count} warning{'s' if count > 1 else ''}" if count else ""
         about = (outputs["engine"], f"account {outputs['account']}", f"Terraform {outputs['terraform']}")
         return f"{', '.join(about)}, strategy {outputs['strategy']}{warned}"
+
+
+def _sentences(finding: Finding) -> str:
+    parts = (part.strip().rstrip(".") for part in (finding.what, finding.why, finding.fix))
+    return ". ".join(part[:1].upper() + part[1:] for part in parts if part) + "."
 
 
 def _refusal(blocking: tuple[Finding, ...]) -> Blocked:

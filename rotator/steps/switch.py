@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from rotator.database.replication import Passed
 from rotator.errors import Blocked
@@ -61,7 +62,7 @@ class Switch(Cutover):
             if flip.passed is None:
                 ctx.memory.note(self.name, opened_at=None)  # the window was given up: green was not opened
             raise
-        ctx.memory.note(self.name, applied=True, flipped_at=ctx.clock.now().isoformat(), **_measured(flip))
+        ctx.memory.note(self.name, applied=True, flipped_at=ctx.clock.now().isoformat(), **_measured(ctx, flip))
 
     def _at_gate(self, ctx: Context, flip: _Flip) -> bool:
         """The gate's question. Leaving the window without having passed it lifts the fence."""
@@ -86,7 +87,7 @@ class Switch(Cutover):
         return super().result(outputs) + said
 
 
-def _measured(flip: _Flip) -> Outputs:
+def _measured(ctx: Context, flip: _Flip) -> Outputs:
     """The pause from the last commit that blue could take to the flip of the record, by part; in seconds."""
     if flip.passed is None:
         return {}
@@ -97,6 +98,7 @@ def _measured(flip: _Flip) -> Outputs:
         pause = changed - flip.passed.began
         parts["flip"] = pause - sum(parts.values())
     return {
+        "closed_at": (ctx.clock.now() - timedelta(seconds=ctx.clock.monotonic() - flip.passed.began)).isoformat(),
         "pause_seconds": round(pause, 4) if pause is not None else None,
         "parts": {name: round(value, 4) for name, value in parts.items()},
         "cut_off": list(flip.passed.cut_off),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from rotator.database import compare
+from rotator.database.replication import Link
 from rotator.errors import Blocked
 from rotator.steps.base import Context, Observation, Outputs, absent, satisfied
 from rotator.steps.links import forward, watch
 from rotator.steps.validate import Validate, fingerprint, refuse
 from rotator.steps.world import server
 
+WATCH_SECONDS = 30.0
 FRESH = timedelta(minutes=15)
 """So long a comparison is good for the flip; an older one is made again."""
 
@@ -47,7 +50,7 @@ def compare_online(ctx: Context) -> None:
     version, ddl, schema = green.ping(), link.ddl(), blue.schema()
     refuse("schema", compare.compare_schema(schema, green.schema()), ddl)
     refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()), ddl)
-    found = link.verify(ctx.progress)
+    found = link.verify(_watching(ctx, link))
     refuse("contents", found.differences)
     ctx.memory.note(
         "validate",
@@ -62,6 +65,20 @@ def compare_online(ctx: Context) -> None:
         ddl=list(ddl),
         schema=fingerprint(schema),
     )
+
+
+def _watching(ctx: Context, link: Link) -> Callable[[float, str], None]:
+    """Progress that now and then looks at the log which blue keeps meanwhile. Raises what `watch` raises."""
+    last = ctx.clock.monotonic()
+
+    def progress(fraction: float, text: str) -> None:
+        nonlocal last
+        ctx.progress(fraction, text)
+        if ctx.clock.monotonic() - last > WATCH_SECONDS:
+            last = ctx.clock.monotonic()
+            watch(ctx, link)
+
+    return progress
 
 
 def is_fresh(ctx: Context) -> bool:

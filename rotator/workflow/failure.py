@@ -29,7 +29,7 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
     When lifting fails itself, the words say that writes are still refused: the first error stays the one reported.
     """
     if not is_fenced(memory):
-        return ()
+        return _kept_log(ctx, memory)
     blue, name = ctx.rotation.blue, ctx.env.name
     if memory.record.rotation.strategy is Strategy.REPLICATE:
         return _after_window(ctx, error)
@@ -51,6 +51,18 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
         words,
         "the snapshot no longer holds everything that blue holds, so this rotation cannot go on: "
         f"rotator rollback {name}, then rotate again",
+    )
+
+
+def _kept_log(ctx: Context, memory: JournalMemory) -> tuple[str, ...]:
+    """Strategy replicate: a rotation that stands still makes blue's log grow."""
+    opened, flipped = memory.record.step("open"), memory.record.step("cutover")
+    if opened.status is not Status.DONE or flipped.status is Status.DONE:
+        return ()
+    name = ctx.env.name
+    return (
+        f"{ctx.rotation.blue} takes writes, and keeps its log for green until the rotation goes on "
+        f"(rotator rotate {name}) or is given up (rotator rollback {name})",
     )
 
 

@@ -14,7 +14,7 @@ from rotator.sandbox import canary
 from rotator.sandbox.canary_dns import CachingResolver
 from rotator.sandbox.canary_log import Kind, Tail, WriterLog, last_tried, path, writers
 from rotator.sandbox.canary_mix import CYCLE, QUEUE_AGE, Work, plan, residues, tally, work
-from rotator.sandbox.canary_tally import FIRST_SLOW, Pauses, Tally
+from rotator.sandbox.canary_tally import FIRST_SLOW, Pause, Pauses, Tally
 
 NAME = "db.internal"
 
@@ -133,12 +133,12 @@ def test_nothing_lasts_before_the_last_round_trip(seq: int) -> None:
 def test_the_longest_pause_is_across_all_writers_whatever_the_order_in_which_they_are_read() -> None:
     pauses = Pauses()
     pauses.add([8.0, 1.0], until=5.0)
-    assert pauses.now(None) == (7.0, 1.0)
+    assert pauses.now(None)[0] == Pause(7.0, 1.0)
     pauses.add([9.5, 4.0], until=10.0)  # of a writer that was read before it came to its write
-    assert pauses.now(None) == (4.0, 4.0)
-    assert pauses.now(16.0) == (6.5, 9.5)
-    assert pauses.now(None) == (4.0, 4.0)  # a gap that lasted until then is not one for ever
-    assert Pauses().now(16.0) == (0.0, None)
+    assert pauses.now(None)[0] == Pause(4.0, 4.0)
+    assert pauses.now(16.0)[0] == Pause(6.5, 9.5)
+    assert pauses.now(None)[0] == Pause(4.0, 4.0)  # a gap that lasted until then is not one for ever
+    assert Pauses().now(16.0) == ()
 
 
 def write(folder: Path, writer: int, text: str) -> None:
@@ -157,7 +157,7 @@ def test_a_tally_reads_every_line_once(tmp_path: Path) -> None:
         assert (one.refused_numbers, one.refused, one.unknown) == (1, {"25006": 1, "57P01": 1}, 1)
         assert (one.gap(None), one.gap(17.5)) == (2.5, 5.0)
         assert (slow.attempted, slow.slow) == (1, True)
-        assert sums.pauses.now(None) == (1.5, 11.0)
+        assert sums.pauses.now(None)[0] == Pause(1.5, 11.0)
         assert sums.acknowledged() == [(1, 1, 2), (FIRST_SLOW, 1, 1)]
         assert (sums.kinds()["counter"], sums.kinds()["lines"], sums.kinds()["long"]) == (2, 1, 1)
     write(tmp_path, 1, "T 5\nA 5 12.6\n")

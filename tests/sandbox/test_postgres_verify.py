@@ -421,6 +421,22 @@ def test_what_green_has_not_applied_yet_is_no_difference_but_what_it_never_gets_
     assert link.verify([link.table("item")]).differences == ()
 
 
+def test_green_is_read_after_it_has_caught_up_with_what_was_read_on_blue(link: Link) -> None:
+    """Green is kept from applying until the comparison waits for it: not a single range may be unequal."""
+    with link.green.connect(link.name) as holder:
+        holder.execute("lock table item in share mode")
+        link.blue.run(link.name, "update item set n = n + 1 where id between 600 and 999")
+
+        def caught_up() -> None:
+            holder.rollback()
+            link.caught_up()
+
+        sides = link.blue.target(link.name), link.green.target(link.name)
+        report = verify_online(*sides, [link.table("item")], caught_up, lambda *_: None, chunk_rows=2_000)
+    assert report.differences == ()
+    assert report.tables[f"{link.name}.public.item"].retried == 0
+
+
 def test_a_failing_wait_ends_the_comparison(link: Link) -> None:
     def fail() -> None:
         raise DatabaseError("green does not follow")
@@ -460,6 +476,9 @@ def test_recheck_compares_what_was_hot(link: Link) -> None:
 
 def test_recheck_ends_at_its_deadline_and_leaves_the_connections_usable(link: Link) -> None:
     with link.sessions() as (blue, green), link.green.connect(link.name) as holder:
+        holder.execute(
+            "set idle_in_transaction_session_timeout = '10s'"
+        )  # a recheck without an end must fail, not hang
         holder.execute("lock table pair in access exclusive mode")
         began = time.monotonic()
         with pytest.raises(DatabaseError) as late:

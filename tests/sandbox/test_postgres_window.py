@@ -1,4 +1,4 @@
-"""The window on two real servers: what it carries over, what it cuts off, and what becomes of it when it is given up."""
+"""The window on two real servers: what it carries over, what it cuts off, and what becomes of one that is given up."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def test_sequences_go_on_behind_all_that_blue_may_have_given_out(pair: Pair) -> 
     assert pair.rows("select nextval('ticket')", pair.green)[0][0] > last + 1000 * 5
     assert pair.rows("select nextval('unused')", pair.green) == [(1,)]
     assert pair.rows("select last_value from tiny", pair.green) == [(20,)]
-    assert pair.rows("select max(id) from item", pair.blue)[0][0] < pair.rows("select nextval('item_id_seq')", pair.green)[0][0]  # fmt: skip
+    highest = pair.rows("select max(id) from item", pair.blue)[0][0]
+    assert pair.rows("select nextval('item_id_seq')", pair.green)[0][0] > highest
 
 
 def test_after_the_flip_writes_flow_back_and_nothing_comes_twice(pair: Pair) -> None:
@@ -115,9 +116,8 @@ def test_the_way_back_is_the_same_window(pair: Pair) -> None:
 
 def test_there_and_back_again_without_a_rollback_between(pair: Pair) -> None:
     """A window that was given up leaves everything ready for the next one."""
-    with pytest.raises(RuntimeError, match="second thoughts"), pair.forward.window(NOW, (), back_slots=True) as window:
+    with pair.forward.window(NOW, (), back_slots=True) as window:
         window.prepare(nothing, nothing)
-        raise RuntimeError("second thoughts")
     assert takes_writes(pair, "blue")
     flip(pair)
     assert takes_writes(pair, "green")
@@ -154,19 +154,21 @@ def test_a_row_that_was_still_in_flux_is_compared_inside_the_fence(pair: Pair) -
         admin.execute("alter table item disable trigger user")
         admin.execute("update item set v = 'by hand' where id = 7")
         admin.execute("alter table item enable always trigger rotator_fence")
-    with pytest.raises(DatabaseError) as caught, pair.forward.window(NOW, hot, back_slots=True) as window:
+    with pair.forward.window(NOW, hot, back_slots=True) as window:
         window.prepare(nothing, nothing)
-        window.run()
+        with pytest.raises(DatabaseError) as caught:
+            window.run()
     assert caught.value.code == "validate-contents"
     assert any("public.item" in line for line in caught.value.details)
     assert takes_writes(pair, "blue")
 
 
 def test_ddl_at_the_last_moment_is_found(pair: Pair) -> None:
-    with pytest.raises(DatabaseError) as caught, pair.forward.window(NOW, (), back_slots=True) as window:
+    with pair.forward.window(NOW, (), back_slots=True) as window:
         window.prepare(nothing, nothing)
         pair.run("alter table item add column late int")
-        window.run()
+        with pytest.raises(DatabaseError) as caught:
+            window.run()
     assert caught.value.code == "validate-schema"
     assert takes_writes(pair, "blue")
 

@@ -4,8 +4,8 @@ It tells apart what `checksum` does, by the same expressions, and is faster beca
 column where its type has one that is exact:
 
 - Each column is hashed with a seed of its own, and the hashes are xored; so swapped columns do not cancel out.
-- The xor is hashed once more, as the 64 bit seed of a hash of nothing: otherwise two rows that swap the values of one
-  column would cancel out in a sum. (hashint8extended(x, 0) would fold x to 32 bits; a seed is not folded.)
+- The xor is hashed once more, as the 64 bit seed of a hash of nothing: otherwise the lowest bits of a sum could not
+  tell rows that swap the values of one column. (hashint8extended(x, 0) would fold x to 32 bits; a seed is not folded.)
 - A bigint's upper half is hashed into the seed of its lower half, as its hash alone folds the two (see above).
 - numeric is hashed as text: its own hash knows neither sign nor scale, and its text is cheaper than its send format.
 - Where a type's own hash is not exact (timestamps, floats, ...), its send format is hashed, as text: no function hashes
@@ -51,12 +51,12 @@ def row_digest(columns: Sequence[Column], version: int) -> sql.Composable:
 
 def above(columns: Sequence[Column], values: Sequence[str]) -> sql.Composable:
     """SQL condition: the key is above these values. A comparison of rows, which an index on the key can serve."""
-    return sql.SQL("({}) > ({})").format(key_list(columns), _values(columns, values))
+    return sql.SQL("({}) > ({})").format(key_list(columns), literals(columns, values))
 
 
 def up_to(columns: Sequence[Column], values: Sequence[str]) -> sql.Composable:
     """SQL condition: the key is not above these values."""
-    return sql.SQL("({}) <= ({})").format(key_list(columns), _values(columns, values))
+    return sql.SQL("({}) <= ({})").format(key_list(columns), literals(columns, values))
 
 
 def key_list(columns: Sequence[Column], cast: str = "") -> sql.Composable:
@@ -64,7 +64,8 @@ def key_list(columns: Sequence[Column], cast: str = "") -> sql.Composable:
     return sql.SQL(", ").join(sql.Identifier("t", column.name) + sql.SQL(cast) for column in columns)
 
 
-def _values(columns: Sequence[Column], values: Sequence[str]) -> sql.Composable:
+def literals(columns: Sequence[Column], values: Sequence[str]) -> sql.Composable:
+    """A key's values with commas, as its columns' types."""
     # `declared` is format_type's: quoted where it needs to be, and no input of anybody.
     return sql.SQL(", ").join(
         sql.Literal(value) + sql.SQL("::" + column.declared) for column, value in zip(columns, values, strict=True)

@@ -15,7 +15,7 @@ from rotator.database.postgres.checksum import Column, columns_of
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.errors import statement_error
 from rotator.database.postgres.replication.chunks import Chunk, Key
-from rotator.database.postgres.replication.digest import VERSION, above, key_list, row_digest, up_to
+from rotator.database.postgres.replication.digest import VERSION, above, key_list, literals, row_digest, up_to
 
 SETTINGS = """
 set enable_seqscan = off;
@@ -81,6 +81,26 @@ class Shape:
         fields = sql.SQL(", ").join([sql.SQL("count(*), coalesce(sum({}), 0)").format(self.digest), *more])
         return sql.SQL("select {} from only {} t").format(fields, self.identifier) + self.where(chunk)
 
+    def contents_of(self, numbered: Sequence[tuple[int, Chunk]]) -> sql.Composed:
+        """SELECT of count, sum of digests and number, of chunks that are open at neither end: one plan for all."""
+        lows, highs = (
+            sql.SQL(", ").join(sql.Identifier("c", f"{end}{n}") for n in range(len(self.key)))
+            for end in ("low", "high")
+        )
+        names = [sql.Identifier(f"{end}{n}") for end in ("low", "high") for n in range(len(self.key))]
+        rows = [
+            sql.SQL("({}, {}, {})").format(number, literals(self.key, chunk.low), literals(self.key, chunk.high))
+            for number, chunk in numbered
+            if chunk.low is not None and chunk.high is not None
+        ]
+        return sql.SQL(
+            "select d.rows, d.total, c.n from (values {}) c(n, {}) cross join lateral (select count(*) as rows,"
+            " coalesce(sum({}), 0) as total from only {} t where ({}) > ({}) and ({}) <= ({})) d"
+        ).format(
+            *(sql.SQL(", ").join(rows), sql.SQL(", ").join(names), self.digest, self.identifier),
+            *(key_list(self.key), lows, key_list(self.key), highs),
+        )
+
     @property
     def has_max(self) -> bool:
         """Whether the greatest key of some rows costs next to nothing: then it need not be looked for by itself."""
@@ -88,10 +108,11 @@ class Shape:
 
     def first(self, chunk: Chunk, rows: int) -> sql.Composed:
         """SELECT of count, sum of digests, and last key, of the chunk's first `rows` rows in the key's order."""
-        ordered = "select * from only {} t{} order by {} limit {}"
-        return sql.SQL("select count(*), coalesce(sum({}), 0), max({})::text from (" + ordered + ") t").format(
-            *(self.digest, key_list(self.key), self.identifier, self.where(chunk), key_list(self.key)),
-            sql.Literal(rows),
+        ordered = sql.SQL("(select * from only {} t{} order by {} limit {}) t").format(
+            *(self.identifier, self.where(chunk), key_list(self.key), sql.Literal(rows)),
+        )
+        return sql.SQL("select count(*), coalesce(sum({}), 0), max({})::text from {}").format(
+            *(self.digest, key_list(self.key), ordered),
         )
 
 
