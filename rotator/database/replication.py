@@ -259,6 +259,10 @@ class Link(Protocol):
         """Compare the contents of all tables while both run."""
         ...
 
+    def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Progress) -> Verified:
+        """Compare again what was in flux; what is still so, is `hot` of the result. Its digests are of these alone."""
+        ...
+
     def window(self, budgets: Budgets, hot: Sequence[Mapping[str, Any]], *, back_slots: bool) -> Window:
         """The cutover's window. `back_slots`: the target's slots for the way back begin where the window ends."""
         ...

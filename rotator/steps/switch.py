@@ -17,7 +17,7 @@ from rotator.steps.green import green_server_is_this_lineage
 from rotator.steps.key import old_ttl_left
 from rotator.steps.links import budgets, forward, watch
 from rotator.steps.validate import fingerprint
-from rotator.steps.verify import compare_online, is_fresh
+from rotator.steps.verify import compare_online, is_fresh, shrink
 from rotator.steps.wayback import flip_back
 from rotator.steps.world import instance, is_at, server
 
@@ -66,9 +66,9 @@ class Switch(Cutover):
 
     def _at_gate(self, ctx: Context, flip: _Flip) -> bool:
         """The gate's question. Leaving the window without having passed it lifts the fence."""
-        link, hot = forward(ctx), ctx.memory.outputs("validate").get("hot", ())
-        target = (instance(ctx, ctx.rotation.green).address or "").lower()
+        link, target = forward(ctx), (instance(ctx, ctx.rotation.green).address or "").lower()
         watch(ctx, link)
+        hot = shrink(ctx, link)
         with link.window(budgets(ctx), hot, back_slots=True) as window:
             window.prepare(lambda _, text: ctx.progress(None, text), lambda: _refuse_changes(ctx))
             ctx.progress(None, "fence, drain, flip")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from rotator.database import compare
 from rotator.database.replication import Link
@@ -79,6 +80,16 @@ def _watching(ctx: Context, link: Link) -> Callable[[float, str], None]:
             watch(ctx, link)
 
     return progress
+
+
+def shrink(ctx: Context, link: Link) -> tuple[Mapping[str, Any], ...]:
+    """What is still in flux, looked at again so that little is left for the fence. Raises Blocked for differences."""
+    hot = tuple(ctx.memory.outputs("validate").get("hot", ()))
+    if not hot:
+        return ()
+    found = link.verify_again(hot, ctx.progress)
+    refuse("contents", found.differences)
+    return found.hot
 
 
 def is_fresh(ctx: Context) -> bool:

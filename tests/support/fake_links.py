@@ -6,7 +6,7 @@ Each thing that lasts counts as a side effect of the world, so that a test can k
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -161,6 +161,9 @@ class FakeLink:
         same = sorted(self.world.data[self.source].rows) == sorted(self.world.data[self.target].rows)
         found = () if same else ("table shop.public.item: row 1 differs",)
         return Verified(digests, (), self.replication.differences or found)
+
+    def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Any) -> Verified:
+        return replace(self.verify(progress), hot=tuple(hot))
 
     def window(self, budgets: Budgets, hot: Sequence[Mapping[str, Any]], *, back_slots: bool) -> FakeWindow:
         return FakeWindow(self, back_slots)

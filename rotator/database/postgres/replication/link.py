@@ -14,7 +14,7 @@ from rotator.database.postgres.connection import Connection, open_session, sessi
 from rotator.database.postgres.objects import each_database, stored_tables
 from rotator.database.postgres.replication import guard, lagging, publish, sentinels, subscribe, verify, views
 from rotator.database.postgres.replication.apply_log import apply_errors
-from rotator.database.postgres.replication.chunks import Chunk
+from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
 from rotator.database.postgres.replication.covering import Covering
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.seed import decide_seed, read_recovery
@@ -143,13 +143,26 @@ class PostgresLink:
             report = verify.verify_online(
                 self.source, self.target, tables, lambda: self._pass(here, there, VERIFY_CATCH_UP_SECONDS), progress
             )
-        return Verified(
-            digests={name: asdict(each) for name, each in report.tables.items()},
-            hot=tuple(chunk.to_json() for chunk in report.hot),
-            differences=report.differences,
-            refreshed=seen.refreshed,
-        )
+        return _verified(report, seen.refreshed)
+
+    def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Progress) -> Verified:
+        chunks = tuple(Chunk.from_json(each) for each in hot)
+        with ExitStack() as stack:
+            here, there = self._connections(stack, self.source), self._connections(stack, self.target)
+            report = verify.verify_again(
+                self.source, self.target, chunks, lambda: self._pass(here, there, VERIFY_CATCH_UP_SECONDS), progress
+            )
+        return _verified(report, ())
 
     def window(self, budgets: Budgets, hot: Sequence[Mapping[str, Any]], *, back_slots: bool) -> Window:
         chunks = tuple(Chunk.from_json(each) for each in hot)
         return PostgresWindow(self.source, self.target, self.names, budgets, chunks, back_slots)
+
+
+def _verified(report: OnlineReport, refreshed: tuple[str, ...]) -> Verified:
+    return Verified(
+        digests={name: asdict(each) for name, each in report.tables.items()},
+        hot=tuple(chunk.to_json() for chunk in report.hot),
+        differences=report.differences,
+        refreshed=refreshed,
+    )
