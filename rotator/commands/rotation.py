@@ -8,11 +8,13 @@ from typing import Any
 
 from rotator.commands.workbench import Workbench
 from rotator.errors import DatabaseError, Interrupted, RotatorError
+from rotator.model import Strategy
 from rotator.report.interface import StepInfo, StepState
 from rotator.report.summary import Summary
 from rotator.steps import retire_steps, rollback_steps, rotation_steps
 from rotator.steps.base import Context, Options, Step
 from rotator.steps.choose import choose
+from rotator.steps.switch import reopen
 from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, to_retire, to_roll_back
 from rotator.workflow.failure import after_stop, is_fenced
@@ -41,6 +43,8 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     heard: list[_Canary] = []
 
     def work() -> None:
+        if ctx.rotation.strategy is Strategy.REPLICATE:
+            reopen(ctx)
         bench.engine(memory).run(ctx, steps)
         heard.append(_canary(bench))
         # Judged before the phase: the same command again must not begin another rotation after a bad verdict.

@@ -7,7 +7,7 @@ source's log (LSN) as whole numbers; `lsn_text` gives the form that PostgreSQL a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -130,17 +130,15 @@ class Passed:
     """A window that was passed: the source is sealed, the target holds all that the source has, and takes writes.
 
     `parts` in seconds by name; `began` the monotonic time at which the last commit on the source was possible;
-    `cut_off` the sessions that were ended because they still had a transaction open; `sequences` how many moved.
+    `cut_off` the sessions that were ended because they still had a transaction open; `sequences` how many moved; `back`
+    where the way back begins, by database (empty where the subscription itself leaves out what came from the source).
     """
 
     began: float
     parts: Mapping[str, float]
     cut_off: tuple[str, ...]
     sequences: int
-
-    def to_json(self) -> dict[str, Any]:
-        """For the journal."""
-        return {**asdict(self), "parts": {name: round(value, 4) for name, value in self.parts.items()}}
+    back: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -164,8 +162,13 @@ class Verified:
 class Window(Protocol):
     """The moment in which the source stops and the target takes over. Use as a context manager.
 
-    Leaving it without `passed` lifts the source's fence and shuts the target again.
+    Leaving it without having passed it lifts the source's fence, after shutting the target again.
     """
+
+    @property
+    def opening(self) -> bool:
+        """Whether the target may have been opened, and not been shut again."""
+        ...
 
     def __enter__(self) -> Window: ...
     def __exit__(
@@ -212,6 +215,10 @@ class Link(Protocol):
         """DDL that was recorded since `open`, in words."""
         ...
 
+    def unpublished(self) -> tuple[str, ...]:
+        """Tables of the source that are not replicated: made, or dropped and made again, since `open`."""
+        ...
+
     def feeds(self) -> tuple[str, ...]:
         """Enabled subscriptions of others on the source: a copy of them on green would take their changes away."""
         ...
@@ -233,8 +240,8 @@ class Link(Protocol):
         """Where the target's data ends: `log` are the lines of its first start."""
         ...
 
-    def subscribe(self, seed: int | None) -> None:
-        """Subscriptions on the target, their origin at `seed` (None: where the slots stand), not enabled."""
+    def subscribe(self, seed: int | Mapping[str, int] | None) -> None:
+        """Subscriptions on the target, not enabled; origin at `seed`, for all or by database (None: the slots')."""
         ...
 
     def enable(self) -> None: ...

@@ -120,6 +120,10 @@ class Stages(Protocol):
         """Take the mark of a half-made resource off an address of the state; nothing happens when it has none."""
         ...
 
+    def settle(self) -> None:
+        """Return once no apply of an earlier run is at work on the state. Raises TerraformStateLocked."""
+        ...
+
     def check_clean(self) -> None:
         """Raise Blocked unless the plan of the root is empty."""
         ...

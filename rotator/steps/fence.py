@@ -142,12 +142,20 @@ def open_writes(server_: DatabaseServer, *, busy: bool = False) -> str:
 
 def _shut_green(ctx: Context) -> None:
     """Green is born fenced, with the fence in its snapshot; only a cutover that has begun to open it needs this."""
-    if not ctx.memory.outputs("cutover").get("opened_at"):
+    if not ctx.memory.outputs("cutover").get("opened_at") and not _busy(ctx):
         return
     found = ctx.rds.instance(ctx.rotation.green)
     if found is None or found.address is None or found.port is None or ctx.databases is None:
         return
     # Whatever its status: a green that is modified or backed up takes writes. When it cannot be shut, blue stays shut.
     green = ctx.databases.at(found.address, found.port)
-    if not green.fence_state().on:
-        green.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)
+    try:
+        if not green.fence_state().on:
+            green.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)
+    except DatabaseError as fault:
+        raise Blocked(
+            f"{ctx.rotation.blue} stays shut: {ctx.rotation.green} cannot be shut first.",
+            why=f"{fault.what} {fault.why}",
+            fix="Make it answer, or stop or delete it; then run the same command again.",
+            code="fence-stays",
+        ) from fault

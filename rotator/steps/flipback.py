@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rotator.errors import Blocked
+from rotator.database.replication import lsn
+from rotator.errors import Blocked, RotatorError
 from rotator.model import Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
 from rotator.steps.fence import lift, open_writes
-from rotator.steps.links import backward, budgets, forward, watch, way_back
+from rotator.steps.links import backward, budgets, forward, green_alone, green_may_hold_writes, way_back
 from rotator.steps.world import is_at, server
 
 PROOF_SECONDS = 60.0
@@ -28,27 +29,19 @@ class WayBack(Step):
         """Satisfied when a marker written on green has arrived on blue."""
         if ctx.memory.outputs(self.name).get("opened"):
             return satisfied()
-        if APPROVAL in ctx.options.approvals:
+        if ctx.memory.outputs(self.name).get("given_up"):
             return skipped("by your decision: after the flip there is no way back without losing writes")
         return absent("not open yet")
 
     def act(self, ctx: Context) -> None:
-        """End green's subscription first: else it would get its own changes back. Then subscribe blue."""
-        forward(ctx).unsubscribe()
-        forward(ctx).close_slots()
-        link = backward(ctx)
-        if not link.slots():
-            raise Blocked(
-                f"The slots for the way back are not on {ctx.rotation.green}.",
-                why="They were removed behind the journal's back: what was written since the flip cannot flow to blue.",
-                fix="Green serves and is complete; the way back without a loss is closed. "
-                f"To keep green: rotator rotate {ctx.env.name} --approve {APPROVAL}",
-                code="way-back",
-            )
-        link.subscribe(None)
-        link.enable()
-        link.catch_up(PROOF_SECONDS)
-        ctx.memory.note(self.name, opened=True)
+        """Turn the replication round; or, when that was approved, end it."""
+        if APPROVAL in ctx.options.approvals:
+            forward(ctx).unsubscribe()
+            forward(ctx).close_slots()
+            close_way_back(ctx)
+            ctx.memory.note(self.name, given_up=True)
+        else:
+            open_way_back(ctx)
         green = server(ctx, ctx.rotation.green)
         if green is not None:
             open_writes(green, busy=True)  # only idle triggers are left of its fence
@@ -77,10 +70,11 @@ class CloseWayBack(Step):
 
     def act(self, ctx: Context) -> None:
         """Blue's subscription, then slots, publications, login and record on both; identities put back on green."""
-        close_way_back(ctx)
         full = ctx.memory.outputs("open").get("full", {})
-        forward(ctx).close(full)
-        backward(ctx).close(full)
+        close_way_back(ctx)
+        if ctx.rds.instance(ctx.rotation.blue) is not None:
+            forward(ctx).close(full)
+        green_alone(ctx).close(full)
         ctx.memory.note(self.name, closed=True)
 
     def result(self, outputs: Outputs) -> str:
@@ -88,39 +82,81 @@ class CloseWayBack(Step):
         return "blue no longer follows green"
 
 
+def open_way_back(ctx: Context) -> None:
+    """End green's subscription first: else it would get its own changes back. Then blue follows green. Idempotent."""
+    forward(ctx).unsubscribe()
+    forward(ctx).close_slots()
+    link = backward(ctx)
+    if not link.slots():
+        raise Blocked(
+            f"The slots for the way back are not on {ctx.rotation.green}.",
+            why="They were removed behind the journal's back: what was written since the flip cannot flow to blue.",
+            fix="Green serves and is complete; the way back without a loss is closed. "
+            f"To keep green: rotator rotate {ctx.env.name} --approve {APPROVAL}",
+            code="way-back",
+        )
+    positions = ctx.memory.outputs("cutover").get("back") or {}
+    link.subscribe({name: lsn(text) for name, text in positions.items()} or None)
+    link.enable()
+    link.catch_up(PROOF_SECONDS)
+    ctx.memory.note("way-back", opened=True)
+
+
 def close_way_back(ctx: Context) -> str:
-    """End blue's subscription and remove its slots on green; idempotent."""
+    """End blue's subscription and remove its slots on green; idempotent, and whichever of the two is gone."""
     if ctx.rds.instance(ctx.rotation.green) is None:
         return ""
-    link = backward(ctx)
-    link.unsubscribe()
-    return "; ".join(link.close_slots())
+    if ctx.rds.instance(ctx.rotation.blue) is not None:
+        backward(ctx).unsubscribe()
+    return "; ".join(green_alone(ctx).close_slots())
 
 
 def flip_back_without_loss(ctx: Context) -> str:
-    """The same window the other way round; empty when there is nothing to flip back, or no open way back."""
-    blue = ctx.rotation.blue
-    if is_at(ctx, blue):
-        if ctx.data.serving != ctx.rotation.source or ctx.data.gate is not None:
-            # The flip was staged but never happened: the data follows the world.
-            ctx.memory.write_root(replace(edits.serving(ctx.data, ctx.rotation.source), gate=None))
+    """The same window the other way round; empty when what is on green cannot be carried back.
+
+    A name that points at blue is no proof that green holds nothing: somebody may have put it there by hand. With the
+    user's consent to lose writes (`--confirm`), a way back that fails gives way.
+    """
+    at_blue = is_at(ctx, ctx.rotation.blue)
+    if not green_may_hold_writes(ctx):
+        _follow_the_world(ctx)
         return lift(ctx)
-    if way_back(ctx):
-        return ""
+    try:
+        if not ctx.memory.outputs("way-back").get("opened") and backward(ctx).slots():
+            open_way_back(ctx)
+        if way_back(ctx):
+            return ""
+        _carry_back(ctx, at_blue=at_blue)
+    except RotatorError:
+        if ctx.options.lose_writes and is_at(ctx, ctx.rotation.blue) is at_blue:
+            return ""
+        raise
+    ctx.memory.note("cutover", returned=True)
+    green = server(ctx, ctx.rotation.green)
+    if green is not None:
+        green.end_clients()
+    return (
+        f"{ctx.env.config.dns.record} points at {ctx.rotation.blue}, with all that was written on {ctx.rotation.green}"
+    )
+
+
+def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     link = backward(ctx)
 
-    def at_gate() -> bool:
-        watch(ctx, link)
+    def pass_window() -> bool:
         with link.window(budgets(ctx), (), back_slots=False) as window:
             window.prepare(lambda _, text: ctx.progress(None, text), lambda: None)
             window.run()
         return True
 
-    ctx.apply_through_gate(Stage.ROLLBACK_CUTOVER, edits.serving(ctx.data, ctx.rotation.source), at_gate)
-    if ctx.data.gate is not None:
-        ctx.memory.write_root(replace(ctx.data, gate=None))
-    ctx.memory.note("cutover", returned=True)
-    green = server(ctx, ctx.rotation.green)
-    if green is not None:
-        green.end_clients()
-    return f"{ctx.env.config.dns.record} points at {blue} again, with all that was written on {ctx.rotation.green}"
+    if at_blue:
+        pass_window()
+    else:
+        ctx.apply_through_gate(Stage.ROLLBACK_CUTOVER, edits.serving(ctx.data, ctx.rotation.source), pass_window)
+    _follow_the_world(ctx)
+
+
+def _follow_the_world(ctx: Context) -> None:
+    """The name points at blue: the data says so too, and has no gate any more."""
+    if ctx.data.serving != ctx.rotation.source or ctx.data.gate is not None:
+        ctx.memory.write_root(replace(edits.serving(ctx.data, ctx.rotation.source), gate=None))

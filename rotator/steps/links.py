@@ -8,7 +8,7 @@ from rotator.database.interface import DatabaseOpener
 from rotator.database.replication import Budgets, Link
 from rotator.errors import Blocked, RotatorError
 from rotator.steps.base import Context
-from rotator.steps.world import blue_instance, instance
+from rotator.steps.world import blue_instance, instance, is_at, server
 
 GIB = 1 << 30
 LEAST_FREE = 0.1
@@ -28,6 +28,12 @@ def backward(ctx: Context) -> Link:
     return _opener(ctx).link(
         ctx.rotation.id, _place(ctx, ctx.rotation.green), _place(ctx, ctx.rotation.blue), back=True
     )
+
+
+def green_alone(ctx: Context) -> Link:
+    """Green's sending side of the way back, where blue is gone already."""
+    green = _place(ctx, ctx.rotation.green)
+    return _opener(ctx).link(ctx.rotation.id, green, green, back=True)
 
 
 def _opener(ctx: Context) -> DatabaseOpener:
@@ -116,6 +122,15 @@ def log_tail(ctx: Context, identifier: str) -> tuple[str, ...]:
     return ctx.rds.log_tail(identifier, files[-1].name) if files else ()
 
 
+def green_may_hold_writes(ctx: Context) -> bool:
+    """Whether green has been opened and not been shut again: it may have acknowledged what blue does not have."""
+    cutover, found = ctx.memory.outputs("cutover"), ctx.rds.instance(ctx.rotation.green)
+    if not cutover.get("opened_at") or cutover.get("returned") or found is None:
+        return False
+    green = server(ctx, ctx.rotation.green)
+    return green is None or not green.fence_state().on or is_at(ctx, ctx.rotation.green)
+
+
 def way_back(ctx: Context) -> str:
     """Why the way back after the flip is closed; empty when it is open: writes made on green arrive on blue."""
     if ctx.memory.outputs("close-way-back").get("closed"):
@@ -129,6 +144,11 @@ def way_back(ctx: Context) -> str:
             return f"its slots on {ctx.rotation.green} are gone"
         if any(slot.lost for slot in slots):
             return f"a slot on {ctx.rotation.green} is lost: its log has been removed"
+        missing = link.unpublished()
+        if missing:
+            return (
+                f"tables were made on {ctx.rotation.green} since the flip, which do not flow: {', '.join(missing[:5])}"
+            )
         feeds = link.feeds()
         if feeds:
             return f"{', '.join(feeds)} writes to {ctx.rotation.green}, and what it writes does not flow to blue"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rotator.database.replication import Passed
+from rotator.database.replication import Passed, lsn_text
 from rotator.errors import Blocked
 from rotator.model import Stage
 from rotator.network.interface import RecordWatch
 from rotator.steps import edits
 from rotator.steps.base import Context, Kind, Observation, Outputs, in_progress
 from rotator.steps.cutover import Cutover
+from rotator.steps.fence import lift
 from rotator.steps.flipback import flip_back_without_loss
 from rotator.steps.green import green_server_is_this_lineage
 from rotator.steps.key import old_ttl_left
@@ -30,6 +31,7 @@ class _Flip:
     """What happened at the gate, told once the apply has ended."""
 
     passed: Passed | None = None
+    opening: bool = False
     watch: RecordWatch | None = None
 
 
@@ -52,27 +54,37 @@ class Switch(Cutover):
         """Apply with the gate; note how long each part of the pause took."""
         if not is_fresh(ctx) and not is_at(ctx, ctx.rotation.green):
             compare_online(ctx)
-        flip = _Flip()
+        flip, before = _Flip(), ctx.memory.outputs(self.name).get("opened_at")
         # From here on green may have been opened, whatever becomes of this run.
-        ctx.memory.note(self.name, opened_at=ctx.clock.now().isoformat())
+        ctx.memory.note(self.name, opened_at=before or ctx.clock.now().isoformat())
         after = edits.serving(ctx.data, ctx.rotation.target)
         try:
             ctx.apply_through_gate(Stage.CUTOVER, after, lambda: self._at_gate(ctx, flip))
         except Exception:
-            if flip.passed is None:
-                ctx.memory.note(self.name, opened_at=None)  # the window was given up: green was not opened
+            if before is None and not flip.opening:
+                ctx.memory.note(self.name, opened_at=None)  # the window was given up before green was opened
             raise
         ctx.memory.note(self.name, applied=True, flipped_at=ctx.clock.now().isoformat(), **_measured(ctx, flip))
 
     def _at_gate(self, ctx: Context, flip: _Flip) -> bool:
-        """The gate's question. Leaving the window without having passed it lifts the fence."""
+        """The gate's question. Leaving the window without having passed it lifts the fence.
+
+        Where the record has flipped already (a run that was cut off after its go), green serves: nothing is touched.
+        """
+        if is_at(ctx, ctx.rotation.green) and _flipped(ctx):
+            return True
         link, target = forward(ctx), (instance(ctx, ctx.rotation.green).address or "").lower()
         watch(ctx, link)
         hot = shrink(ctx, link)
         with link.window(budgets(ctx), hot, back_slots=True) as window:
-            window.prepare(lambda _, text: ctx.progress(None, text), lambda: _refuse_changes(ctx))
-            ctx.progress(None, "fence, drain, flip")
-            flip.passed = window.run()
+            try:
+                window.prepare(lambda _, text: ctx.progress(None, text), lambda: _refuse_changes(ctx))
+                ctx.progress(None, "fence, drain, flip")
+                flip.passed = window.run()
+            finally:
+                flip.opening = window.opening
+        if flip.passed.back:  # before version 16; a note costs milliseconds of the pause
+            ctx.memory.note(self.name, back={name: lsn_text(position) for name, position in flip.passed.back.items()})
         flip.watch = ctx.resolver.watch(ctx.env.config.dns.record, target)
         return True
 
@@ -106,11 +118,49 @@ def _measured(ctx: Context, flip: _Flip) -> Outputs:
     }
 
 
+def _flipped(ctx: Context) -> bool:
+    """Whether blue is shut behind a name that points at green. Raises Blocked when both take writes."""
+    blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
+    if blue is None or green is None or blue.fence_state().on:
+        return True
+    if not green.fence_state().on:
+        raise Blocked(
+            f"{ctx.rotation.blue} is not fenced although {ctx.env.config.dns.record} points at green.",
+            why="Both may hold writes that the other does not have; which is right is not for a tool to say.",
+            fix=f"Compare {ctx.rotation.blue} and {ctx.rotation.green} by hand first.",
+            code="not-fenced",
+        )
+    return False
+
+
+def reopen(ctx: Context) -> None:
+    """Before a run goes on: a killed one may have left blue sealed with the name still on it. Writes go on meanwhile.
+
+    First an apply that outlived its driver ends, as it may flip the record yet.
+    """
+    noted = ctx.memory.outputs("cutover")
+    if not noted.get("opened_at") or noted.get("applied"):
+        return
+    ctx.stages.settle()
+    blue = server(ctx, ctx.rotation.blue)
+    if is_at(ctx, ctx.rotation.blue) and blue is not None and blue.fence_state().fenced_tables:
+        lift(ctx)
+        ctx.memory.note("cutover", opened_at=None)
+
+
 def _refuse_changes(ctx: Context) -> None:
     """Nothing that was compared may have been changed by DDL since; green must hold this rotation's data."""
     blue = server(ctx, ctx.rotation.blue)
     noted = ctx.memory.outputs("validate")
-    ddl = forward(ctx).ddl()
+    link = forward(ctx)
+    ddl, fed = link.ddl(), link.feeds()
+    if fed:
+        raise Blocked(
+            f"Subscriptions are enabled on {ctx.rotation.blue}: {', '.join(fed)}.",
+            why="What they apply passes the fence, and would not reach green.",
+            fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run rotate again.",
+            code="subscription",
+        )
     if blue is None or fingerprint(blue.schema()) != noted.get("schema") or list(ddl) != list(noted.get("ddl", ())):
         raise Blocked(
             f"The schema of {ctx.rotation.blue} has changed since green was validated.",

@@ -10,7 +10,7 @@ from rotator.model import Stage, Strategy, WriteStats
 from rotator.steps import edits
 from rotator.steps.base import Context
 from rotator.steps.fence import APPROVAL
-from rotator.steps.links import way_back
+from rotator.steps.links import backward, green_may_hold_writes, way_back
 from rotator.steps.world import is_at, server
 
 
@@ -23,8 +23,10 @@ def refuse_unasked(ctx: Context) -> None:
         return
     closed = ""
     if ctx.rotation.strategy is Strategy.REPLICATE:
-        closed = "" if is_at(ctx, ctx.rotation.blue) else way_back(ctx)
-        if not closed:
+        if not green_may_hold_writes(ctx):
+            return
+        closed = way_back(ctx)
+        if not closed or (not ctx.memory.outputs("way-back").get("opened") and backward(ctx).slots()):
             return
         closed = f" The way back without a loss is closed: {closed}."
     name = ctx.env.name
@@ -97,9 +99,13 @@ def _shut_green(ctx: Context) -> bool:
         raise Blocked(
             f"{ctx.rotation.blue} is not fenced although green serves.",
             why="It may hold writes that green does not have; which of both is right is not for a tool to say.",
-            fix=f"Compare {ctx.rotation.blue} and {ctx.rotation.green} by hand first.",
+            fix=f"If a flip was cut off: rotator rotate {ctx.env.name}. Else compare {ctx.rotation.blue} and "
+            f"{ctx.rotation.green} by hand first.",
             code="not-fenced",
         )
     if green is not None:
         green.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)
+        if ctx.rotation.strategy is Strategy.REPLICATE:
+            # Blue has followed green for a while: its rows are ahead of its own sequences.
+            blue.advance_sequences(green.sequences())
     return True

@@ -79,6 +79,11 @@ class TerraformStages:
         self._terraform.init()
         self._terraform.untaint(address)
 
+    def settle(self) -> None:
+        """Wait for the state's lock, as every command does: this one changes nothing."""
+        self._held = None
+        self.untaint("terraform_data.nothing_of_that_name")
+
     def check_clean(self) -> None:
         """Raise Blocked unless the plan is empty."""
         self._runner.clean()

@@ -74,6 +74,11 @@ def _after_window(ctx: Context, error: RotatorError) -> tuple[str, ...]:
     blue, name = ctx.rotation.blue, ctx.env.name
     if isinstance(error, TerraformStateLocked):
         return (f"{blue} is left as it is: another apply may still flip. Wait, then: rotator rotate {name}",)
+    if ctx.memory.outputs("cutover").get("applied"):
+        return (
+            f"{blue} is left as it is: green has served, and may hold writes that {blue} does not have. "
+            f"Go on with: rotator rotate {name}; or: rotator rollback {name}",
+        )
     try:
         return (lift(ctx), f"run it again: rotator rotate {name}; or give up: rotator rollback {name}")
     except RotatorError as fault:

@@ -111,8 +111,11 @@ class Pair:
 
 
 @contextmanager
-def running_pair(*statements: str, **extra: str) -> Iterator[Pair]:
-    """A blue with these tables; nothing of either server stays."""
+def running_pair(*statements: str, superuser: bool = False, **extra: str) -> Iterator[Pair]:
+    """A blue with these tables; nothing of either server stays.
+
+    `superuser`: the master may make event triggers, as rds_superuser may on RDS, and subscriptions before version 16.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rotator-pair-"))
     folder.chmod(0o711)
     (folder / "instances").mkdir(mode=0o711)
@@ -121,6 +124,9 @@ def running_pair(*statements: str, **extra: str) -> Iterator[Pair]:
     )
     pair = Pair(folder, blue)
     try:
+        with blue.admin() as admin:
+            if superuser or admin.info.server_version < 160000:
+                admin.execute(f"alter role {MASTER} superuser".encode())
         pair.run(*statements)
         yield pair
     finally:

@@ -38,6 +38,8 @@ class Replication:
     differences: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     refuse_window: str = ""
+    feeds: tuple[str, ...] = ()
+    windows: list[str] = field(default_factory=list)
 
     def link(self, world: World, source: str, target: str, back: bool) -> FakeLink:
         return FakeLink(world, self, source, target, back)
@@ -95,8 +97,11 @@ class FakeLink:
     def ddl(self) -> tuple[str, ...]:
         return tuple(self.replication.ddl)
 
-    def feeds(self) -> tuple[str, ...]:
+    def unpublished(self) -> tuple[str, ...]:
         return ()
+
+    def feeds(self) -> tuple[str, ...]:
+        return self.replication.feeds
 
     def close_slots(self) -> tuple[str, ...]:
         if not self.stream.slot:
@@ -123,7 +128,7 @@ class FakeLink:
         self.stream.sent = len(self.world.data[self.target].rows)
         return Seed(10, ("replay position", "log"), ())
 
-    def subscribe(self, seed: int | None) -> None:
+    def subscribe(self, seed: int | Mapping[str, int] | None) -> None:
         def do() -> None:
             self.stream.subscribed = True
 
@@ -174,6 +179,7 @@ class FakeWindow:
     link: FakeLink
     back_slots: bool
     begun: bool = False
+    opening: bool = False
     passed: bool = False
 
     def __enter__(self) -> FakeWindow:
@@ -187,8 +193,12 @@ class FakeWindow:
             source, target = (self.link.world.data[name] for name in (self.link.source, self.link.target))
             target.fenced_by = target.fenced_by or "shop-g1"
             source.fenced_by, source.leased = None, False
+            self.opening = False
 
     def prepare(self, progress: Any, check: Callable[[], None]) -> None:
+        self.link.replication.windows.append(self.link.source)
+        target = self.link.world.data[self.link.target]
+        target.fenced_by = target.fenced_by or "shop-g1"
         check()
 
     def run(self) -> Passed:
@@ -205,9 +215,12 @@ class FakeWindow:
         if link.replication.refuse_window:
             raise DatabaseError(link.replication.refuse_window, code="window-drain")
         link._flow()
+        if sorted(source.rows) != sorted(target.rows):
+            raise DatabaseError("Green's contents differ from blue's.", code="validate-contents")
         if self.back_slots:
             FakeLink(world, link.replication, link.target, link.source, True).stream.sent = len(target.rows)
         world.effect("seal", lambda: setattr(source, "leased", False))
+        self.opening = True
         world.effect("open green", lambda: setattr(target, "fenced_by", None))
         self.passed = True
         return Passed(world.time.timestamp(), {"fence": 0.01, "drain": 0.02}, (), 1)

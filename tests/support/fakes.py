@@ -12,6 +12,7 @@ from typing import Any
 
 from rotator.aws.logs import LogFile
 from rotator.config import Env, EnvConfig
+from rotator.errors import AwsError
 from rotator.model import (
     AutomatedBackup,
     Caller,
@@ -228,6 +229,9 @@ class FakeRds:
         return ()
 
     def create_snapshot(self, instance: str, identifier: str, tags: Mapping[str, str]) -> Snapshot:
+        if instance not in self.world.instances:
+            raise AwsError(f"DBInstanceNotFound: {instance}")
+
         def do() -> Snapshot:
             source = self.world.instances[instance]
             made = make_snapshot(identifier, instance, source.kms_key_arn, tags)
@@ -421,6 +425,9 @@ class FakeStages:
 
     def untaint(self, address: str) -> None:
         assert address in self.world.state
+
+    def settle(self) -> None:
+        """No apply outlives its driver here."""
 
     def check_clean(self) -> None:
         """Every address of the state has its thing."""

@@ -20,6 +20,7 @@ _SESSION = """
 set search_path = pg_catalog;
 set default_transaction_read_only = off;
 set row_security = off;
+set synchronous_commit = on;
 set client_encoding = 'UTF8';
 set timezone = 'UTC';
 set datestyle = 'ISO, YMD';

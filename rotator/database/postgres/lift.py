@@ -23,6 +23,14 @@ TABLE_MILLISECONDS = 500
 """How long others queue behind us at a table at most."""
 BUSY_MILLISECONDS = 20
 """The same for a server that has just taken over."""
+_BETWEEN_SECONDS = 0.2
+_OLD_HOLDERS = """
+select 1 from pg_locks l join pg_stat_activity a on a.pid = l.pid join pg_class c on c.oid = l.relation
+  join pg_namespace n on n.oid = c.relnamespace
+ where l.locktype = 'relation' and l.granted and n.nspname = %s and c.relname = %s and a.pid <> pg_backend_pid()
+   and l.database = (select oid from pg_database where datname = current_database())
+   and a.xact_start < clock_timestamp() - interval '30 milliseconds'
+"""
 
 
 def lift(
@@ -65,15 +73,23 @@ def _clean_up(connection: Connection, deadline: float, table_milliseconds: int) 
         return ()
     connection.execute(f"set lock_timeout = {table_milliseconds}")
     tables = [(str(row[0]), str(row[1])) for row in connection.execute(fence_sql.FENCED_ANYWHERE).fetchall()]
+    busy = table_milliseconds < TABLE_MILLISECONDS
     while tables:
-        tables = [table for table in tables if not _drop(connection, *table)]
+        tables = [table for table in tables if (busy and _held(connection, *table)) or not _drop(connection, *table)]
         if tables and time.monotonic() >= deadline:
             return tuple(f"{schema}.{table}" for schema, table in tables)
+        if tables and busy:
+            time.sleep(_BETWEEN_SECONDS)
     for function in ("refuse_write", "refuse_ddl"):
         connection.execute(f"drop function if exists {SCHEMA}.{function}()")
     if connection.execute("select from pg_class where relnamespace = to_regnamespace(%s)", [SCHEMA]).rowcount == 0:
         connection.execute(f"drop schema {SCHEMA}")
     return ()
+
+
+def _held(connection: Connection, schema: str, table: str) -> bool:
+    """Whether somebody has held the table for long, readers as well: a request would only hold up others."""
+    return connection.execute(_OLD_HOLDERS, [schema, table]).rowcount > 0
 
 
 def _drop(connection: Connection, schema: str, table: str) -> bool:

@@ -25,6 +25,7 @@ def server_findings(connection: Connection, rotation_id: str | None, open_second
     yield from _leftovers(connection, rotation_id)
     yield from _retention(connection)
     yield from _slot_timeout(connection)
+    yield from _statement_log(connection)
     yield from _open_transactions(connection, open_seconds)
 
 
@@ -132,6 +133,19 @@ def _slot_timeout(connection: Connection) -> Iterator[Finding]:
             "the slots lie idle while the snapshot is taken, copied and restored; one that is idle for longer is cut"
             " off, and the rotation has to start again",
             "idle_replication_slot_timeout = 0 for the time of the rotation",
+            blocks=False,
+        )
+
+
+def _statement_log(connection: Connection) -> Iterator[Finding]:
+    query = """select name || ' = ' || current_setting(name) from pg_settings
+      where (name = 'log_statement' and setting = 'all') or (name = 'log_min_duration_statement' and setting = '0')"""
+    if found := names(connection, query):
+        yield Finding(
+            "statement-log",
+            f"the server logs statements with their values: {found}",
+            "the password of the rotation's own login, which can read every change, will be in green's log",
+            "log_statement = ddl and a longer log_min_duration_statement; the login goes at retire or rollback",
             blocks=False,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from rotations import bench, phase
 from rotator.commands.plan import plan
 from rotator.commands.rotation import retire, rollback, rotate
 from rotator.commands.status import status
-from rotator.errors import Blocked, DatabaseError, WaitingForApproval
+from rotator.errors import AwsError, Blocked, DatabaseError, WaitingForApproval
 from rotator.model import Finding, Stage, Strategy
 from rotator.steps.base import Options
 from rotator.workflow.journal import Phase
@@ -301,3 +302,125 @@ def test_an_old_comparison_is_made_again_before_the_flip(tmp_path: Path) -> None
     with pytest.raises(Blocked) as caught:
         run(world, tmp_path)
     assert caught.value.code == "validate-contents"
+
+
+def by_hand(world: World, identifier: str) -> None:
+    """Somebody sets the record."""
+    target = world.instances[identifier].address
+    world.record = replace(world.record, values=(str(target),))
+
+
+def killed_at(world: World, folder: Path, name: str, *, after: bool) -> None:
+    """Run until the side effect of that name; the process dies before or after it."""
+    probe = world_with_links()
+    names: list[str] = []
+    real = probe.effect
+    probe.effect = lambda what, do: (names.append(what), real(what, do))[1]  # type: ignore[method-assign]
+    (folder / "probe").mkdir(parents=True)
+    run(probe, folder / "probe")
+    world.kill_at, world.kill_after = len(names) - names[::-1].index(name), after
+    if name == "record":  # the flip is the second change of the record, the TTL's are the others
+        world.kill_at = [number for number, what in enumerate(names, 1) if what == "record"][1]
+    with pytest.raises(Killed):
+        run(world, folder)
+    world.expire_leases()
+
+
+def test_a_flip_that_was_cut_off_after_its_go_is_not_done_again_over_a_green_that_serves(tmp_path: Path) -> None:
+    world = world_with_links()
+    killed_at(world, tmp_path, "record", after=True)
+    assert world.write("acknowledged by green")
+    windows = len(world.replication.windows)
+    run(world, tmp_path)
+    assert len(world.replication.windows) == windows
+    assert_rotated(world)
+    assert "acknowledged by green" in world.serving_rows()
+    assert "acknowledged by green" in world.data[BLUE].rows  # the way back carries it
+
+
+def test_rolled_back_at_once_after_such_a_flip_nothing_is_lost(tmp_path: Path) -> None:
+    world = world_with_links()
+    killed_at(world, tmp_path, "record", after=True)
+    assert world.write("acknowledged by green")
+    rollback(bench(world, tmp_path, strategy="replicate"), Options())
+    assert world.record.values[0].startswith(f"{BLUE}.")
+    assert "acknowledged by green" in world.serving_rows()
+    assert world.both_writable == 0
+
+
+def test_a_record_put_back_by_hand_is_no_proof_that_green_holds_nothing(tmp_path: Path) -> None:
+    world = world_with_links()
+    run(world, tmp_path)
+    assert world.write("acknowledged by green")
+    by_hand(world, BLUE)
+    rollback(bench(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True))
+    assert "acknowledged by green" in world.serving_rows()
+    assert world.write("on blue")
+    assert world.both_writable == 0
+
+
+def test_with_the_record_put_back_by_hand_and_no_way_back_it_asks(tmp_path: Path) -> None:
+    world = world_with_links()
+    run(world, tmp_path)
+    FakeDatabases(world).link("shop-g1", (GREEN, 1), (BLUE, 1), back=True).stream.lost = True
+    by_hand(world, BLUE)
+    with pytest.raises(WaitingForApproval):
+        rollback(bench(world, tmp_path, strategy="replicate"), Options())
+    assert world.data[BLUE].fenced_by is not None
+
+
+def test_after_a_flip_blue_is_never_opened_by_itself(tmp_path: Path) -> None:
+    world = world_with_links()
+    killed_at(world, tmp_path, "unsubscribe", after=False)
+    assert world.write("acknowledged by green")
+    by_hand(world, BLUE)
+    with pytest.raises(Blocked):
+        run(world, tmp_path)
+    assert world.data[BLUE].fenced_by is not None
+    assert world.both_writable == 0
+
+
+def test_killed_between_seal_and_go_the_next_run_opens_blue_before_anything_else(tmp_path: Path) -> None:
+    world = world_with_links()
+    killed_at(world, tmp_path, "open green", after=True)
+    assert not world.write("refused")
+    bench_ = bench(world, tmp_path, strategy="replicate")
+    real = bench_.stages.apply_through_gate
+
+    def writes(*args: Any) -> bool:
+        assert world.write("while the run goes on")
+        return real(*args)
+
+    bench_.stages.apply_through_gate = writes  # type: ignore[method-assign]
+    rotate(bench_, Options())
+    assert_rotated(world)
+    assert "while the run goes on" in world.serving_rows()
+
+
+def test_a_feed_that_is_enabled_again_stops_the_flip(tmp_path: Path) -> None:
+    world = world_with_links()
+    world.replication.refuse_window = "later"
+    with pytest.raises(DatabaseError):
+        run(world, tmp_path)
+    world.replication.refuse_window, world.replication.feeds = "", ("shop.feed",)
+    with pytest.raises(Blocked) as caught:
+        run(world, tmp_path)
+    assert caught.value.code == "subscription"
+    assert world.write("still on blue")
+
+
+def test_without_a_way_back_by_decision_nothing_is_left_behind(tmp_path: Path) -> None:
+    world = world_with_links()
+    killed_at(world, tmp_path, "unsubscribe", after=False)
+    rotate(bench(world, tmp_path, strategy="replicate"), Options(approvals=frozenset({"no-way-back"})))
+    assert not any(stream.slot or stream.enabled for stream in world.replication.streams.values())
+    assert any("CLOSED" in line for line in status(bench(world, tmp_path, strategy="replicate")).replication)
+
+
+def test_retire_closes_green_s_half_when_blue_is_gone(tmp_path: Path) -> None:
+    world = world_with_links()
+    run(world, tmp_path)
+    del world.instances[BLUE]
+    with pytest.raises(AwsError):  # no final snapshot can be had; but green no longer keeps its log
+        retire(bench(world, tmp_path, strategy="replicate"), Options())
+    assert not world.replication.streams[GREEN, "back"].slot

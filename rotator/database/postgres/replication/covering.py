@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg import errors
+from psycopg import errors, sql
 
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import APPLICATION, Connection
@@ -24,7 +24,9 @@ TABLE_MILLISECONDS = 40
 """How long writers queue behind one request at most."""
 LAST_MILLISECONDS = 500
 """The same for the last request, after the sessions that held the table have been ended."""
+GENTLE_SECONDS = 60.0
 _POLL_SECONDS = 0.01
+_BETWEEN_SECONDS = 0.25
 _OLD_MILLISECONDS = 30
 
 _HOLDERS = f"""
@@ -116,3 +118,27 @@ def who(row: tuple[Any, ...]) -> str:
     via = f", application {application!r}" if application else ""
     at = f", open since {since:%H:%M:%S.%f} UTC" if since else ""
     return f"pid {pid} (user {user}{via}{at}): {' '.join(str(query).split())}"
+
+
+def gently(connection: Connection, statement: sql.Composed, table: str, seconds: float = GENTLE_SECONDS) -> None:
+    """A change of a table that needs a strong lock, asked for again and again for some milliseconds each time.
+
+    Raises DatabaseError 'table-busy' when the table is never free for it.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with connection.transaction():
+                connection.execute("select set_config('lock_timeout', %s, true)", [f"{TABLE_MILLISECONDS}ms"])
+                connection.execute(statement)
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            if time.monotonic() >= deadline:
+                raise DatabaseError(
+                    f"table {table} is never free for a change of its replica identity",
+                    why=f"long transactions have held it for {seconds:.0f} s",
+                    fix="let them end or end them, then run the same command again",
+                    code="table-busy",
+                ) from None
+            time.sleep(_BETWEEN_SECONDS)
+        else:
+            return

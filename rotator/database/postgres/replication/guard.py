@@ -23,6 +23,9 @@ begin
   if pg_catalog.current_setting('application_name') = '{APPLICATION}' then
     return;
   end if;
+  if tg_tag in ('REFRESH MATERIALIZED VIEW', 'REINDEX') then
+    return;
+  end if;
   if tg_event = 'sql_drop' then
     insert into {SCHEMA}.ddl (tag, object)
       select tg_tag, o.object_type || ' ' || o.object_identity from pg_catalog.pg_event_trigger_dropped_objects() o
@@ -42,29 +45,42 @@ _FUNCTION = sql.SQL(
 LIGHT = f"""
 select count(*), coalesce(sum(h), 0) from (
   select hashtextextended(row(c.oid, c.relname, c.relkind, c.relreplident, c.relnatts, c.relchecks, c.relhastriggers,
-                              c.relrowsecurity)::text, 0)
+                              c.relrowsecurity, c.relacl, c.reloptions, c.relowner)::text, 0)
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-   where {USER_SCHEMA} and c.relpersistence <> 't' and c.relkind in ('r', 'p', 'i', 'I', 'S', 'v', 'm')
+   where {USER_SCHEMA} and c.relpersistence <> 't'
   union all
-  select hashtextextended(row(a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
-                              a.attisdropped, a.atthasdef)::text, 1)
+  select hashtextextended(row(a.attrelid, a.attnum, a.xmin)::text, 1)
     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-   where {USER_SCHEMA} and c.relpersistence <> 't' and c.relkind in ('r', 'p') and a.attnum > 0
+   where {USER_SCHEMA} and c.relpersistence <> 't' and a.attnum > 0
   union all
-  select hashtextextended(row(k.oid, k.conname, k.convalidated)::text, 2)
-    from pg_constraint k join pg_namespace n on n.oid = k.connamespace where {USER_SCHEMA}
-  union all
-  select hashtextextended(row(t.oid, t.tgenabled)::text, 3) from pg_trigger t join pg_class c on c.oid = t.tgrelid
+  select hashtextextended(row(t.oid, t.xmin)::text, 2) from pg_trigger t join pg_class c on c.oid = t.tgrelid
     join pg_namespace n on n.oid = c.relnamespace
    where {USER_SCHEMA} and c.relpersistence <> 't' and t.tgname <> '{FENCE}'
   union all
-  select hashtextextended(row(p.oid, p.prosrc)::text, 4) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-   where {USER_SCHEMA}
+  select hashtextextended(row(r.oid, r.xmin)::text, 3) from pg_rewrite r join pg_class c on c.oid = r.ev_class
+    join pg_namespace n on n.oid = c.relnamespace where {USER_SCHEMA}
+  union all
+  select hashtextextended(row(d.oid, d.xmin)::text, 4) from pg_attrdef d join pg_class c on c.oid = d.adrelid
+    join pg_namespace n on n.oid = c.relnamespace where {USER_SCHEMA} and c.relpersistence <> 't'
+  union all
+  select hashtextextended(row(k.oid, k.xmin)::text, 5)
+    from pg_constraint k join pg_namespace n on n.oid = k.connamespace where {USER_SCHEMA}
+  union all
+  select hashtextextended(row(p.oid, p.xmin)::text, 6)
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where {USER_SCHEMA}
+  union all
+  select hashtextextended(row(t.oid, t.xmin)::text, 7)
+    from pg_type t join pg_namespace n on n.oid = t.typnamespace where {USER_SCHEMA} and t.typtype in ('d', 'e', 'r')
+  union all select hashtextextended(row(e.oid, e.xmin)::text, 8) from pg_enum e
+  union all select hashtextextended(row(p.oid, p.xmin)::text, 9) from pg_policy p
+  union all select hashtextextended(row(q.seqrelid, q.xmin)::text, 10) from pg_sequence q
+  union all select hashtextextended(row(n.oid, n.xmin)::text, 11) from pg_namespace n where {USER_SCHEMA}
 ) x (h)
 """
-"""A quick digest of what DDL of tables, columns, constraints, triggers and functions changes, on one server.
+"""A quick digest of what DDL changes between two moments: rows of one server's catalogs by their versions (xmin).
 
-Numbers of objects are in it: a table that is dropped and made again is another one.
+pg_class by its columns, as its rows also change without DDL (TRUNCATE). Numbers of objects are in it: a table that is
+dropped and made again is another one. Temporary objects are not.
 """
 
 

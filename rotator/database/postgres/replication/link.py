@@ -80,6 +80,12 @@ class PostgresLink:
             line for part in each_database(self.source, "read the recorded DDL", guard.recorded) for line in part
         )
 
+    def unpublished(self) -> tuple[str, ...]:
+        def look(database: str, connection: Connection) -> tuple[str, ...]:
+            return tuple(f"{database}.{table}" for table in publish.unpublished(connection, self.names))
+
+        return tuple(table for part in each_database(self.source, "look at the tables", look) for table in part)
+
     def feeds(self) -> tuple[str, ...]:
         with session(self.source, doing="look at the subscriptions") as connection:
             return lagging.feeds(connection)
@@ -98,7 +104,7 @@ class PostgresLink:
     def seed(self, log: Iterable[str], bracket: Bracket) -> Seed:
         return decide_seed(subscribe.evidence(self.target, self.names), read_recovery(log), bracket)
 
-    def subscribe(self, seed: int | None) -> None:
+    def subscribe(self, seed: int | Mapping[str, int] | None) -> None:
         subscribe.subscribe(self.source, self.target, self.names, seed, pinned=self.pinned)
 
     def enable(self) -> None:

@@ -13,12 +13,14 @@ from collections.abc import Mapping, Sequence
 from psycopg import errors, sql
 
 from rotator.database.interface import Progress, Target
+from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.marker import own_schema, stamp
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, each_database
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES, identities
 from rotator.database.postgres.replication import guard
+from rotator.database.postgres.replication.covering import gently
 from rotator.database.postgres.replication.names import Names
 from rotator.database.replication import Opened
 from rotator.errors import DatabaseError
@@ -68,7 +70,7 @@ def open_publications(target: Target, names: Names, *, allow_full: bool) -> Open
             if lacking and not allow_full:
                 raise _no_identity(name, [str(each) for each in lacking])
             for each in lacking:
-                connection.execute(sql.SQL("alter table {} replica identity full").format(each.identifier))
+                gently(connection, sql.SQL("alter table {} replica identity full").format(each.identifier), str(each))
             full += [f"{name}.{each}" for each in lacking]
             _publish(connection, names, [(each.schema, each.name) for each in found])
             tables += len(found)
@@ -181,6 +183,9 @@ def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, .
     done: list[str] = []
 
     def clear(database: str, connection: Connection) -> None:
+        if connection.execute(fence_sql.HAS_EVENT_TRIGGERS).fetchone():
+            # A fenced server that is about to go: its tables stay shut, what is removed here is the tool's own.
+            connection.execute(fence_sql.drop_event_triggers())
         publication = sql.Identifier(names.publication)
         if connection.execute("select from pg_publication where pubname = %s", [names.publication]).rowcount:
             connection.execute(sql.SQL("drop publication {}").format(publication))
@@ -189,7 +194,11 @@ def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, .
             before = full.get(f"{database}.{each}")
             if before is not None and each.full:
                 setting = sql.SQL("nothing" if before == "n" else "default")
-                connection.execute(sql.SQL("alter table {} replica identity {}").format(each.identifier, setting))
+                gently(
+                    connection,
+                    sql.SQL("alter table {} replica identity {}").format(each.identifier, setting),
+                    str(each),
+                )
                 done.append(f"replica identity of {database}.{each} put back")
         guard.remove(connection)
         connection.execute(f"drop table if exists {SCHEMA}.sentinel")

@@ -6,7 +6,7 @@ replication".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
 from rotator.database.interface import Target
+from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.fence import fence
 from rotator.database.postgres.marker import mark
@@ -40,7 +41,10 @@ do $do$ begin
   execute format('alter subscription %I connection %L', {name}, pg_catalog.current_setting('{secret}'));
 end $do$
 """
-"""The connection string with the rotation's password travels as a value, so that no logged statement shows it."""
+"""The connection string with the rotation's password travels as a value, so that log_statement = ddl does not show it.
+
+log_statement = all shows the values too (preflight warns): the login is the rotation's own, and goes with it.
+"""
 
 
 def quarantine(target: Target, names: Names, budget_seconds: float) -> tuple[str, ...]:
@@ -113,6 +117,8 @@ def _rds_tools(connection: Connection) -> int | None:
         return None
     try:
         with connection.transaction(force_rollback=True):
+            if connection.execute(fence_sql.HAS_EVENT_TRIGGERS).fetchone():
+                connection.execute(fence_sql.drop_event_triggers())  # green may be fenced already
             connection.execute("create extension if not exists rds_tools")
             row = connection.execute("select rds_tools.logical_seed_lsn()::text").fetchone()
     except (errors.UndefinedFunction, errors.InsufficientPrivilege, errors.InvalidSchemaName):
@@ -129,7 +135,9 @@ def each_of(target: Target, look: Callable[[Connection], T]) -> list[T]:
     return found
 
 
-def subscribe(source: Target, target: Target, names: Names, seed: int | None, *, pinned: bool) -> None:
+def subscribe(
+    source: Target, target: Target, names: Names, seed: int | Mapping[str, int] | None, *, pinned: bool
+) -> None:
     """Subscriptions of all databases, not enabled, their origin at `seed`. Those that are there get a new password.
 
     `pinned`: give the servers the source's address besides its name (they cannot resolve it).
@@ -140,8 +148,9 @@ def subscribe(source: Target, target: Target, names: Names, seed: int | None, *,
             with session(target, database, doing=f"subscribe {database} to the other side") as connection:
                 text = _conninfo(source, names, database, password, pinned=pinned)
                 _subscription(connection, names, names.slot(oid), text)
-                if seed is not None:
-                    _advance(connection, names.slot(oid), seed)
+                position = seed.get(database) if isinstance(seed, Mapping) else seed
+                if position is not None:
+                    _advance(connection, names.slot(oid), position)
     except BaseException:
         new_password(source, names)  # the server's log may show the statement that failed
         raise

@@ -36,7 +36,7 @@ from rotator.database.postgres.replication.publish import replicated
 from rotator.database.postgres.replication.recheck import recheck
 from rotator.database.postgres.replication.subscribe import ORIGINS
 from rotator.database.postgres.replication.window_fence import WindowFence
-from rotator.database.replication import Budgets, Passed
+from rotator.database.replication import Budgets, Passed, lsn
 from rotator.errors import DatabaseError
 
 
@@ -59,6 +59,11 @@ class PostgresWindow:
     _begun: bool = False
     _opening: bool = False
     _passed: bool = False
+    _back: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def opening(self) -> bool:
+        return self._opening
 
     def __enter__(self) -> PostgresWindow:
         self._stack.__enter__()
@@ -82,6 +87,8 @@ class PostgresWindow:
             self._to[name] = self._stack.enter_context(open_session(self.target, name))
         one = self._stack.enter_context(open_session(self.source, None))
         self._fence = WindowFence(self._from, self._to, one, self.names)
+        if self.back_slots:
+            self._check_back_slots()
         self._fence.prepare(self.budgets, progress)
         self._fence.shut_other()
         check()
@@ -105,8 +112,9 @@ class PostgresWindow:
         with _timed(parts, "drain"):
             sentinels.pass_through(self._from, self._to, self._token("drain"), time.monotonic() + budgets.drain)
         with _timed(parts, "recheck"):
-            self._recheck(time.monotonic() + budgets.recheck)
-            fence.same_schema()
+            deadline = time.monotonic() + budgets.recheck
+            self._recheck(deadline)
+            fence.same_schema(deadline)
         with _timed(parts, "sequences"):
             moved = self._sequences.advance()
         with _timed(parts, "seal"):
@@ -116,7 +124,7 @@ class PostgresWindow:
             self._opening = True
             fence.open_other()
         self._passed = True
-        return Passed(began, parts, fence.cut_off, moved)
+        return Passed(began, parts, fence.cut_off, moved, self._back)
 
     def give_up(self) -> None:
         """The source takes writes again. If the target may have been opened it is shut first, or else the source stays
@@ -126,6 +134,7 @@ class PostgresWindow:
             return
         if self._opening:
             self._fence.shut_other()
+            self._opening = False
         try:
             self._fence.open()
         except psycopg.Error:
@@ -156,9 +165,28 @@ class PostgresWindow:
         back = Names(self.names.rotation_id, back=True)
         for name, connection in self._to.items():
             sentinels.put(connection, self._token("flush"))  # commits, and with it all before it is on disk
-            connection.execute(
-                "select pg_replication_slot_advance(%s, pg_current_wal_flush_lsn())", [back.slot(self._oids[name])]
+            row = connection.execute(
+                "select (pg_replication_slot_advance(%s, pg_current_wal_flush_lsn())).end_lsn::text",
+                [back.slot(self._oids[name])],
+            ).fetchone()
+            # A slot forgets such a move when the server crashes before its next checkpoint: the subscription is told.
+            self._back[name] = lsn(str(row[0])) if row else 0
+
+    def _check_back_slots(self) -> None:
+        """They must be there before anything is shut: where they are lost there would be no way back."""
+        back = Names(self.names.rotation_id, back=True)
+        for name, connection in self._to.items():
+            found = connection.execute(
+                "select from pg_replication_slots where slot_name = %s and wal_status is distinct from 'lost'",
+                [back.slot(self._oids[name])],
             )
+            if found.rowcount == 0:
+                raise DatabaseError(
+                    f"the slot for the way back of {name} is not on green, or is lost",
+                    why="after the flip, what is written on green could not flow back to blue",
+                    fix="take this rotation back with rollback, then rotate again; nothing has changed",
+                    code="way-back",
+                )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rotator.database.postgres.connection import APPLICATION, Connection
 from rotator.database.postgres.marker import own_schema
 from rotator.database.postgres.replication import guard
 from rotator.database.postgres.replication.covering import Covering, who
+from rotator.database.postgres.replication.lagging import feeds
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import unpublished
 from rotator.database.replication import Budgets
@@ -175,16 +176,31 @@ class WindowFence:
 
     def _too_late(self) -> DatabaseError:
         rows = self._one.execute(_OPEN).fetchall()
+        prepared = self._one.execute("select gid, database, owner from pg_prepared_xacts order by 1").fetchall()
         return DatabaseError(
             "the fence could not be closed within its budget; it is lifted, and nothing has changed",
             why="transactions are open that have written",
             fix="end these sessions or let them end, then run the same command again",
-            details=tuple(who(row) for row in rows),
+            details=(
+                *(who(row) for row in rows),
+                *(
+                    f"prepared transaction {gid!r} (database {database}, owner {own})"
+                    for gid, database, own in prepared
+                ),
+            ),
             code="window-fence",
         )
 
-    def same_schema(self) -> None:
-        """No DDL has come between the last look and the fence."""
+    def same_schema(self, deadline: float) -> None:
+        """No DDL has come between the last look and the fence, and nobody feeds the source past it. Raises."""
+        fed = feeds(self._one)
+        if fed:
+            raise DatabaseError(
+                f"subscriptions are enabled: {', '.join(fed)}",
+                why="what they apply passes the fence, and would not reach the other side",
+                fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run the same command again; nothing has changed",
+                code="subscription",
+            )
         changed = [name for name, connection in self._all.items() if guard.light(connection) != self._light[name]]
         if changed:
             raise DatabaseError(
@@ -192,6 +208,13 @@ class WindowFence:
                 why="green may lack the change",
                 fix="the flip did not happen. Take this rotation back with rollback, then rotate again without DDL",
                 code="validate-schema",
+            )
+        if time.monotonic() > deadline:
+            raise DatabaseError(
+                "the last look took longer than its budget; the fence is lifted, and nothing has changed",
+                why="much was in flux, or the catalogs are large",
+                fix="raise [cutover] recheck, then run the same command again",
+                code="recheck-timeout",
             )
 
     def seal(self) -> None:
