@@ -84,7 +84,7 @@ sandbox-if-wanted: need-env venv
 
 ##- the project itself -----------------------------------------------------------------------------------------------
 
-.PHONY: test lint typecheck terraform-check e2e matrix bench-overhead bench-cutover seed-trials lock clean
+.PHONY: test lint typecheck terraform-check e2e matrix bench-overhead bench-cutover bench-checksum seed-trials lock clean
 test: lint typecheck terraform-check postgres ## All checks: lint, types, Terraform, unit, sandbox, one whole rotation
 	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not matrix' $(ARGS)
 
@@ -107,6 +107,11 @@ matrix: need-terraform postgres ## The long matrices, which `make test` leaves o
 bench-overhead: need-terraform postgres ## Time a rotation beside a plain shell runbook of the same calls, both in a sandbox
 	@scripts/ensure-aws-cli
 	@$(PY) bench/overhead.py $(ARGS)
+
+bench-checksum: postgres ## Time the online comparison beside COPY and reladiff on the same servers
+	@scripts/ensure-aws-cli
+	@.rotator/bench-venv/bin/python -m pip install -qq --disable-pip-version-check 'reladiff>=0.6' psycopg2-binary
+	@$(PY) bench/checksum.py $(ARGS)
 
 bench-cutover: postgres ## Time how long writers wait in the window of strategy replicate (ARGS="--runs 20")
 	@$(PY) bench/cutover.py $(ARGS)

@@ -151,6 +151,7 @@ def test_a_row_that_was_still_in_flux_is_compared_inside_the_fence(pair: Pair) -
     ]
     with pair.green.admin(DATABASE) as admin:  # type: ignore[union-attr]
         admin.execute("set session_replication_role = replica")
+        admin.execute("drop event trigger if exists rotator_fence_ddl")
         admin.execute("alter table item disable trigger user")
         admin.execute("update item set v = 'by hand' where id = 7")
         admin.execute("alter table item enable always trigger rotator_fence")
