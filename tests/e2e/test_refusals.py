@@ -20,7 +20,7 @@ RECORD = "db.sandbox.internal"
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = make_project(tmp_path_factory.mktemp("refusals"))
-    project.setting(r"^\[sandbox\]$", "[sandbox]\nseed_mb = 1\nwriters = 0")
+    project.setting(r"^writers = 8$", "writers = 0\nseed_mb = 1")
     up = project.run("sandbox", "up", "local", "--json")
     assert up.returncode == 0, up.stdout + up.stderr
     yield project
