@@ -23,7 +23,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.terraform, pytest.mark.postgres]
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = make_project(tmp_path_factory.mktemp("whole"))
-    project.setting(r"^\[sandbox\]$", "[sandbox]\nseed_mb = 20")
+    # A rate that leaves room for the other tests of the same machine.
+    project.setting(r"^writers = 8$", "writers = 4\nseed_mb = 20")
+    project.setting(r"^writes_per_second = 500.0$", "writes_per_second = 100.0")
     up = project.run("sandbox", "up", "local", "--json")
     assert up.returncode == 0, up.stdout + up.stderr
     yield project

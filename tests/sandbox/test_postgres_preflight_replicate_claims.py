@@ -15,7 +15,7 @@ from pg_writers import reached
 
 from rotator.database.postgres.preflight_replicate import replicate_findings
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.matrix]
 
 LOG = "create table log (id int primary key default (random() * 2000000000)::int, what text)"
 """Random numbers: green's own notes must not collide with those that come from blue."""

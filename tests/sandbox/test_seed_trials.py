@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.matrix]
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 
