@@ -115,9 +115,8 @@ def lift(ctx: Context) -> str:
     if blue is None:
         return "writes were stopped by the operator: start the writers again"
     if not blue.fence_state().fenced_tables:
-        left = open_writes(
-            blue, busy=_busy(ctx)
-        )  # also takes away what a fence that was cut off may have left, such as its functions
+        # Also takes away what a fence that was cut off may have left, such as its functions.
+        left = open_writes(blue, busy=_busy(ctx))
         return f"{ctx.rotation.blue} takes writes{left}"
     _shut_green(ctx)
     left = open_writes(blue, busy=_busy(ctx))
