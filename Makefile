@@ -56,7 +56,7 @@ retire: need-env venv need-terraform ## After the soak: final snapshot, then the
 	$(call rotator,retire "$$ENV" $(if $(call on,$(YES)),--yes) $(ARGS))
 
 rollback: need-env venv need-terraform ## Take the rotation of ENV back (CONFIRM=name after the flip, DELETE_SNAPSHOTS=1)
-	$(call rotator,rollback "$$ENV" $${CONFIRM:+--confirm "$$CONFIRM"} $(if $(call on,$(DELETE_SNAPSHOTS)),--delete-snapshots) $(ARGS))
+	$(call rotator,rollback "$$ENV" $(if $(call on,$(YES)),--yes) $${CONFIRM:+--confirm "$$CONFIRM"} $(if $(call on,$(DELETE_SNAPSHOTS)),--delete-snapshots) $(ARGS))
 
 status: need-env venv need-terraform ## Where the rotation of ENV stands
 	$(call rotator,status "$$ENV" $(ARGS))

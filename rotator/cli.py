@@ -92,7 +92,7 @@ def rotate(
     yes: Yes = False,
     no_wait: NoWait = False,
     approve: Annotated[
-        list[str] | None, typer.Option("--approve", help="Answer a gate, such as: fenced.", show_default=False)
+        list[str] | None, typer.Option("--approve", help="Answer a gate: fenced, no-way-back.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
