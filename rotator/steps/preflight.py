@@ -152,7 +152,7 @@ def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
                 "not-standalone",
                 f"{name} has {key} = {names}.",
                 "A cluster member, a replica, or an instance with replicas is not moved by restoring one instance.",
-                "Remove or promote the replicas first; clusters are re-keyed by another procedure.",
+                "Remove or promote the replicas first, or go another way (docs/ways.md).",
             )
 
 
