@@ -18,6 +18,7 @@ from rotator.commands import status as status_command
 from rotator.errors import UsageError, WaitingForApproval
 from rotator.report.pipes import put
 from rotator.report.summary import Summary, render_text, to_json
+from rotator.steps import gates
 from rotator.steps.base import Options
 from rotator.terraform.render import check_root, write_root
 
@@ -92,13 +93,17 @@ def rotate(
     yes: Yes = False,
     no_wait: NoWait = False,
     approve: Annotated[
-        list[str] | None, typer.Option("--approve", help="Answer a gate: fenced, no-way-back.", show_default=False)
+        list[str] | None,
+        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {gates.names(gates.ROTATE)}."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rotate the key: from preflight to the flip and the soak. Run again to go on after a stop."""
-    options = Options(approvals=frozenset(approve or ()), no_wait=no_wait)
     question = "Writes pause: for a moment (strategy replicate) or from the snapshot to the flip (snapshot). Rotate?"
+
+    def options() -> Options:
+        return Options(approvals=gates.answers("rotate", approve or (), gates.ROTATE), no_wait=no_wait)
+
     _through(env, rotation.rotate, options, as_json, yes, question)
 
 
@@ -106,7 +111,7 @@ def rotate(
 def retire(env: EnvName, yes: Yes = False, no_wait: NoWait = False, as_json: AsJson = False) -> None:
     """After the soak: final snapshot under the new key, blue deleted, old key disabled and scheduled for deletion."""
     question = "Blue will be deleted after its final snapshot, and the old key scheduled for deletion. Retire?"
-    _through(env, rotation.retire, Options(no_wait=no_wait), as_json, yes, question)
+    _through(env, rotation.retire, lambda: Options(no_wait=no_wait), as_json, yes, question)
 
 
 @app.command()
@@ -116,16 +121,21 @@ def rollback(
         str | None, typer.Option("--confirm", metavar="ENV", help="The env's name again: writes on green may be lost.")
     ] = None,
     approve: Annotated[
-        list[str] | None, typer.Option("--approve", help="Answer a gate, such as: fenced.", show_default=False)
+        list[str] | None,
+        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {gates.names(gates.ROLLBACK)}."),
     ] = None,
     delete_snapshots: Annotated[bool, typer.Option("--delete-snapshots", help="Delete its snapshots too.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Take the rotation back, at any point before retire."""
-    if confirm is not None and confirm != env:
-        run(lambda: _refuse_confirm(env, confirm), as_json=as_json)
-    options = Options(frozenset(approve or ()), delete_snapshots=delete_snapshots, lose_writes=confirm == env)
+
+    def options() -> Options:
+        if confirm is not None and confirm != env:
+            _refuse_confirm(env, confirm)
+        given = gates.answers("rollback", approve or (), gates.ROLLBACK)
+        return Options(given, delete_snapshots=delete_snapshots, lose_writes=confirm == env)
+
     _through(env, rotation.rollback, options, as_json, yes or confirm == env, "Take the rotation back?")
 
 
@@ -144,15 +154,16 @@ def status(env: EnvName, as_json: AsJson = False) -> None:
 def _through(
     env: str,
     verb: Callable[..., Summary],
-    options: Options,
+    options: Callable[[], Options],
     as_json: bool,
     yes: bool,
     question: str,
 ) -> None:
     def work() -> None:
+        agreed = options()
         with wiring.workbench(env, as_json=as_json, locked=True) as bench:
             _confirm(env, yes or bench.env.config.sandbox is not None, question)
-            summary = verb(bench, options)
+            summary = verb(bench, agreed)
             _say(as_json, to_json(summary), "\n" + render_text(summary))
 
     run(work, as_json=as_json)

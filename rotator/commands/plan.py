@@ -34,7 +34,10 @@ _STAGE_OF = {
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """One step of the runbook. `changes` are the only ones its stage may make; `status` as the journal has it."""
+    """One step of the runbook. `changes` are the only ones its stage may make; `status` as the journal has it.
+
+    `commits` says what cannot be had back after it; it is empty, and `reversible` true, where everything can.
+    """
 
     name: str
     title: str
@@ -42,6 +45,7 @@ class PlannedStep:
     changes: tuple[str, ...]
     reversible: bool
     estimate_seconds: float
+    commits: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ def plan(bench: Workbench) -> RotationPlan:
                 stages.get(_STAGE_OF[s.name], ()) if s.name in _STAGE_OF else (),
                 s.reversible,
                 s.estimate_seconds,
+                s.commits,
             )
             for s in steps
         )
@@ -136,7 +141,7 @@ def _lines(steps: tuple[PlannedStep, ...]) -> list[str]:
     lines = []
     for number, step in enumerate(steps, 1):
         mark = {"done": "x", "skipped": "-"}.get(step.status, " ")
-        way = "" if step.reversible else "  (cannot be taken back)"
+        way = f"  (point of no return: {step.commits})" if step.commits else ""
         lines.append(f"  [{mark}] {number:2} {step.name:16} {step.title}{way}")
         lines += [f"           {change}" for change in step.changes]
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,8 @@ from rotator.steps.choose import choose
 from rotator.steps.switch import reopen
 from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, to_retire, to_roll_back
-from rotator.workflow.failure import after_stop, is_fenced
+from rotator.workflow.engine import Engine
+from rotator.workflow.failure import after_stop, after_stopped_rollback
 from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
 from rotator.workflow.memory import JournalMemory
 
@@ -39,19 +41,20 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     memory.decide_strategy(choose(bench.context(memory, record, options)))
     ctx = bench.context(memory, memory.record, options)
     steps = rotation_steps(ctx.rotation.strategy)
+    engine = bench.engine(memory)
 
     heard: list[_Canary] = []
 
     def work() -> None:
         if ctx.rotation.strategy is Strategy.REPLICATE:
             reopen(ctx)
-        bench.engine(memory).run(ctx, steps)
+        engine.run(ctx, steps)
         heard.append(_canary(bench))
         # Judged before the phase: the same command again must not begin another rotation after a bad verdict.
         _refuse_lost_writes(bench, heard[0])
         memory.phase(Phase.SOAKING)
 
-    _supervised(bench, memory, ctx, steps, work, lifts=True)
+    _supervised(bench, memory, ctx, engine, steps, work, lifts=True)
     return summarise(bench, memory, "rotate", began, f"make retire ENV={bench.env.name}", heard[0])
 
 
@@ -62,20 +65,21 @@ def retire(bench: Workbench, options: Options) -> Summary:
     memory = JournalMemory(bench.store, record.rotation.id)
     ctx = bench.context(memory, record, options)
     steps = retire_steps(ctx.rotation.strategy)
+    engine = bench.engine(memory)
 
     def work() -> None:
         if record.phase is Phase.KEY_KEPT:
             memory.put("retire-snapshots", StepRecord())  # what keeps the key may have become deletable
-        bench.engine(memory).run(ctx, steps[:1])
+        engine.run(ctx, steps[:1])
         memory.phase(Phase.RETIRING)
-        bench.engine(memory).run(ctx, steps[1:])
+        engine.run(ctx, steps[1:])
         kept = (
             memory.status("retire-key") is Status.SKIPPED
             and "the old key stays" in memory.record.step("retire-key").reason
         )
         memory.phase(Phase.KEY_KEPT if kept else Phase.RETIRED)
 
-    _supervised(bench, memory, ctx, steps, work)
+    _supervised(bench, memory, ctx, engine, steps, work)
     return summarise(bench, memory, "retire", began, f"make status ENV={bench.env.name}", _canary(bench))
 
 
@@ -84,20 +88,21 @@ def rollback(bench: Workbench, options: Options) -> Summary:
     began = bench.clock.monotonic()
     record = to_roll_back(bench.env, bench.store.load())
     memory = JournalMemory(bench.store, record.rotation.id)
-    ctx = bench.context(memory, record, options)
+    ctx = bench.context(memory, record, replace(options, taking_back=True))
     steps = rollback_steps(ctx.rotation.strategy)
+    engine = bench.engine(memory)
 
     def work() -> None:
         refuse_unasked(ctx)
         memory.phase(Phase.ROLLING_BACK)
         if memory.root() is not None:
             memory.commit()
-        bench.engine(memory).undo(ctx, steps)
+        engine.undo(ctx, steps)
         if memory.root() is not None and memory.record.step("adopt").status is Status.DONE:
             bench.stages.check_clean()
         memory.phase(Phase.ROLLED_BACK)
 
-    _supervised(bench, memory, ctx, steps, work)
+    _supervised(bench, memory, ctx, engine, steps, work)
     return summarise(bench, memory, "rollback", began, f"make rotate ENV={bench.env.name}", _canary(bench))
 
 
@@ -113,6 +118,7 @@ def _supervised(
     bench: Workbench,
     memory: JournalMemory,
     ctx: Context,
+    engine: Engine,
     steps: Sequence[Step],
     work: Callable[[], None],
     *,
@@ -126,10 +132,10 @@ def _supervised(
         error: RotatorError = Interrupted(
             "Interrupted.", why="You (or the system) asked for it.", fix="Run the same command again: it goes on."
         )
-        _told(bench, memory, ctx, steps, error, lifts=lifts)
+        _told(bench, memory, ctx, engine, error, lifts=lifts)
         raise error from stop
     except RotatorError as error:
-        _told(bench, memory, ctx, steps, error, lifts=lifts)
+        _told(bench, memory, ctx, engine, error, lifts=lifts)
         raise
     except Exception:
         # A bug of ours: the fence must not outlive it; the crash itself is reported by the error boundary.
@@ -141,17 +147,16 @@ def _supervised(
 
 
 def _told(
-    bench: Workbench, memory: JournalMemory, ctx: Context, steps: Sequence[Step], error: RotatorError, *, lifts: bool
+    bench: Workbench, memory: JournalMemory, ctx: Context, engine: Engine, error: RotatorError, *, lifts: bool
 ) -> None:
-    running = next(
-        (s.name for s in steps if memory.status(s.name) in (Status.INTENDED, Status.ACTED)),
-        next((s.name for s in steps if memory.status(s.name) not in (Status.DONE, Status.SKIPPED)), steps[-1].name),
-    )
-    bench.reporter.failed(running, error.what)
+    if engine.at is None:
+        bench.reporter.note(f"stopped: {error.what}")
+    else:
+        bench.reporter.failed(engine.at, error.what)
     if lifts:
         error.details = (*error.details, *after_stop(ctx, memory, error))
-    elif memory.record.phase is Phase.ROLLING_BACK and is_fenced(memory):
-        error.details = (*error.details, f"{ctx.rotation.blue} is still fenced: writes are refused.")
+    elif memory.record.phase is Phase.ROLLING_BACK:
+        error.details = (*error.details, *after_stopped_rollback(ctx, memory))
 
 
 def summarise(

@@ -145,6 +145,8 @@ class Options:
     delete_snapshots: bool = False
     no_wait: bool = False
     lose_writes: bool = False
+    taking_back: bool = False
+    """A rollback: rotate is refused until it has ended, so no advice may name it."""
 
 
 class Memory(Protocol):
@@ -240,16 +242,20 @@ class Step(ABC):
     """One unit of a rotation: observe, act, verify, undo.
 
     `rechecked_until` names the step from whose completion on this one is no longer looked at again on a resume (its
-    own name: never again; None: always). `commits` marks the point of no return; `fenced` the steps that need the
-    fence. `estimate_seconds` is what a small database takes.
+    own name: never again; None: always). `commits` marks a point of no return: what cannot be had back from then on, in
+    words; empty where everything can. `estimate_seconds` is what a small database takes.
     """
 
     name: str
     title: str
-    reversible: bool = True
-    commits: bool = False
+    commits: str = ""
     rechecked_until: str | None = None
     estimate_seconds: float = 5.0
+
+    @property
+    def reversible(self) -> bool:
+        """Whether nothing is lost for good by it."""
+        return not self.commits
 
     @abstractmethod
     def observe(self, ctx: Context) -> Observation:
@@ -270,3 +276,7 @@ class Step(ABC):
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
         return ""
+
+    def warnings(self, outputs: Outputs) -> tuple[str, ...]:
+        """What people should know now that the step is done, a line each; the closing summary repeats it."""
+        return ()

@@ -23,7 +23,7 @@ class Cutover(Step):
 
     name = "cutover"
     title = "Flip the record to green"
-    commits = True
+    commits = "rollback after it loses what is written on green"
     estimate_seconds = 45
 
     def observe(self, ctx: Context) -> Observation:

@@ -16,10 +16,11 @@ from rotator.steps.base import (
     needs_approval,
     satisfied,
 )
+from rotator.steps.gates import Gate
 from rotator.steps.key import old_ttl_left
 from rotator.steps.world import instance, points_at, server
 
-APPROVAL = "fenced"
+APPROVAL = Gate.FENCED
 
 
 class Fence(Step):
@@ -108,7 +109,9 @@ def lift(ctx: Context) -> str:
         raise Blocked(
             f"The fence on {ctx.rotation.blue} stays: {ctx.env.config.dns.record} points at {target}.",
             why="Writes on blue would be lost to those who read green.",
-            fix=f"Run rotate again to finish, or: rotator rollback {ctx.env.name}",
+            fix=f"Finish: rotator rollback {ctx.env.name}"
+            if ctx.options.taking_back
+            else f"Finish: rotator rotate {ctx.env.name}; or take it back: rotator rollback {ctx.env.name}",
             code="fence-stays",
         )
     blue = server(ctx, ctx.rotation.blue)

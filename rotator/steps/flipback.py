@@ -10,11 +10,12 @@ from rotator.model import Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
 from rotator.steps.fence import lift, open_writes
+from rotator.steps.gates import Gate
 from rotator.steps.links import backward, budgets, forward, green_alone, green_may_hold_writes, way_back
 from rotator.steps.world import is_at, server
 
 PROOF_SECONDS = 60.0
-APPROVAL = "no-way-back"
+APPROVAL = Gate.NO_WAY_BACK
 
 
 class WayBack(Step):
@@ -60,7 +61,7 @@ class CloseWayBack(Step):
 
     name = "close-way-back"
     title = "Close the way back"
-    reversible = False
+    commits = "rollback after it loses what is written on green"
     rechecked_until = "close-way-back"
     estimate_seconds = 3
 
@@ -91,8 +92,7 @@ def open_way_back(ctx: Context) -> None:
         raise Blocked(
             f"The slots for the way back are not on {ctx.rotation.green}.",
             why="They were removed behind the journal's back: what was written since the flip cannot flow to blue.",
-            fix="Green serves and is complete; the way back without a loss is closed. "
-            f"To keep green: rotator rotate {ctx.env.name} --approve {APPROVAL}",
+            fix="Green serves and is complete; the way back without a loss is closed. " + _without_way_back(ctx),
             code="way-back",
         )
     positions = ctx.memory.outputs("cutover").get("back") or {}
@@ -100,6 +100,13 @@ def open_way_back(ctx: Context) -> None:
     link.enable()
     link.catch_up(PROOF_SECONDS)
     ctx.memory.note("way-back", opened=True)
+
+
+def _without_way_back(ctx: Context) -> str:
+    name = ctx.env.name
+    if ctx.options.taking_back:
+        return f"To go back and lose what was written on green: rotator rollback {name} --confirm {name}"
+    return f"To keep green: rotator rotate {name} --approve {APPROVAL}"
 
 
 def close_way_back(ctx: Context) -> str:

@@ -47,6 +47,10 @@ class Preflight(Step):
         about = (outputs["engine"], f"account {outputs['account']}", f"Terraform {outputs['terraform']}")
         return f"{', '.join(about)}, strategy {outputs['strategy']}{warned}"
 
+    def warnings(self, outputs: Outputs) -> tuple[str, ...]:
+        """The findings that do not block: before anything is made there is still time to mend them."""
+        return tuple(outputs["warnings"])
+
 
 def _sentences(finding: Finding) -> str:
     parts = (part.strip().rstrip(".") for part in (finding.what, finding.why, finding.fix))

@@ -17,7 +17,6 @@ class RetireCheck(Step):
 
     name = "retire-check"
     title = "Check that blue may go"
-    reversible = False
     rechecked_until = "retire-database"
     estimate_seconds = 3
 
@@ -55,7 +54,6 @@ class FinalSnapshot(Step):
 
     name = "final-snapshot"
     title = "Take blue's final snapshot"
-    reversible = False
     rechecked_until = "final-reencrypt"
     estimate_seconds = 30
 
@@ -78,7 +76,6 @@ class FinalReencrypt(Step):
 
     name = "final-reencrypt"
     title = "Copy the final snapshot under the new key"
-    reversible = False
     rechecked_until = "retire-database"
     estimate_seconds = 60
 
@@ -102,7 +99,7 @@ class Unprotect(Step):
 
     name = "unprotect"
     title = "Lift blue's deletion protection"
-    reversible = False
+    commits = "no rollback after it"
     rechecked_until = "retire-database"
     estimate_seconds = 100
 
@@ -137,8 +134,7 @@ class RetireDatabase(Step):
 
     name = "retire-database"
     title = "Delete blue"
-    reversible = False
-    commits = True
+    commits = "blue is gone; its final snapshot stays"
     estimate_seconds = 80
 
     def observe(self, ctx: Context) -> Observation:

@@ -18,7 +18,7 @@ class RetireSnapshots(Step):
 
     name = "retire-snapshots"
     title = "Delete the snapshots under the old key"
-    reversible = False
+    commits = "the deleted snapshots are gone"
     estimate_seconds = 10
 
     def observe(self, ctx: Context) -> Observation:
@@ -58,7 +58,6 @@ class DisableKey(Step):
 
     name = "disable-key"
     title = "Disable the old key"
-    reversible = False
     rechecked_until = "retire-key"
     estimate_seconds = 40
 
@@ -90,8 +89,7 @@ class RetireKey(Step):
 
     name = "retire-key"
     title = "Schedule the old key for deletion"
-    reversible = False
-    commits = True
+    commits = "the key is gone when its waiting time is over; until then KMS can cancel it"
     estimate_seconds = 30
 
     def observe(self, ctx: Context) -> Observation:

@@ -39,6 +39,7 @@ class Switch(Cutover):
     """Point the applications' name at green. Writers wait for a moment; from here on green takes them."""
 
     title = "Fence blue, drain, and flip the record to green"
+    commits = ""  # way-back carries what is written on green back to blue
 
     def observe(self, ctx: Context) -> Observation:
         """As Cutover; before the flip, the old TTL is waited out while writes go on."""

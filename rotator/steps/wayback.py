@@ -99,8 +99,8 @@ def _shut_green(ctx: Context) -> bool:
         raise Blocked(
             f"{ctx.rotation.blue} is not fenced although green serves.",
             why="It may hold writes that green does not have; which of both is right is not for a tool to say.",
-            fix=f"If a flip was cut off: rotator rotate {ctx.env.name}. Else compare {ctx.rotation.blue} and "
-            f"{ctx.rotation.green} by hand first.",
+            fix=f"Compare {ctx.rotation.blue} and {ctx.rotation.green} by hand, save what only one of them has; when "
+            f"{ctx.rotation.blue} takes no more writes: rotator rollback {ctx.env.name}",
             code="not-fenced",
         )
     if green is not None:

@@ -39,6 +39,8 @@ class Engine:
         self._reporter = reporter
         self._clock = clock
         self._poll = poll_seconds
+        self.at: str | None = None
+        """The step at work: the one that stopped the run, after an error. None before, between and after steps."""
 
     def run(self, ctx: Context, steps: Sequence[Step]) -> None:
         """Take all steps to done or skipped. Raises the first RotatorError."""
@@ -46,7 +48,9 @@ class Engine:
             if self._settled(step):
                 continue
             context = replace(ctx, progress=self._progress(step.name))
+            self.at = step.name
             self._run_step(context, step)
+            self.at = None
 
     def undo(self, ctx: Context, steps: Sequence[Step]) -> None:
         """Take steps back in the given order; each is recorded as undone, so that a killed rollback goes on."""
@@ -55,6 +59,7 @@ class Engine:
             if record.status in (Status.NONE, Status.UNDONE):
                 continue
             began = self._clock.monotonic()
+            self.at = step.name
             self._reporter.start(step.name)
             context = replace(ctx, progress=self._progress(step.name))
             what = step.undo(context)
@@ -63,6 +68,7 @@ class Engine:
                 step.name, replace(record, status=Status.UNDONE, reason=what, finished=self._stamp(), waited=0.0)
             )
             self._reporter.done(step.name, what or "nothing to take back", self._clock.monotonic() - began, 0.0)
+            self.at = None
 
     def _progress(self, step: str) -> Progress:
         return lambda fraction, detail: self._reporter.progress(step, fraction, detail)
@@ -139,6 +145,8 @@ class Engine:
         )
         self._memory.put(step.name, done)
         self._reporter.done(step.name, step.result(outputs), seconds, run.waited)
+        for warning in step.warnings(outputs):
+            self._reporter.note(f"warning: {warning}")
 
     def _skip(self, step: Step, seen: Observation, run: _Run) -> None:
         record = StepRecord(Status.SKIPPED, run.started, self._stamp(), outputs=seen.outputs, reason=seen.reason)

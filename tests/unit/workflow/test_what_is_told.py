@@ -1,0 +1,147 @@
+"""What a run says of itself: the step that stopped it, advice that can be followed, points of no return, warnings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import BLUE, FakeDatabases, FakeServer, RecordingReporter, World, new_world
+from rotations import bench, phase
+
+from rotator.commands import plan as plan_command
+from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.workbench import Workbench
+from rotator.errors import AwsError, Blocked, RotatorError
+from rotator.model import Finding, Strategy
+from rotator.steps import retire_steps, rollback_steps
+from rotator.steps.base import Context, Options, Step
+from rotator.workflow.begin import to_roll_back
+from rotator.workflow.engine import Engine
+from rotator.workflow.journal import Phase, Status
+
+BACK = [step.name for step in rollback_steps(Strategy.SNAPSHOT)]
+
+
+class StopsAt(Engine):
+    """An engine whose undo of one step fails."""
+
+    def __init__(self, real: Engine, name: str) -> None:
+        self.__dict__ = real.__dict__
+        self._stop = name
+
+    def undo(self, ctx: Context, steps: Any) -> None:
+        super().undo(ctx, [Failing(step) if step.name == self._stop else step for step in steps])
+
+
+class Failing(Step):
+    def __init__(self, step: Step) -> None:
+        self.name, self.title = step.name, step.title
+
+    def observe(self, ctx: Context) -> Any:
+        raise AssertionError
+
+    def undo(self, ctx: Context) -> str:
+        raise AwsError("AWS said no")
+
+
+class StoppingBench(Workbench):
+    stop_at = ""
+
+    def engine(self, memory: Any) -> Engine:
+        return StopsAt(super().engine(memory), self.stop_at)
+
+
+def stopping(world: World, folder: Path, step: str, reporter: RecordingReporter) -> Workbench:
+    made = StoppingBench(**bench(world, folder, reporter).__dict__)
+    object.__setattr__(made, "stop_at", step)
+    return made
+
+
+@pytest.mark.parametrize("step", BACK)
+def test_a_rollback_names_the_step_that_stopped_it_and_how_to_go_on(tmp_path: Path, step: str) -> None:
+    world, reporter = new_world(), RecordingReporter()
+    rotate(bench(world, tmp_path), Options())
+    with pytest.raises(AwsError) as caught:
+        rollback(stopping(world, tmp_path, step, reporter), Options(lose_writes=True))
+    assert reporter.said("failed") == [step]
+    assert phase(tmp_path) is Phase.ROLLING_BACK
+    advice = " ".join((caught.value.fix, *caught.value.details))
+    assert "rotator rollback shop" in advice
+    assert "rotator rotate" not in advice
+    with pytest.raises(Blocked, match="being rolled back"):
+        rotate(bench(world, tmp_path), Options())
+
+
+def test_a_retire_names_the_step_that_stopped_it(tmp_path: Path) -> None:
+    world, reporter = new_world(), RecordingReporter()
+    rotate(bench(world, tmp_path), Options())
+    world.fail["copy_snapshot"] = AwsError("no")
+    with pytest.raises(AwsError):
+        retire(bench(world, tmp_path, reporter), Options())
+    assert reporter.said("failed") == ["final-reencrypt"]
+
+
+def test_a_stop_outside_all_steps_is_laid_on_none_of_them(tmp_path: Path) -> None:
+    world, reporter = new_world(), RecordingReporter()
+    rotate(bench(world, tmp_path), Options())
+    with pytest.raises(RotatorError, match="loses what was written"):
+        rollback(bench(world, tmp_path, reporter), Options())
+    assert reporter.said("failed") == []
+    assert any(line.startswith("stopped: Rolling back") for line in reporter.said("note"))
+
+
+def test_warnings_are_told_when_preflight_ends(tmp_path: Path) -> None:
+    world, reporter = new_world(), RecordingReporter()
+    at_work = replace(bench(world, tmp_path, reporter), databases=Warns(world))
+    rotate(at_work, Options())
+    lines = reporter.lines
+    warned = lines.index(("note", "warning: It is slow. Because. Mend it."))
+    assert lines.index(("done", "preflight")) < warned < lines.index(("start", "adopt"))
+
+
+class Warns(FakeDatabases):
+    def at(self, host: str, port: int, *, address: str | None = None) -> FakeServer:
+        found = super().at(host, port, address=address)
+        finding = Finding("slow", "it is slow", "because", "mend it", blocks=False)
+        found.preflight = lambda: (finding,)  # type: ignore[method-assign]
+        return found
+
+
+@pytest.mark.parametrize("strategy", [Strategy.SNAPSHOT, Strategy.REPLICATE])
+def test_plan_marks_points_of_no_return_and_nothing_else(strategy: Strategy) -> None:
+    marked = {step.name for step in retire_steps(strategy) if not step.reversible}
+    way_back = {"close-way-back"} if strategy is Strategy.REPLICATE else set()
+    assert marked == {"unprotect", "retire-database", "retire-snapshots", "retire-key"} | way_back
+
+
+def test_after_a_retire_step_a_rollback_is_possible_unless_a_mark_says_no(tmp_path: Path) -> None:
+    """The marks are tied to what rollback does: walk through retire and ask after each step."""
+    world = new_world()
+    rotate(bench(world, tmp_path), Options())
+    at_work = bench(world, tmp_path)
+    journal = at_work.store.load()
+    closed = False
+    record = journal.latest()
+    assert record is not None
+    for step in retire_steps(Strategy.SNAPSHOT):
+        record = record.with_step(step.name, replace(record.step(step.name), status=Status.DONE))
+        closed = closed or not step.reversible
+        journal = journal.with_rotation(replace(record, phase=Phase.RETIRING))
+        try:
+            to_roll_back(at_work.env, journal)
+            possible = True
+        except Blocked:
+            possible = False
+        assert possible is not closed, step.name
+
+
+def test_plan_says_at_each_point_of_no_return_what_is_lost(tmp_path: Path) -> None:
+    found = plan_command.plan(bench(new_world(), tmp_path))
+    text = plan_command.render(found)
+    assert "cannot be taken back" not in text
+    marked = re.findall(r"^  \[.\] +\d+ (\S+) .*\(point of no return: (.+)\)$", text, re.MULTILINE)
+    assert [name for name, _ in marked] == ["cutover", "unprotect", "retire-database", "retire-snapshots", "retire-key"]
+    assert BLUE in text
