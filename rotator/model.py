@@ -281,7 +281,8 @@ class Finding:
 class FenceState:
     """`on` is True only when every table of every database refuses writes; `open_tables` are those that do not.
 
-    `rotation_id` is the marker's: whose fence it is, or (after it was lifted) was last; None without a marker.
+    `rotation_id` is the marker's, a rotation's identity: whose fence it is, or (after it was lifted) was last; None
+    without a marker.
     """
 
     on: bool
@@ -305,7 +306,11 @@ class WriteStats:
 
 @dataclass(frozen=True)
 class Rotation:
-    """One rotation: from generation `source` to `target`. All names derive from here, never from the clock."""
+    """One rotation: from generation `source` to `target`. All names derive from here, never from the clock.
+
+    Names are equal in every clone of the env; `nonce` is drawn when the rotation begins and is not (empty in journals
+    of older versions). What carries our names and another nonce is somebody else's.
+    """
 
     id: str
     env: str
@@ -320,8 +325,15 @@ class Rotation:
     final_copy: str
     rolled_back_snapshot: str
     new_alias: str
+    nonce: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Which rotation this is, in the database's marker and in the names of what is made there."""
+        return f"{self.id}-{self.nonce}" if self.nonce else self.id
 
     @property
     def tags(self) -> Mapping[str, str]:
         """Tags on everything that this rotation makes; adoption of found things checks them."""
-        return {"rotator:env": self.env, "rotator:rotation": self.id, "rotator:generation": self.target}
+        nonce = {"rotator:nonce": self.nonce} if self.nonce else {}
+        return {"rotator:env": self.env, "rotator:rotation": self.id, "rotator:generation": self.target, **nonce}

@@ -72,7 +72,7 @@ class RotationPlan:
 def plan(bench: Workbench) -> RotationPlan:
     """Forecast every stage, and judge the root as it is. Raises Blocked when it changes more."""
     stored = bench.store.load()
-    journal, record = begin(bench.env, stored, bench.clock.now().isoformat("T", "seconds"))
+    journal, record = begin(bench.env, stored, bench.clock.now().isoformat("T", "seconds"), bench.nonce())
     memory = JournalMemory(Preview(journal), record.rotation.id)
     memory.decide_strategy(choose(bench.context(memory, record, Options())))
     record = memory.record

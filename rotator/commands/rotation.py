@@ -35,7 +35,8 @@ _STATES = {Status.DONE: StepState.DONE, Status.SKIPPED: StepState.SKIPPED}
 def rotate(bench: Workbench, options: Options) -> Summary:
     """Take the rotation under way, or a new one, to its soak. Raises RotatorError; the journal keeps what was done."""
     began = bench.clock.monotonic()
-    journal, record = begin(bench.env, bench.store.load(), bench.clock.now().isoformat("T", "seconds"))
+    now = bench.clock.now().isoformat("T", "seconds")
+    journal, record = begin(bench.env, bench.store.load(), now, bench.nonce())
     bench.store.save(journal)
     memory = JournalMemory(bench.store, record.rotation.id)
     memory.decide_strategy(choose(bench.context(memory, record, options)))

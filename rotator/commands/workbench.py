@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,9 +38,14 @@ class MeasuredStages(Stages, Protocol):
         ...
 
 
+def new_nonce() -> str:
+    """What tells a rotation from one that another clone of the env begins under the same name."""
+    return secrets.token_hex(8)
+
+
 @dataclass(frozen=True)
 class Workbench:
-    """One env with its clients. `canary` fetches the write canary's report, or is None."""
+    """One env with its clients. `canary` fetches the write canary's report, or is None; `nonce` draws a rotation's."""
 
     env: Env
     store: Store
@@ -53,6 +59,7 @@ class Workbench:
     reporter: Reporter
     clock: Clock
     canary: Callable[[], Mapping[str, Any]] | None = None
+    nonce: Callable[[], str] = new_nonce
 
     def engine(self, memory: JournalMemory) -> Engine:
         """An engine over that memory."""

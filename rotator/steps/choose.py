@@ -37,4 +37,4 @@ def replicate_findings(ctx: Context) -> tuple[Finding, ...]:
     blue = server(ctx, ctx.rotation.blue)
     if blue is None:
         return ()
-    return blue.preflight_replicate(ctx.rotation.id, allow_full=ctx.env.config.rotation.replica_identity_full)
+    return blue.preflight_replicate(ctx.rotation.identity, allow_full=ctx.env.config.rotation.replica_identity_full)

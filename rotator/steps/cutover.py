@@ -95,7 +95,7 @@ def ready_to_flip(ctx: Context) -> bool:
 
 def _still_fenced(ctx: Context, blue: DatabaseServer) -> None:
     state = blue.fence_state()
-    if not state.on or state.rotation_id != ctx.rotation.id:
+    if not state.on or state.rotation_id != ctx.rotation.identity:
         raise Blocked(
             f"{ctx.rotation.blue} is no longer fenced.",
             why="Writes may have been accepted since the snapshot; flipping now would lose them.",
@@ -134,8 +134,8 @@ def _probe(ctx: Context) -> bool | None:
         return None
     port = instance(ctx, ctx.rotation.green).port or 5432
     through = ctx.databases.at(ctx.env.config.dns.record, port)
-    role, accepted = through.probe(ctx.rotation.id)
-    if role != "green" or not accepted or not green.has_probe(ctx.rotation.id):
+    role, accepted = through.probe(ctx.rotation.identity)
+    if role != "green" or not accepted or not green.has_probe(ctx.rotation.identity):
         raise Blocked(
             "A write through the applications' name did not land on green.",
             why=f"Behind the name the marker says {role!r}, and the write was {'accepted' if accepted else 'refused'}.",

@@ -37,9 +37,9 @@ class Fence(Step):
         if blue is None:
             return self._lifted(ctx) or self._old_ttl(ctx) or self._operator(ctx)
         state = blue.fence_state()
-        if state.on and state.rotation_id == ctx.rotation.id:
+        if state.on and state.rotation_id == ctx.rotation.identity:
             return satisfied(by="rotator", tables=state.fenced_tables)
-        if state.fenced_tables and state.rotation_id != ctx.rotation.id:
+        if state.fenced_tables and state.rotation_id != ctx.rotation.identity:
             return conflict(
                 f"{ctx.rotation.blue} is fenced by another rotation ({state.rotation_id}).",
                 "Finish or roll back that rotation first.",
@@ -77,7 +77,7 @@ class Fence(Step):
         if blue is None:
             raise Blocked("The fence needs a connection.", fix='Set [database] access = "direct".', code="no-access")
         ctx.progress(None, "waiting for open transactions")
-        blue.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)
+        blue.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
         blue.mark("blue")
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
@@ -153,7 +153,7 @@ def _shut_green(ctx: Context) -> None:
     green = ctx.databases.at(found.address, found.port)
     try:
         if not green.fence_state().on:
-            green.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)
+            green.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
     except DatabaseError as fault:
         raise Blocked(
             f"{ctx.rotation.blue} stays shut: {ctx.rotation.green} cannot be shut first.",

@@ -11,7 +11,7 @@ from rotator.model import DatabaseSpec, Imports, RootData, Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.snapshots import look
-from rotator.steps.world import blue_instance, instance, is_at, ours, server
+from rotator.steps.world import STRANGER, blue_instance, instance, is_at, made_by, ours, server
 
 PATIENCE = 20
 """Looks that may find nothing after RDS has accepted a snapshot: its answers are eventually consistent."""
@@ -31,10 +31,7 @@ class Green(Step):
         if found is None:
             return absent(f"{ctx.rotation.green} does not exist")
         if not ours(ctx, found.tags):
-            return conflict(
-                f"An instance {ctx.rotation.green} exists that this rotation did not make.",
-                "Rename or delete that instance, or take this rotation back with rollback.",
-            )
+            return conflict(f"An instance {ctx.rotation.green} exists {made_by(ctx, found.tags)}.", STRANGER)
         key = ctx.memory.outputs("key")["key_arn"]
         if found.kms_key_arn != key or not found.encrypted:
             return conflict(
@@ -179,4 +176,4 @@ class Parity(Step):
 def green_server_is_this_lineage(ctx: Context) -> bool:
     """Whether green's data carries this rotation's marker: the snapshot was taken after this rotation's fence."""
     green = server(ctx, ctx.rotation.green)
-    return green is None or green.fence_state().rotation_id == ctx.rotation.id
+    return green is None or green.fence_state().rotation_id == ctx.rotation.identity

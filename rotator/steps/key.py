@@ -9,7 +9,7 @@ from rotator.errors import Blocked
 from rotator.model import Imports, KeySpec, RootData, Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
-from rotator.steps.world import ours
+from rotator.steps.world import STRANGER, made_by, ours
 
 
 class NewKey(Step):
@@ -27,8 +27,8 @@ class NewKey(Step):
             return absent(f"{alias} does not exist")
         if not ours(ctx, key.tags):
             return conflict(
-                f"{alias} is taken by key {key.arn}, which this rotation did not make.",
-                "Choose another [key] alias in rotation.toml, or remove that alias.",
+                f"{alias} is taken by key {key.arn} {made_by(ctx, key.tags)}.",
+                f"{STRANGER} Or choose another [key] alias in rotation.toml.",
             )
         if key.state != "Enabled":
             return conflict(

@@ -20,20 +20,20 @@ def forward(ctx: Context) -> Link:
     blue = _place(ctx, ctx.rotation.blue)
     green = ctx.rds.instance(ctx.rotation.green)
     known = green is not None and green.address is not None
-    return _opener(ctx).link(ctx.rotation.id, blue, _place(ctx, ctx.rotation.green) if known else blue)
+    return _opener(ctx).link(ctx.rotation.identity, blue, _place(ctx, ctx.rotation.green) if known else blue)
 
 
 def backward(ctx: Context) -> Link:
     """From green to blue: the way back after the flip."""
     return _opener(ctx).link(
-        ctx.rotation.id, _place(ctx, ctx.rotation.green), _place(ctx, ctx.rotation.blue), back=True
+        ctx.rotation.identity, _place(ctx, ctx.rotation.green), _place(ctx, ctx.rotation.blue), back=True
     )
 
 
 def green_alone(ctx: Context) -> Link:
     """Green's sending side of the way back, where blue is gone already."""
     green = _place(ctx, ctx.rotation.green)
-    return _opener(ctx).link(ctx.rotation.id, green, green, back=True)
+    return _opener(ctx).link(ctx.rotation.identity, green, green, back=True)
 
 
 def _opener(ctx: Context) -> DatabaseOpener:

@@ -9,7 +9,7 @@ from rotator.errors import Blocked
 from rotator.model import Finding, Instance, Strategy
 from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
 from rotator.steps.choose import reasons_against, replicate_findings
-from rotator.steps.world import blue_instance, blue_record, ours, server
+from rotator.steps.world import STRANGER, blue_instance, blue_record, made_by, ours, server
 
 CLUSTER_KEYS = ("DBClusterIdentifier", "ReadReplicaDBInstanceIdentifiers", "ReadReplicaSourceDBInstanceIdentifier")
 
@@ -179,22 +179,22 @@ def _names(ctx: Context) -> Iterator[Finding]:
     names = ctx.rotation
     green = ctx.rds.instance(names.green)
     if green is not None and not ours(ctx, green.tags):
-        yield _taken("green-taken", f"An instance {names.green}")
+        yield _taken("green-taken", f"An instance {names.green} exists {made_by(ctx, green.tags)}")
     for identifier in (names.source_snapshot, names.copy_snapshot, names.final_snapshot, names.final_copy):
         snapshot = ctx.rds.snapshot(identifier)
         if snapshot is not None and not ours(ctx, snapshot.tags):
-            yield _taken("snapshot-taken", f"A snapshot {identifier}")
+            yield _taken("snapshot-taken", f"A snapshot {identifier} exists {made_by(ctx, snapshot.tags)}")
     key = ctx.kms.key(names.new_alias)
     if key is not None and not ours(ctx, key.tags):
-        yield _taken("alias-taken", f"The key alias {names.new_alias} (key {key.key_id})")
+        yield _taken("alias-taken", f"A key alias {names.new_alias} exists {made_by(ctx, key.tags)}")
 
 
 def _taken(code: str, what: str) -> Finding:
     return _block(
         code,
-        f"{what} exists, and this rotation did not make it.",
+        f"{what}.",
         "Its name is one that this rotation needs; adopting a stranger's thing could lose data.",
-        "Rename or remove it; for the key, [key] alias in rotation.toml can be changed instead.",
+        f"{STRANGER} For the key, [key] alias in rotation.toml can be changed instead.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rotator.errors import Blocked
 from rotator.model import Snapshot
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
-from rotator.steps.world import ours
+from rotator.steps.world import STRANGER, made_by, ours
 
 FAILED = frozenset({"failed", "incompatible-restore", "incompatible-network"})
 
@@ -17,8 +17,7 @@ def look(ctx: Context, identifier: str, instance: str, key_arn: str | None = Non
         return absent(f"snapshot {identifier} does not exist")
     if not ours(ctx, found.tags) or found.instance_identifier != instance:
         return conflict(
-            f"A snapshot {identifier} (of {found.instance_identifier}) exists that this rotation did not make.",
-            "Delete or rename that snapshot, or take this rotation back with rollback.",
+            f"A snapshot {identifier} (of {found.instance_identifier}) exists {made_by(ctx, found.tags)}.", STRANGER
         )
     if found.status in FAILED:
         return conflict(

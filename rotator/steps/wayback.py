@@ -104,7 +104,7 @@ def _shut_green(ctx: Context) -> bool:
             code="not-fenced",
         )
     if green is not None:
-        green.fence(ctx.rotation.id, ctx.env.config.rotation.fence_budget)
+        green.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
         if ctx.rotation.strategy is Strategy.REPLICATE:
             # Blue has followed green for a while: its rows are ahead of its own sequences.
             blue.advance_sequences(green.sequences())

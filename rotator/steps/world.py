@@ -94,5 +94,27 @@ def server(ctx: Context, identifier: str) -> DatabaseServer | None:
 
 
 def ours(ctx: Context, tags: Mapping[str, str]) -> bool:
-    """Whether tags say that this very rotation made the thing."""
-    return tags.get("rotator:rotation") == ctx.rotation.id and tags.get("rotator:env") == ctx.rotation.env
+    """Whether tags say that this very rotation made the thing: by its nonce too, as names are equal in every clone."""
+    return all(tags.get(f"rotator:{part}", "") == value for part, value in _marks(ctx))
+
+
+def made_by(ctx: Context, tags: Mapping[str, str]) -> str:
+    """Whose a thing is that is not ours, in words."""
+    if tags.get("rotator:env") != ctx.rotation.env or not tags.get("rotator:rotation"):
+        return "that this rotation did not make"
+    nonce = tags.get("rotator:nonce") or "none"
+    return (
+        f"that a rotation {tags['rotator:rotation']} made that this journal does not know "
+        f"(nonce {nonce}; this rotation's is {ctx.rotation.nonce or 'none'})"
+    )
+
+
+STRANGER = (
+    "If another clone of this env made it, its journal is the one to go on with: bring that here (from version control "
+    "or the other machine). Else rename or delete the thing."
+)
+"""What to do about a thing that has our names and is not ours."""
+
+
+def _marks(ctx: Context) -> tuple[tuple[str, str], ...]:
+    return ("rotation", ctx.rotation.id), ("env", ctx.rotation.env), ("nonce", ctx.rotation.nonce)

@@ -13,8 +13,8 @@ from rotator.workflow.journal import RETIRABLE, Journal, Phase, RotationRecord, 
 NOTHING = frozenset({Status.NONE, Status.UNDONE})
 
 
-def begin(env: Env, journal: Journal, now: str) -> tuple[Journal, RotationRecord]:
-    """The rotation under way, or a new one with the next generation's name.
+def begin(env: Env, journal: Journal, now: str, nonce: str) -> tuple[Journal, RotationRecord]:
+    """The rotation under way, or a new one with the next generation's name and that nonce.
 
     A rotation that never got past preflight is planned anew, so that a corrected rotation.toml counts. Raises Blocked
     while a rollback is unfinished.
@@ -33,7 +33,7 @@ def begin(env: Env, journal: Journal, now: str) -> tuple[Journal, RotationRecord
     if current is not None and not _untouched(journal, current):
         return journal, current
     number = int(current.rotation.target.removeprefix("g")) if current is not None else journal.next_generation
-    record = RotationRecord(_names(env, journal, number), Phase.ROTATING, now)
+    record = RotationRecord(replace(_names(env, journal, number), nonce=nonce), Phase.ROTATING, now)
     kept = tuple(r for r in journal.rotations if current is None or r.rotation.id != current.rotation.id)
     begun = replace(journal, next_generation=number + 1, rotations=kept).with_rotation(record)
     return begun, record

@@ -41,14 +41,15 @@ class Replication:
     feeds: tuple[str, ...] = ()
     windows: list[str] = field(default_factory=list)
 
-    def link(self, world: World, source: str, target: str, back: bool) -> FakeLink:
-        return FakeLink(world, self, source, target, back)
+    def link(self, world: World, rotation_id: str, source: str, target: str, back: bool) -> FakeLink:
+        return FakeLink(world, self, rotation_id, source, target, back)
 
 
 @dataclass
 class FakeLink:
     world: World
     replication: Replication
+    rotation_id: str
     source: str
     target: str
     back: bool
@@ -72,7 +73,7 @@ class FakeLink:
     def open(self, *, allow_full: bool, progress: Any) -> Opened:
         def do() -> None:
             self.stream.slot = True
-            self.world.data[self.source].lineage = self.world.data[self.source].lineage or "shop-g1"
+            self.world.data[self.source].lineage = self.rotation_id
 
         self.world.effect("open", do)
         return Opened(("shop",), 1, ())
@@ -115,7 +116,7 @@ class FakeLink:
     def quarantine(self, budget_seconds: float) -> tuple[str, ...]:
         def do() -> None:
             data = self.world.data[self.target]
-            data.fenced_by = data.lineage = "shop-g1"
+            data.fenced_by = data.lineage = self.rotation_id
             data.role = "green"
 
         self.world.effect("quarantine", do)
@@ -191,14 +192,14 @@ class FakeWindow:
         dead = kind is not None and not issubclass(kind, Exception) and kind is not KeyboardInterrupt
         if self.begun and not self.passed and not dead:
             source, target = (self.link.world.data[name] for name in (self.link.source, self.link.target))
-            target.fenced_by = target.fenced_by or "shop-g1"
+            target.fenced_by = target.fenced_by or self.link.rotation_id
             source.fenced_by, source.leased = None, False
             self.opening = False
 
     def prepare(self, progress: Any, check: Callable[[], None]) -> None:
         self.link.replication.windows.append(self.link.source)
         target = self.link.world.data[self.link.target]
-        target.fenced_by = target.fenced_by or "shop-g1"
+        target.fenced_by = target.fenced_by or self.link.rotation_id
         check()
 
     def run(self) -> Passed:
@@ -209,7 +210,7 @@ class FakeWindow:
         self.begun = True
 
         def close() -> None:
-            source.fenced_by, source.leased = "shop-g1", True
+            source.fenced_by, source.leased = link.rotation_id, True
 
         world.effect("close", close)
         if link.replication.refuse_window:
@@ -218,7 +219,9 @@ class FakeWindow:
         if sorted(source.rows) != sorted(target.rows):
             raise DatabaseError("Green's contents differ from blue's.", code="validate-contents")
         if self.back_slots:
-            FakeLink(world, link.replication, link.target, link.source, True).stream.sent = len(target.rows)
+            FakeLink(world, link.replication, link.rotation_id, link.target, link.source, True).stream.sent = len(
+                target.rows
+            )
         world.effect("seal", lambda: setattr(source, "leased", False))
         self.opening = True
         world.effect("open green", lambda: setattr(target, "fenced_by", None))

@@ -121,6 +121,7 @@ class World:
     both_writable: int = 0
     against_replicate: tuple[Finding, ...] = ()
     replication: Any = None
+    drawn: int = 0
 
     def effect(self, name: str, do: Callable[[], Any]) -> Any:
         self.effects += 1
@@ -150,6 +151,11 @@ class World:
         for data in self.data.values():
             if data.leased:
                 data.fenced_by, data.leased = None, False
+
+    def nonce(self) -> str:
+        """As secrets.token_hex, and the same in every run of a test."""
+        self.drawn += 1
+        return f"{self.drawn:016x}"
 
     def write(self, row: str) -> bool:
         """An application writes through the name; True when it was acknowledged."""
@@ -400,7 +406,7 @@ class FakeDatabases:
 
     def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Any:
         names = [host.split(".")[0] for host, _ in (source, target)]
-        return self.world.replication.link(self.world, names[0], names[1], back)
+        return self.world.replication.link(self.world, rotation_id, names[0], names[1], back)
 
 
 @dataclass

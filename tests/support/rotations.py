@@ -39,6 +39,7 @@ def bench(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any) -
         stages=FakeStages(world),
         reporter=reporter or RecordingReporter(),
         clock=FakeClock(world),
+        nonce=world.nonce,
     )
 
 
