@@ -22,6 +22,7 @@ from statistics import median
 from scratch import ENV, REPOSITORY, project, rotator, sandbox
 
 from rotator import wiring
+from rotator.config_sandbox import located
 from rotator.model import Stage
 from rotator.steps import ROTATION
 from rotator.steps.adopt import first_data
@@ -84,7 +85,7 @@ def time_manual(folder: Path, environ: dict[str, str]) -> float:
     os.environ["ROTATOR_PROJECT"] = str(folder)
     stages = folder / "stages"
     variables = prepare(stages)
-    env = wiring.load(ENV)
+    env = located(wiring.load(ENV))
     aws = {**terraform_env(env.config, folder / ".rotator", wiring.environment(env)), **variables}
     aws["PATH"] = f"{AWS_CLI}{os.pathsep}{aws['PATH']}"
     aws["TERRAFORM"] = str(find_terraform(env.config.terraform.binary, REPOSITORY, environ))

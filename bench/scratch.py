@@ -1,15 +1,14 @@
-"""A throw-away project with one sandbox env on free ports, so that a benchmark never meets the user's own sandbox."""
+"""A throw-away project with one sandbox env of its own, so that a benchmark never meets the user's own sandbox."""
 
 from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -30,7 +29,7 @@ def project(seed_mb: int) -> Iterator[Path]:
         env = folder / "envs" / ENV
         env.mkdir(parents=True)
         text = (REPOSITORY / "envs" / "local" / "rotation.toml").read_text(encoding="utf-8")
-        (env / "rotation.toml").write_text(_moved(text, seed_mb), encoding="utf-8")
+        (env / "rotation.toml").write_text(_sized(text, seed_mb), encoding="utf-8")
         yield folder
     finally:
         shutil.rmtree(folder)
@@ -46,17 +45,5 @@ def sandbox(environ: dict[str, str]) -> Iterator[None]:
         subprocess.run(rotator("sandbox", "down", ENV), env=environ, check=True, stdout=subprocess.DEVNULL)
 
 
-def _moved(text: str, seed_mb: int) -> str:
-    """The env on ports of its own."""
-    aws, dns = _free_ports(2)
-    text = re.sub(r"http://127\.0\.0\.1:\d+", f"http://127.0.0.1:{aws}", text)
-    text = re.sub(r'resolver = "127\.0\.0\.1:\d+"', f'resolver = "127.0.0.1:{dns}"', text)
+def _sized(text: str, seed_mb: int) -> str:
     return re.sub(r"^\[sandbox\]$", f"[sandbox]\nseed_mb = {seed_mb}", text, flags=re.MULTILINE)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]

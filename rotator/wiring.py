@@ -15,6 +15,7 @@ from rotator.clock import SystemClock
 from rotator.commands.workbench import Workbench
 from rotator.config import Env
 from rotator.config_file import load_env
+from rotator.config_sandbox import located
 from rotator.database.interface import DatabaseOpener, DatabaseServer
 from rotator.database.opener import Login, Opener
 from rotator.database.replication import Link
@@ -91,7 +92,8 @@ def workbench(name: str, *, as_json: bool, locked: bool) -> Iterator[Workbench]:
         yield _workbench(env, as_json, derive=True)
 
 
-def _workbench(env: Env, as_json: bool, *, derive: bool) -> Workbench:
+def _workbench(given: Env, as_json: bool, *, derive: bool) -> Workbench:
+    env = located(given)
     project = project_root()
     work = env.path / ".rotator"
     environ = environment(env)

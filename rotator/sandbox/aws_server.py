@@ -72,7 +72,7 @@ def _listen(host: str, port: int) -> socket.socket:
             raise SandboxPortTaken(
                 f"the local AWS cannot listen on {host}:{port}",
                 why="another program listens there (another sandbox, perhaps: its env runs `rotator sandbox down`)",
-                fix="stop that program, or give the env another port in rotation.toml (aws.endpoint_url)",
+                fix="remove aws.endpoint_url from rotation.toml (a free port is then chosen), or stop that program",
             ) from None
         raise SandboxError(f"the local AWS cannot listen on {host}:{port}", why=str(error)) from error
     return listener

@@ -1,4 +1,4 @@
-"""Loopback addresses: every server of the sandbox has one of its own, so that all can listen on RDS's port."""
+"""Loopback addresses: every server of the sandbox has one of its own, so that all can listen on one port, as on RDS."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ from collections.abc import Container, Iterator
 from rotator.sandbox.errors import SandboxError
 
 ATTEMPTS = 64
+
+
+def database_port(preferred: int) -> int:
+    """The port for the servers of one sandbox: `preferred`, or any other where that one is taken on all addresses.
+
+    A program that listens on all addresses (a database in a container, say) takes a port on every loopback address.
+    """
+    try:
+        free_address(preferred)
+    except SandboxError:
+        with socket.socket() as probe:
+            probe.bind(("", 0))
+            return int(probe.getsockname()[1])
+    return preferred
 
 
 def free_address(port: int, taken: Container[str] = ()) -> str:
@@ -28,7 +42,7 @@ def free_address(port: int, taken: Container[str] = ()) -> str:
         fix=(
             "macOS: add addresses, for example: for i in 2 3 4 5 6; do sudo ifconfig lo0 alias 127.0.0.$i; done"
             if problem is not None and problem.errno == errno.EADDRNOTAVAIL
-            else f"stop what listens on port {port} on all addresses (a system PostgreSQL with listen_addresses '*'?)"
+            else f"stop what listens on port {port} on all addresses"
         ),
     )
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rotator.config import Env
+from rotator.config_sandbox import listens, not_running
 from rotator.sandbox import fleet, home, processes
-from rotator.sandbox.endpoints import Endpoints, endpoints, exports
-from rotator.sandbox.errors import SandboxError, SandboxNotRunning
+from rotator.sandbox.endpoints import endpoints, exports
+from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.home import Home
 from rotator.sandbox.interface import Progress
 from rotator.sandbox.status import SandboxStatus, stopped
@@ -47,23 +48,23 @@ def up(env: Env, progress: Progress = lambda text: None) -> SandboxStatus:
 
     What a killed one left behind is removed first. Raises SandboxError, with nothing left running, when it fails.
     """
-    where = endpoints(env)
+    endpoints(env)  # what is wrong with them is said before anything is removed
     with home.one_at_a_time(env):
         place = home.find(env)
-        there = _living(where, place)
+        there = _living(env, place)
         if there is not None:
             progress("the sandbox runs already")
             return there
         left = _clear(env, place)
         if left.removed:
             progress(f"removed what an earlier sandbox left: {', '.join(left.removed)}")
-        return _start(env, where, progress)
+        return _start(env, progress)
 
 
 def status(env: Env) -> SandboxStatus:
     """What runs now; `running` False when nothing does. Raises SandboxError when it runs and does not answer."""
     where = endpoints(env)
-    return _living(where, home.find(env)) or stopped(where)
+    return _living(env, home.find(env)) or stopped(where)
 
 
 def down(env: Env) -> Gone:
@@ -78,8 +79,8 @@ def down(env: Env) -> Gone:
 def canary(env: Env) -> Mapping[str, Any]:
     """The write canary's report. Raises SandboxNotRunning."""
     if not status(env).running:
-        raise SandboxNotRunning(f"the sandbox of env {env.name} does not run", fix=f"rotator sandbox up {env.name}")
-    return _get(endpoints(env), "canary")
+        raise not_running(env)
+    return _get(env, "canary")
 
 
 def render(found: SandboxStatus) -> str:
@@ -102,7 +103,7 @@ def render_down(gone: Gone) -> str:
     return first + orphans + files
 
 
-def _start(env: Env, where: Endpoints, progress: Progress) -> SandboxStatus:
+def _start(env: Env, progress: Progress) -> SandboxStatus:
     place = home.make(env)
     started = False
     try:
@@ -115,7 +116,7 @@ def _start(env: Env, where: Endpoints, progress: Progress) -> SandboxStatus:
                 started = started or "ready" in message
         if not started:
             raise SandboxError("the sandbox died while it started", details=place.log_tail())
-        return _ask(where)
+        return _ask(env)
     except BaseException:
         _clear(env, place)
         raise
@@ -175,31 +176,38 @@ def _end_others(place: Home) -> int:
     return len(others)
 
 
-def _living(where: Endpoints, place: Home | None) -> SandboxStatus | None:
+def _living(env: Env, place: Home | None) -> SandboxStatus | None:
     """What the living daemon says; None when there is none, or when it died while it was asked."""
     if place is None or place.daemon() is None:
         return None
     try:
-        return _ask(where)
+        return _ask(env)
     except SandboxError:
         if place.daemon() is None:
             return None
         raise
 
 
-def _ask(where: Endpoints) -> SandboxStatus:
-    return SandboxStatus.from_json(_get(where, "status"))
+def _ask(env: Env) -> SandboxStatus:
+    return SandboxStatus.from_json(_get(env, "status"))
 
 
-def _get(where: Endpoints, page: str) -> dict[str, Any]:
+def _get(env: Env, page: str) -> dict[str, Any]:
+    where = listens(env)
+    if where is None:
+        raise SandboxError(
+            f"the sandbox of env {env.name} does not answer",
+            why="it is still starting, or it has just ended",
+            fix=f"make sandbox-up ENV={env.name} (it waits until it is ready)",
+        )
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy between us and ourselves
     try:
-        with direct.open(f"{where.url}/_sandbox/{page}", timeout=REQUEST_SECONDS) as answer:
+        with direct.open(f"{where.endpoint_url}/_sandbox/{page}", timeout=REQUEST_SECONDS) as answer:
             document: dict[str, Any] = json.load(answer)
             return document
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise SandboxError(
-            f"the sandbox at {where.url} does not answer",
+            f"the sandbox at {where.endpoint_url} does not answer",
             why=str(error),
             fix="wait until it is up, or take it down and up again",
         ) from error

@@ -62,13 +62,17 @@ class Daemon:
     def _listen(self, stack: ExitStack, fleet: Fleet) -> None:
         where = self._where
         names = Names(moto_view.entries, lambda: moto_view.endpoints(where.region, fleet))
-        stack.callback(dns_server.serve(where.dns_host, where.dns_port, names.lookup).close)
+        dns = dns_server.serve(where.dns_host, where.dns_port, names.lookup)
+        stack.callback(dns.close)
         pages: aws_server.Pages = {
-            ("GET", "status"): lambda: status.running(where, self._place, fleet, self._report()).to_json(),
+            ("GET", "status"): lambda: status.running(self._where, self._place, fleet, self._report()).to_json(),
             ("GET", "canary"): self._report,
             ("POST", "down"): self._ask_to_stop,
         }
-        stack.callback(aws_server.serve(where.host, where.port, pages).close)
+        aws = aws_server.serve(where.host, where.port, pages)
+        stack.callback(aws.close)
+        self._where = where.chosen(aws.port, dns.port)
+        self._place.note(self._where.listens)
 
     def _build(self, stack: ExitStack, fleet: Fleet) -> None:
         made = world.build(
@@ -76,10 +80,10 @@ class Daemon:
         )
         address = fleet.addresses()[made.identifier]
         settings = self._where.sandbox
-        seed.load(Login(address, 5432, made.user, made.database, made.password), settings.seed_mb, self._progress)
+        seed.load(Login(address, made.port, made.user, made.database, made.password), settings.seed_mb, self._progress)
         if settings.writers:
             self._progress(f"starting {settings.writers} writers")
-            login = Login(made.record, 5432, made.user, made.database, made.password)
+            login = Login(made.record, made.port, made.user, made.database, made.password)
             self._canary = canary.start(
                 CanarySettings(login, self._where.dns, settings.writers, settings.writes_per_second, self._place.canary)
             )

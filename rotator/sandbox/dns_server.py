@@ -66,7 +66,7 @@ def serve(host: str, port: int, lookup: Lookup) -> DnsServer:
     raise SandboxPortTaken(
         f"the DNS server cannot listen on {host}:{port}",
         why=str(problem),
-        fix="stop what listens there, or let the sandbox choose a port",
+        fix="remove dns.resolver from rotation.toml (a free port is then chosen), or stop what listens there",
     )
 
 

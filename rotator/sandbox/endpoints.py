@@ -1,12 +1,13 @@
-"""Where the sandbox of an env listens, as its rotation.toml says; and how a shell or a client gets there."""
+"""Where the sandbox of an env listens, and how to get there. Ports that rotation.toml does not pin are chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from rotator.config import Env, SandboxConfig
+from rotator.config_sandbox import Listens, located
 from rotator.errors import ConfigError
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
@@ -16,9 +17,8 @@ SECRET_KEY = "sandbox"  # noqa: S105  the local AWS asks for some, and looks at 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Addresses of one sandbox."""
+    """Addresses of one sandbox; a port of 0 is still to be chosen."""
 
-    url: str
     host: str
     port: int
     dns_host: str
@@ -27,13 +27,27 @@ class Endpoints:
     sandbox: SandboxConfig
 
     @property
+    def url(self) -> str:
+        """The local AWS's URL."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
     def dns(self) -> str:
         """HOST:PORT of the DNS server."""
         return f"{self.dns_host}:{self.dns_port}"
 
+    @property
+    def listens(self) -> Listens:
+        """What others need to know of it."""
+        return Listens(self.url, self.dns)
+
+    def chosen(self, port: int, dns_port: int) -> Endpoints:
+        """With the ports that were really taken."""
+        return replace(self, port=port, dns_port=dns_port)
+
 
 def endpoints(env: Env) -> Endpoints:
-    """Read them. Raises ConfigError when rotation.toml does not say all of it, or names another machine."""
+    """Where it shall listen. Raises ConfigError when rotation.toml names another machine."""
     config = env.config
     if config.sandbox is None:
         raise ConfigError(
@@ -41,14 +55,13 @@ def endpoints(env: Env) -> Endpoints:
             why=f"{env.path / 'rotation.toml'} has no table [sandbox]",
             fix="use an env that has one (rotator sandbox up local), or add an empty [sandbox] table",
         )
-    url = urlsplit(config.aws.endpoint_url or "")
+    url = urlsplit(config.aws.endpoint_url or f"http://{LOCAL_HOSTS[0]}:0")
     if url.scheme != "http" or url.hostname not in LOCAL_HOSTS or url.port is None:
-        raise _missing(env, "aws.endpoint_url", "http://127.0.0.1:5566")
-    dns_host, _, dns_port = (config.dns.resolver or "").rpartition(":")
+        raise _elsewhere(env, "aws.endpoint_url", "http://127.0.0.1:5566")
+    dns_host, _, dns_port = (config.dns.resolver or f"{LOCAL_HOSTS[0]}:0").rpartition(":")
     if dns_host not in LOCAL_HOSTS:
-        raise _missing(env, "dns.resolver", "127.0.0.1:5553")
+        raise _elsewhere(env, "dns.resolver", "127.0.0.1:5553")
     return Endpoints(
-        url=f"http://{url.hostname}:{url.port}",
         host=url.hostname,
         port=url.port,
         dns_host=dns_host,
@@ -59,10 +72,13 @@ def endpoints(env: Env) -> Endpoints:
 
 
 def exports(env: Env) -> Mapping[str, str]:
-    """Environment variables that point any AWS client, Terraform among them, at the env's sandbox."""
-    found = endpoints(env)
+    """Environment variables that point any AWS client, Terraform among them, at the env's sandbox.
+
+    Raises SandboxNotRunning.
+    """
+    found = located(env).config.aws
     return {
-        "AWS_ENDPOINT_URL": found.url,
+        "AWS_ENDPOINT_URL": found.endpoint_url or "",
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_REGION": found.region,
@@ -71,9 +87,9 @@ def exports(env: Env) -> Mapping[str, str]:
     }
 
 
-def _missing(env: Env, key: str, example: str) -> ConfigError:
+def _elsewhere(env: Env, key: str, example: str) -> ConfigError:
     return ConfigError(
-        f"{env.path / 'rotation.toml'}: {key} does not say where the sandbox listens",
-        why="the sandbox listens on this machine, at an address and port that the env names",
-        fix=f'set {key} = "{example}" (any free port)',
+        f"{env.path / 'rotation.toml'}: {key} is no address on this machine",
+        why="the sandbox listens on this machine",
+        fix=f'remove {key}: a free port is then chosen; or pin one, such as {key} = "{example}"',
     )

@@ -16,9 +16,3 @@ class SandboxPortTaken(SandboxError):
     """Another program listens where the sandbox wants to."""
 
     code = "sandbox-port-taken"
-
-
-class SandboxNotRunning(SandboxError):
-    """There is no sandbox for this env."""
-
-    code = "sandbox-not-running"

@@ -82,7 +82,15 @@ class Fleet:
         self._numbers = itertools.count(1)
         self._known = _known_settings(programs)
 
-    def create(self, identifier: str, user: str, password: str, database: str, parameters: Mapping[str, str]) -> str:
+    def create(
+        self,
+        identifier: str,
+        user: str,
+        password: str,
+        database: str,
+        parameters: Mapping[str, str],
+        port: int = DATABASE_PORT,
+    ) -> str:
         """A new server whose master user is `user`; gives its address."""
         with self._locked(f"instance {identifier}"):
             self._must_be_new(identifier)
@@ -91,7 +99,7 @@ class Fleet:
                 password=password,
                 master=user,
                 database=database or None,
-                port=DATABASE_PORT,
+                port=port,
                 binaries=self._programs,
                 extra=self._settings(parameters),
                 taken=self._taken(),

@@ -15,15 +15,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
 from rotator.config import Env
+from rotator.config_sandbox import LISTENS, LOCK, OWNER, PREFIX, RECORD, Listens, folder_of, lives
 from rotator.sandbox import processes
 
-PREFIX = "rotator-sandbox-"
-RECORD = Path(".rotator") / "sandbox.json"
 WORLD_FILES = (
     "terraform.tfstate*",
     ".terraform.tfstate.lock.info",
@@ -67,6 +66,12 @@ class Home:
         """A libpq password file with the instances' logins, readable for its owner alone."""
         return self.path / "pgpass"
 
+    def note(self, where: Listens) -> None:
+        """Write down where the sandbox listens, whole or not at all: who reads it finds the living daemon's."""
+        draft = self.path / f"{LISTENS}.new"
+        draft.write_text(json.dumps(asdict(where)) + "\n")
+        draft.replace(self.path / LISTENS)
+
     def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """The last lines of the daemon's log."""
         return tuple(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ()
@@ -74,7 +79,7 @@ class Home:
     @contextmanager
     def occupied(self) -> Iterator[None]:
         """Hold the lock that says: a daemon lives here. Raises SandboxError when another does."""
-        with (self.path / "lock").open("w") as lock:
+        with (self.path / LOCK).open("w") as lock:
             # whoever asks for the daemon holds the lock for an instant
             processes.wait_until(lambda: _locked(lock), 5.0, f"another sandbox lives in {self.path}")
             self.pid.write_text(str(os.getpid()))
@@ -82,11 +87,8 @@ class Home:
 
     def daemon(self) -> int | None:
         """The living daemon's process id."""
-        if not (self.path / "lock").exists():
+        if not lives(self.path):
             return None
-        with (self.path / "lock").open("a") as lock:
-            if _locked(lock):
-                return None
         text = self.pid.read_text() if self.pid.exists() else ""
         return int(text) if text.isdigit() else None
 
@@ -98,20 +100,15 @@ class Home:
 
 def find(env: Env) -> Home | None:
     """The env's sandbox folder, if there is one."""
-    record = env.path / RECORD
-    noted = [Path(json.loads(record.read_text())["folder"])] if record.exists() else []
-    temporary = Path(tempfile.gettempdir())
-    for folder in [*noted, *sorted(temporary.glob(f"{PREFIX}*"))]:
-        if _owner(folder) == str(env.path.resolve()):
-            return Home(folder)
-    return None
+    folder = folder_of(env)
+    return Home(folder) if folder is not None else None
 
 
 def make(env: Env) -> Home:
     """A new folder, noted in the env."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     folder.chmod(0o711)  # the servers' user must pass through
-    (folder / "owner").write_text(str(env.path.resolve()))
+    (folder / OWNER).write_text(str(env.path.resolve()))
     record = env.path / RECORD
     record.parent.mkdir(exist_ok=True)
     record.write_text(json.dumps({"folder": str(folder)}) + "\n")
@@ -169,10 +166,3 @@ def _arguments(pid: int) -> str:
     command = ["ps", "-o", "command=", "-p", str(pid)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout
-
-
-def _owner(folder: Path) -> str | None:
-    try:
-        return (folder / "owner").read_text()
-    except (FileNotFoundError, PermissionError, NotADirectoryError):
-        return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 DATABASE_PORT = 5432
-"""Every server listens on its own loopback address, on the port that RDS for PostgreSQL uses."""
+"""Every server listens on its own loopback address; RDS for PostgreSQL's port, unless another one is asked for."""
 
 Lookup = Callable[[str, str], "tuple[Answer, ...]"]
 """(name without trailing dot, query type such as 'A' or 'CNAME') -> answers in order; empty when there are none.
@@ -63,7 +63,15 @@ class Fleet(Protocol):
     that they were taken from.
     """
 
-    def create(self, identifier: str, user: str, password: str, database: str, parameters: Mapping[str, str]) -> str:
+    def create(
+        self,
+        identifier: str,
+        user: str,
+        password: str,
+        database: str,
+        parameters: Mapping[str, str],
+        port: int = DATABASE_PORT,
+    ) -> str:
         """Make and start an empty server with that superuser and database; give its loopback IPv4 address."""
         ...
 

@@ -10,7 +10,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.rds.models import rds_backends
 from moto.route53.models import route53_backends
 
-from rotator.sandbox.interface import DATABASE_PORT, Fleet, Login
+from rotator.sandbox.interface import Fleet, Login
 from rotator.sandbox.names import Entry, plain
 
 HIDDEN = ("creating", "deleted")
@@ -56,7 +56,7 @@ def _databases(region: str) -> tuple[Any, ...]:
 def _server(database: Any, address: str) -> Server:
     login = Login(
         host=address,
-        port=DATABASE_PORT,
+        port=int(database.port),
         user=database.master_username,
         database=database.db_name or "postgres",
         password=database._master_user_password or "",

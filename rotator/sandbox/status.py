@@ -31,11 +31,11 @@ class InstanceStatus:
 
 @dataclass(frozen=True)
 class SandboxStatus:
-    """The whole sandbox; `canary` is the write canary's report."""
+    """The whole sandbox; `canary` is the write canary's report. Stopped, only pinned addresses are known."""
 
-    endpoint_url: str
+    endpoint_url: str | None
     region: str
-    dns: str
+    dns: str | None
     instances: tuple[InstanceStatus, ...] = ()
     running: bool = False
     canary: Mapping[str, Any] = field(default_factory=dict)
@@ -59,8 +59,8 @@ class SandboxStatus:
 
 
 def stopped(where: Endpoints) -> SandboxStatus:
-    """Where it would be."""
-    return SandboxStatus(where.url, where.region, where.dns)
+    """Where it would be, as far as that is known."""
+    return SandboxStatus(where.url if where.port else None, where.region, where.dns if where.dns_port else None)
 
 
 def running(where: Endpoints, place: Home, fleet: Fleet, canary: Mapping[str, Any]) -> SandboxStatus:

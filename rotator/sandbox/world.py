@@ -13,9 +13,10 @@ import boto3
 from botocore.config import Config
 
 from rotator.config import Env
+from rotator.sandbox.cluster_address import database_port
 from rotator.sandbox.endpoints import ACCESS_KEY, SECRET_KEY, Endpoints
 from rotator.sandbox.errors import SandboxError
-from rotator.sandbox.interface import Progress
+from rotator.sandbox.interface import DATABASE_PORT, Progress
 
 OLD_ALIAS = "alias/shop-db-legacy"
 DEFAULT_USER = "shop_admin"
@@ -45,6 +46,7 @@ class World:
     user: str
     database: str
     record: str
+    port: int
     password: str = field(repr=False)
 
 
@@ -65,6 +67,7 @@ def build(env: Env, aws: Clients, version: str, password: str, progress: Progres
         user=config.database.username or DEFAULT_USER,
         database=config.database.name or DEFAULT_DATABASE,
         record=config.dns.record,
+        port=database_port(DATABASE_PORT),
         password=password,
     )
     progress("building a network, a key and a database by hand")
@@ -87,6 +90,7 @@ def build(env: Env, aws: Clients, version: str, password: str, progress: Progres
         StorageEncrypted=True,
         KmsKeyId=key_arn,
         DBName=world.database,
+        Port=world.port,
         MasterUsername=world.user,
         MasterUserPassword=password,
         DBParameterGroupName=parameter_group,

@@ -93,7 +93,7 @@ def test_a_database_that_does_not_exist(project: Project) -> None:
 
 
 def test_an_endpoint_that_nobody_listens_on(project: Project) -> None:
-    with toml(project, r"^endpoint_url = .*$", 'endpoint_url = "http://127.0.0.1:9"'):
+    with toml(project, r"^\[aws\]$", '[aws]\nendpoint_url = "http://127.0.0.1:9"'):
         done = project.run("rotate", "local")
     assert done.returncode == 31
     assert "http://127.0.0.1:9" in done.stderr

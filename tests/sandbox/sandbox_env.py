@@ -1,8 +1,7 @@
-"""A small sandbox env of its own for a test, on free ports."""
+"""A small sandbox env of its own for a test; its ports are chosen when it starts, unless the test pins them."""
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 from rotator.config import Env
@@ -11,8 +10,7 @@ from rotator.config_file import load_env
 TEXT = """
 [aws]
 region = "eu-central-1"
-endpoint_url = "http://127.0.0.1:{http}"
-[database]
+{http}[database]
 identifier = "shop-db"
 name = "shop"
 [database.credentials]
@@ -20,8 +18,7 @@ secret_id = "shop/db"
 [dns]
 zone = "shop.internal"
 record = "db.shop.internal"
-resolver = "127.0.0.1:{dns}"
-[key]
+{dns}[key]
 alias = "alias/shop-db"
 [sandbox]
 seed_mb = 1
@@ -34,14 +31,12 @@ restore_seconds = 0.5
 
 
 def small_env(root: Path, name: str = "box", *, http: int = 0, dns: int = 0) -> Env:
-    """An env below `root`; ports of 0 are replaced by free ones."""
+    """An env below `root`; ports of 0 are not pinned."""
     folder = root / "envs" / name
     folder.mkdir(parents=True)
-    (folder / "rotation.toml").write_text(TEXT.format(http=http or _free_port(), dns=dns or _free_port()))
+    pinned = {
+        "http": f'endpoint_url = "http://127.0.0.1:{http}"\n' if http else "",
+        "dns": f'resolver = "127.0.0.1:{dns}"\n' if dns else "",
+    }
+    (folder / "rotation.toml").write_text(TEXT.format(**pinned))
     return load_env(root, name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

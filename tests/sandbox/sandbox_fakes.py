@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rotator.sandbox.errors import SandboxError
+from rotator.sandbox.interface import DATABASE_PORT
 
 
 @dataclass
@@ -18,10 +19,19 @@ class FakeFleet:
     passwords: dict[str, str] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     parameters: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
     broken: bool = False
     logs: Path = Path("no-such-log")
 
-    def create(self, identifier: str, user: str, password: str, database: str, parameters: Mapping[str, str]) -> str:
+    def create(
+        self,
+        identifier: str,
+        user: str,
+        password: str,
+        database: str,
+        parameters: Mapping[str, str],
+        port: int = DATABASE_PORT,
+    ) -> str:
         if self.broken:
             raise SandboxError("no server", why="this fleet is broken")
         if identifier in self.servers:
@@ -29,6 +39,7 @@ class FakeFleet:
         self.servers[identifier] = f"made as {identifier}/{database}/{user}"
         self.passwords[identifier] = password
         self.parameters[identifier] = parameters
+        self.ports[identifier] = port
         return self.addresses()[identifier]
 
     def snapshot(self, identifier: str, snapshot_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 
 from rotator.sandbox import processes
 from rotator.sandbox.cluster import Cluster
-from rotator.sandbox.cluster_address import free_address
+from rotator.sandbox.cluster_address import database_port, free_address
 from rotator.sandbox.errors import SandboxError
 
 pytestmark = pytest.mark.postgres
@@ -188,3 +189,14 @@ def test_as_root_the_server_runs_as_another_user_and_its_folder_is_closed(cluste
     assert cluster.data.stat().st_uid == account.uid != 0
     for path in (cluster.folder, cluster.folder / "cluster.json"):
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_port_that_is_taken_on_all_addresses_is_not_used() -> None:
+    with socket.socket() as everywhere:
+        everywhere.bind(("", 0))
+        everywhere.listen()
+        taken = everywhere.getsockname()[1]
+        chosen = database_port(taken)
+        assert chosen != taken
+        assert free_address(chosen)
+    assert database_port(taken) == taken

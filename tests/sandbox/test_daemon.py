@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 from sandbox_env import small_env
 
 from rotator.config import Env
+from rotator.config_sandbox import SandboxNotRunning, located
 from rotator.network.resolver import ClientResolver
 from rotator.sandbox import commands, home, processes
 from rotator.sandbox.errors import SandboxError
@@ -70,8 +73,8 @@ def available(env: Env, kind: str, **which: str) -> Any:
 def test_status_has_the_documented_shape(env: Env) -> None:
     document = commands.status(env).to_json()
     assert {"endpoint_url", "region", "dns", "instances"} <= document.keys()
-    assert document["endpoint_url"] == env.config.aws.endpoint_url
-    assert document["dns"] == env.config.dns.resolver
+    assert document["endpoint_url"] == located(env).config.aws.endpoint_url
+    assert document["dns"] == located(env).config.dns.resolver
     (instance,) = document["instances"]
     assert set(instance) == {"identifier", "endpoint", "address", "port", "dsn"}
     assert instance["identifier"] == "shop-db"
@@ -88,7 +91,7 @@ def test_a_second_up_describes_the_first(env: Env) -> None:
 
 def test_names_lead_to_the_seeded_database(env: Env) -> None:
     status = commands.status(env)
-    resolver = ClientResolver(env.config.dns.resolver)
+    resolver = ClientResolver(status.dns)
     assert resolver.cname("db.shop.internal") == status.instances[0].endpoint
     assert resolver.addresses("db.shop.internal") == (status.instances[0].address,)
     assert customers(status, "shop-db") > 0
@@ -138,13 +141,48 @@ def test_the_password_is_nowhere_to_be_read(env: Env) -> None:
     assert not [each for each in arguments if each.exists() and secret in each.read_bytes()]
 
 
+def test_clones_and_envs_of_one_machine_have_a_sandbox_each(env: Env, tmp_path: Path) -> None:
+    """Two more, started at the same time beside the module's own: another clone's env of the same name, another env."""
+    clone = small_env(tmp_path, env.name)
+    others = [clone, small_env(tmp_path, "second")]
+    committed = [(each.path / "rotation.toml").read_bytes() for each in others]
+    assert committed[0] == (env.path / "rotation.toml").read_bytes()
+    try:
+        with ThreadPoolExecutor() as pool:
+            shown = [commands.status(env), *pool.map(commands.up, others)]
+        assert len({each.endpoint_url for each in shown}) == len({each.dns for each in shown}) == len(shown)
+        servers = [(one.address, one.port) for each in shown for one in each.instances]
+        assert len(set(servers)) == len(servers) >= len(shown)
+        assert [ClientResolver(each.dns).cname("db.shop.internal") for each in shown] == [
+            each.instances[0].endpoint for each in shown
+        ]
+        assert [(each.path / "rotation.toml").read_bytes() for each in others] == committed
+    finally:
+        gone = [commands.down(each) for each in others]
+    assert [each.was_running for each in gone] == [True, True]
+    assert commands.status(env).running
+    with pytest.raises(SandboxNotRunning):
+        located(clone)
+
+
+def test_a_copied_env_does_not_take_the_sandbox_of_the_first(env: Env, tmp_path: Path) -> None:
+    copy = small_env(tmp_path, env.name)
+    shutil.copytree(env.path / ".rotator", copy.path / ".rotator")
+    with pytest.raises(SandboxNotRunning, match="does not run"):
+        located(copy)
+    with pytest.raises(SandboxNotRunning):
+        commands.exports(copy)
+    shown = commands.status(copy)
+    assert (shown.running, shown.endpoint_url, shown.dns) == (False, None, None)
+
+
 def test_another_program_on_the_port(env: Env, tmp_path: Path) -> None:
     port = int(commands.exports(env)["AWS_ENDPOINT_URL"].rpartition(":")[2])
     other = small_env(tmp_path, "other", http=port)
     with pytest.raises(SandboxError) as refused:
         commands.up(other)
     assert (refused.value.code, str(port) in refused.value.what) == ("sandbox-port-taken", True)
-    assert refused.value.fix
+    assert "remove aws.endpoint_url" in refused.value.fix
     assert (home.find(other), sorted(each.name for each in other.path.iterdir())) == (None, ["rotation.toml"])
 
 
@@ -155,7 +193,7 @@ def test_a_port_of_the_dns_server_that_is_taken(tmp_path: Path) -> None:
         other = small_env(tmp_path, "other", dns=taken.getsockname()[1])
         with pytest.raises(SandboxError) as refused:
             commands.up(other)
-    assert refused.value.code == "sandbox-port-taken"
+    assert (refused.value.code, "remove dns.resolver" in refused.value.fix) == ("sandbox-port-taken", True)
     assert home.find(other) is None
 
 
@@ -208,6 +246,6 @@ def test_up_after_a_kill_starts_afresh(tmp_path: Path) -> None:
         assert not place.path.exists()
         assert not (env.path / "journal.json").exists()
         assert any("earlier sandbox" in line for line in said)
-        assert first.endpoint_url == second.endpoint_url
+        assert first.instances[0].endpoint == second.instances[0].endpoint
     finally:
         commands.down(env)

@@ -1,4 +1,4 @@
-"""A throw-away project folder with a sandbox env on free ports, and the rotator command run in it as a user would."""
+"""A throw-away project folder with a sandbox env of its own, and the rotator command run in it as a user would."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,13 +14,10 @@ from typing import Any
 
 import boto3
 
+from rotator.config_file import load_env
+from rotator.config_sandbox import located
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -29,12 +25,20 @@ class Project:
     """`root` is the project, `env` its one sandbox env."""
 
     root: Path
-    endpoint: str
-    dns: str
 
     @property
     def env(self) -> Path:
         return self.root / "envs" / "local"
+
+    @property
+    def endpoint(self) -> str:
+        """Where the running sandbox's AWS listens."""
+        return located(load_env(self.root, "local")).config.aws.endpoint_url or ""
+
+    @property
+    def dns(self) -> str:
+        """Where its DNS server listens."""
+        return located(load_env(self.root, "local")).config.dns.resolver or ""
 
     def run(self, *arguments: str, timeout: float = 1500, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -98,9 +102,4 @@ def make_project(folder: Path) -> Project:
     for file in (REPOSITORY / "envs" / "local").iterdir():
         if file.suffix in (".tf", ".toml"):
             shutil.copy(file, env / file.name)
-    endpoint, dns = f"http://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
-    project = Project(root, endpoint, dns)
-    project.setting(r"^endpoint_url = .*$", f'endpoint_url = "{endpoint}"')
-    project.setting(r"^report_url = .*$", f'report_url = "{endpoint}/_sandbox/canary"')
-    project.setting(r"^resolver = .*$", f'resolver = "{dns}"')
-    return project
+    return Project(root)

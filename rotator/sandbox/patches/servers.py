@@ -78,6 +78,7 @@ def _open(fleet: Fleet, backend: RDSBackend, database: Any, snapshot: str | None
         getattr(database, "_master_user_password", None) or "",
         database.db_name or ENGINE,
         _parameters(database),
+        int(database.port),
     )
 
 
