@@ -1,4 +1,4 @@
-"""The nouns: frozen data shared by all rooms. No I/O; imports nothing of ours.
+"""The nouns: frozen data shared by all rooms. No I/O; imports nothing of ours but how names are joined.
 
 Words as in docs/architecture.md: blue serves, green replaces it, a generation is one life of the database
 under one key.
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from rotator.qualified import qualified
 
 JsonObject = Mapping[str, Any]
 
@@ -246,7 +248,7 @@ class Table:
     size_bytes: int = 0
 
     def __str__(self) -> str:
-        return f"{self.database}.{self.schema}.{self.name}"
+        return qualified(self.database, self.schema, self.name)
 
 
 @dataclass(frozen=True)

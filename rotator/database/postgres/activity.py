@@ -12,6 +12,7 @@ from rotator.database.postgres.connection import APPLICATION, Connection, sessio
 from rotator.database.postgres.names import EXCLUDED_DATABASES
 from rotator.database.postgres.objects import each_database
 from rotator.model import WriteStats
+from rotator.qualified import qualified
 
 END_SECONDS = 5.0
 _POLL_SECONDS = 0.05
@@ -23,9 +24,9 @@ select pid from pg_stat_activity
 """
 
 _WRITES = """
-select schemaname || '.' || relname, n_tup_ins, n_tup_upd, n_tup_del from pg_stat_user_tables
+select schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del from pg_stat_user_tables
  where n_tup_ins + n_tup_upd + n_tup_del > 0 and schemaname <> 'rotator'
- order by 1
+ order by 1, 2
 """
 
 
@@ -45,7 +46,7 @@ def write_stats(target: Target) -> WriteStats:
     A busy session reports about once a second, and rows of rolled back transactions count too.
     """
     found = each_database(target, "read the write statistics", lambda name, connection: (name, _writes(connection)))
-    rows = [(f"{name}.{row[0]}", *row[1:]) for name, rows in found for row in rows]
+    rows = [(qualified(name, *row[:2]), *row[2:]) for name, rows in found for row in rows]
     return WriteStats(
         inserted=sum(int(row[1]) for row in rows),
         updated=sum(int(row[2]) for row in rows),

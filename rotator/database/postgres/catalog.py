@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from psycopg import sql
 
@@ -11,6 +11,7 @@ from rotator.database.interface import Target
 from rotator.database.postgres.catalog_queries import CLUSTER, DATABASE, IDENTIFIED, generic
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.objects import databases
+from rotator.qualified import qualified
 
 
 def schema(target: Target) -> Mapping[str, str]:
@@ -26,9 +27,19 @@ def schema(target: Target) -> Mapping[str, str]:
 
 
 def _digests(database: str, connection: Connection, queries: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Queries give (kind, name, further name, definition); the key is 'kind database.name further'."""
     for query in queries:
-        for kind, name, part, definition in connection.execute(sql.SQL(query)).fetchall():
-            place = f"{database}.{name}" if database else str(name)
-            key = " ".join(str(word) for word in (kind, place, part) if word)
+        for kind, name, more, definition in connection.execute(sql.SQL(query)).fetchall():
+            key = _key(str(kind), [database, *name] if database else name, more or ())
             yield key, hashlib.blake2b(str(definition).encode(), digest_size=16).hexdigest()
+
+
+def _key(kind: str, name: Sequence[str], more: Sequence[str | None]) -> str:
+    """'kind database.schema.object word name ...'; `more` as the catalogs' queries give it."""
+    place = " ".join(part for part in (kind, qualified(*name)) if part)
+    if len(more) == 1:
+        return f"{place}{more[0]}"
+    words = (
+        f" {word}" if part is None else f" {word} {qualified(part)}"
+        for word, part in zip(more[::2], more[1::2], strict=True)
+    )
+    return place + "".join(words)

@@ -1,4 +1,7 @@
-"""The catalogs' queries: each gives (kind, name, further name or null, definition as text).
+"""The catalogs' queries: each gives (kind, parts of the name, what else tells it apart or null, definition as text).
+
+What else: words and names by turns, or one text that PostgreSQL has quoted itself. Names are joined by the reader: a
+text joined here by some character would be the same for `a."b.c"` and `"a.b".c`.
 
 Run under `search_path = pg_catalog`, so that every name in a definition comes with its schema. `row(...)::text` keeps
 null and '' apart, and columns from running into each other. What a major lacks is read through to_jsonb. Objects that
@@ -25,11 +28,12 @@ def _not_of_extension(catalog: str, oid: str) -> str:
 
 _KIND = """case c.relkind when 'r' then 'table' when 'p' then 'table' when 'v' then 'view'
  when 'm' then 'materialized view' when 'f' then 'foreign table' when 'S' then 'sequence' when 'c' then 'type' end"""
-_RELATION = "n.nspname || '.' || c.relname"
+_RELATION = "array[n.nspname, c.relname]::text[]"
 _OF_RELATION = f"join pg_namespace n on n.oid = c.relnamespace where {USER_SCHEMA} and c.relpersistence <> 't'"
 
 _SCHEMAS = f"""
-select 'schema', n.nspname, null, row(n.nspowner::regrole, n.nspacl, obj_description(n.oid, 'pg_namespace'))::text
+select 'schema', array[n.nspname]::text[], null,
+  row(n.nspowner::regrole, n.nspacl, obj_description(n.oid, 'pg_namespace'))::text
   from pg_namespace n where {USER_SCHEMA}
 """
 
@@ -50,7 +54,7 @@ select {_KIND}, {_RELATION}, null, row(
 """
 
 _COLUMNS = f"""
-select {_KIND}, {_RELATION}, 'column ' || a.attname, row(
+select {_KIND}, {_RELATION}, array['column', a.attname]::text[], row(
     row_number() over (partition by a.attrelid order by a.attnum), format_type(a.atttypid, a.atttypmod), a.attnotnull,
     pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated, a.attcollation::regcollation, a.attstorage,
     to_jsonb(a)->>'attcompression', coalesce(nullif(to_jsonb(a)->>'attstattarget', '-1'), ''),
@@ -61,7 +65,8 @@ select {_KIND}, {_RELATION}, 'column ' || a.attname, row(
 """
 
 _CONSTRAINTS = f"""
-select coalesce({_KIND}, 'domain'), n.nspname || '.' || coalesce(c.relname, t.typname), 'constraint ' || k.conname, row(
+select coalesce({_KIND}, 'domain'), array[n.nspname, coalesce(c.relname, t.typname)]::text[],
+  array['constraint', k.conname]::text[], row(
     k.contype, pg_get_constraintdef(k.oid), k.convalidated, k.conislocal, k.coninhcount, k.connoinherit,
     obj_description(k.oid, 'pg_constraint'))::text
   from pg_constraint k left join pg_class c on c.oid = k.conrelid left join pg_type t on t.oid = k.contypid
@@ -81,7 +86,7 @@ select 'index', {_RELATION}, null, row(
 """
 
 _TRIGGERS = f"""
-select {_KIND}, {_RELATION}, 'trigger ' || t.tgname, row(
+select {_KIND}, {_RELATION}, array['trigger', t.tgname]::text[], row(
     pg_get_triggerdef(t.oid), t.tgenabled, obj_description(t.oid, 'pg_trigger'))::text
   from pg_trigger t join pg_class c on c.oid = t.tgrelid {_OF_RELATION} and not t.tgisinternal
    and not (t.tgname = '{FENCE}' and exists (select from pg_proc p where p.oid = t.tgfoid
@@ -89,13 +94,13 @@ select {_KIND}, {_RELATION}, 'trigger ' || t.tgname, row(
 """
 
 _RULES = f"""
-select {_KIND}, {_RELATION}, 'rule ' || r.rulename, row(
+select {_KIND}, {_RELATION}, array['rule', r.rulename]::text[], row(
     pg_get_ruledef(r.oid), r.ev_enabled, obj_description(r.oid, 'pg_rewrite'))::text
   from pg_rewrite r join pg_class c on c.oid = r.ev_class {_OF_RELATION} and r.rulename <> '_RETURN'
 """
 
 _POLICIES = f"""
-select {_KIND}, {_RELATION}, 'policy ' || p.polname, row(
+select {_KIND}, {_RELATION}, array['policy', p.polname]::text[], row(
     p.polcmd, p.polpermissive, (select array_agg(coalesce(r.rolname, 'public') order by 1)
       from unnest(p.polroles) u left join pg_roles r on r.oid = u),
     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid),
@@ -107,7 +112,7 @@ _SEQUENCES = f"""
 select 'sequence', {_RELATION}, null, row(
     format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle,
     c.relpersistence, c.relowner::regrole, c.relacl,
-    (select array_agg(d.refobjid::regclass::text || '.' || a.attname) from pg_depend d
+    (select array_agg(row(d.refobjid::regclass, a.attname)::text) from pg_depend d
        join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
       where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i') and d.refobjsubid > 0),
     obj_description(c.oid, 'pg_class'))::text
@@ -116,7 +121,7 @@ select 'sequence', {_RELATION}, null, row(
 
 _FUNCTIONS = f"""
 select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
-  n.nspname || '.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', null, row(
+  array[n.nspname, p.proname]::text[], array['(' || pg_get_function_identity_arguments(p.oid) || ')'], row(
     case when p.prokind <> 'a' then pg_get_functiondef(p.oid) end,
     (select to_jsonb(g)::text from pg_aggregate g where g.aggfnoid = p.oid),
     p.proowner::regrole, p.proacl, obj_description(p.oid, 'pg_proc'))::text
@@ -125,7 +130,7 @@ select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else '
 """
 
 _TYPES = f"""
-select case t.typtype when 'd' then 'domain' else 'type' end, n.nspname || '.' || t.typname, null, row(
+select case t.typtype when 'd' then 'domain' else 'type' end, array[n.nspname, t.typname]::text[], null, row(
     t.typtype, t.typcategory, t.typispreferred, t.typdelim, t.typlen, t.typbyval, t.typalign, t.typstorage,
     t.typnotnull,
     format_type(nullif(t.typbasetype, 0), t.typtypmod), t.typdefault, t.typcollation::regcollation, t.typinput,
@@ -141,40 +146,43 @@ select case t.typtype when 'd' then 'domain' else 'type' end, n.nspname || '.' |
 """
 
 _EXTENSIONS = """
-select 'extension', e.extname, null, row(
+select 'extension', array[e.extname]::text[], null, row(
     e.extversion, n.nspname, e.extowner::regrole, e.extrelocatable, e.extcondition,
     obj_description(e.oid, 'pg_extension'))::text
   from pg_extension e join pg_namespace n on n.oid = e.extnamespace
 """
 
 _EVENT_TRIGGERS = f"""
-select 'event trigger', e.evtname, null, row(
+select 'event trigger', array[e.evtname]::text[], null, row(
     e.evtevent, e.evtowner::regrole, e.evtfoid::regprocedure, e.evtenabled, e.evttags,
     obj_description(e.oid, 'pg_event_trigger'))::text
   from pg_event_trigger e where e.evtname not in ({_strings((*EVENT_TRIGGERS, *GUARDS.values()))})
 """
 
 _DEFAULT_ACLS = """
-select 'default privileges', coalesce(n.nspname, '*'),
-  'of ' || d.defaclrole::regrole::text || ' for ' || d.defaclobjtype::text,
+select 'default privileges', case when n.oid is null then '{}' else array[n.nspname]::text[] end,
+  array['of', r.rolname, 'for', d.defaclobjtype]::text[],
   d.defaclacl::text
-  from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace
+  from pg_default_acl d join pg_roles r on r.oid = d.defaclrole
+  left join pg_namespace n on n.oid = d.defaclnamespace
 """
 
 _TS_MAPS = f"""
-select 'text search mapping', n.nspname || '.' || c.cfgname, null,
+select 'text search mapping', array[n.nspname, c.cfgname]::text[], null,
   array_agg(row(m.maptokentype, m.mapseqno, m.mapdict::regdictionary)::text order by m.maptokentype, m.mapseqno)::text
   from pg_ts_config_map m join pg_ts_config c on c.oid = m.mapcfg join pg_namespace n on n.oid = c.cfgnamespace
- where {USER_SCHEMA} group by 2
+ where {USER_SCHEMA} group by n.nspname, c.cfgname
 """
 
 _PUBLICATION_TABLES = """
-select 'publication', p.pubname, 'table ' || r.prrelid::regclass::text, (to_jsonb(r) - 'oid')::text
+select 'publication', array[p.pubname]::text[], array[' table ' || r.prrelid::regclass::text],
+  (to_jsonb(r) - 'oid')::text
   from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
 """
 
 _USER_MAPPINGS = """
-select 'user mapping', u.srvname, 'for ' || u.usename, u.umoptions::text from pg_user_mappings u
+select 'user mapping', array[u.srvname]::text[], array['for', u.usename]::text[], u.umoptions::text
+  from pg_user_mappings u
 """
 
 DATABASE = (
@@ -199,7 +207,7 @@ DATABASE = (
 """Run in every database."""
 
 _DATABASES = f"""
-select 'database', d.datname, null, row(
+select 'database', array[d.datname]::text[], null, row(
     d.datdba::regrole, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datistemplate, d.datallowconn,
     d.datconnlimit, d.datacl, to_jsonb(d) - array['oid', 'datfrozenxid', 'datminmxid', 'dattablespace', 'datdba',
       'datlastsysoid', 'datacl', 'datname'], shobj_description(d.oid, 'pg_database'))::text
@@ -207,13 +215,14 @@ select 'database', d.datname, null, row(
 """
 
 _SETTINGS = """
-select 'settings', coalesce('of database ' || d.datname, 'of all databases'),
-  coalesce('for role ' || r.rolname, 'for all roles'), s.setconfig::text
+select 'settings', '{}'::text[], array[
+    case when d.oid is null then 'of all databases' else 'of database' end, d.datname,
+    case when r.oid is null then 'for all roles' else 'for role' end, r.rolname]::text[], s.setconfig::text
   from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase left join pg_roles r on r.oid = s.setrole
 """
 
 _ROLES = """
-select 'role', r.rolname, null, row(
+select 'role', array[r.rolname]::text[], null, row(
     r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolconnlimit,
     r.rolvaliduntil, r.rolbypassrls, shobj_description(r.oid, 'pg_authid'),
     (select array_agg(row(g.rolname, m.admin_option)::text order by g.rolname)
@@ -222,7 +231,7 @@ select 'role', r.rolname, null, row(
 """
 
 _SUBSCRIPTIONS = """
-select 'subscription', d.datname || '.' || s.subname, null, row(
+select 'subscription', array[d.datname, s.subname]::text[], null, row(
     s.subowner::regrole, s.subenabled, s.subslotname, s.subpublications)::text
   from pg_subscription s join pg_database d on d.oid = s.subdbid
  where not starts_with(s.subname::text, 'rotator_')
@@ -267,7 +276,8 @@ def generic(catalog: str) -> str:
     family = _FAMILY_COLUMNS.get(catalog)
     extensions = _not_of_extension("pg_opfamily", f"o.{family}") if family else _not_of_extension(catalog, "o.oid")
     return f"""
-select i.type, i.identity, null, row(to_jsonb(o) - 'oid', obj_description(o.oid, '{catalog}'))::text
+select i.type, '{{}}'::text[], array['.' || i.identity],
+  row(to_jsonb(o) - 'oid', obj_description(o.oid, '{catalog}'))::text
   from {catalog} o, pg_identify_object('{catalog}'::regclass, o.oid, 0) i
  where o.oid >= {_FIRST_USER_OID} and {extensions} and i.schema is distinct from '{SCHEMA}'
 """

@@ -33,6 +33,7 @@ from rotator.database.postgres.objects import Relation, databases, writable_rela
 from rotator.database.postgres.state import fence_state, open_relations
 from rotator.errors import DatabaseError
 from rotator.model import FenceState
+from rotator.qualified import qualified
 
 _POLL_SECONDS = 0.02
 
@@ -173,7 +174,8 @@ def _held(connection: Connection, query: str, relations: tuple[Relation, ...]) -
         who = f"prepared transaction {prepared!r}" if prepared else f"pid {pid}"
         via = f", application {application!r}" if application else ""
         at = f", since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
-        details.append(f"{what} is held by {who} (user {user}{via}{at})")
+        name = what if isinstance(what, str) else qualified(*what)
+        details.append(f"{name} is held by {who} (user {user}{via}{at})")
     return _too_late("others hold locks, or have transactions open, that have written", tuple(dict.fromkeys(details)))
 
 

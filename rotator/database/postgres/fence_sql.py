@@ -97,7 +97,7 @@ select n.nspname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrel
 FUNCTIONS = f"select proname from pg_proc where pronamespace = to_regnamespace('{SCHEMA}')"
 
 WRITERS = """
-select l.virtualtransaction, n.nspname || '.' || c.relname, l.pid, p.gid, a.usename, a.application_name, a.query_start
+select l.virtualtransaction, array[n.nspname, c.relname], l.pid, p.gid, a.usename, a.application_name, a.query_start
   from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
   left join pg_stat_activity a on a.pid = l.pid
   left join pg_locks x on x.virtualtransaction = l.virtualtransaction and x.locktype = 'transactionid'

@@ -17,6 +17,7 @@ from rotator.database.postgres.marker import is_ours
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import databases
 from rotator.errors import DatabaseError
+from rotator.qualified import qualified
 
 CLEAN_UP_SECONDS = 10.0
 TABLE_MILLISECONDS = 500
@@ -45,7 +46,7 @@ def lift(
     left: list[str] = []
     for name in names:
         with session(target, name, doing="clean up after the fence") as connection:
-            left += [f"{name}.{table}" for table in _clean_up(connection, deadline, table_milliseconds)]
+            left += [qualified(name, *table) for table in _clean_up(connection, deadline, table_milliseconds)]
     if left:
         raise DatabaseError(
             f"the fence is lifted and writes go through, but {len(left)} tables still carry its idle trigger",
@@ -67,7 +68,7 @@ def _open(connection: Connection) -> None:
             connection.execute(fence_sql.open_refusal())
 
 
-def _clean_up(connection: Connection, deadline: float, table_milliseconds: int) -> tuple[str, ...]:
+def _clean_up(connection: Connection, deadline: float, table_milliseconds: int) -> tuple[tuple[str, str], ...]:
     """Drop the triggers, the functions, and the schema if nothing is left in it; the tables that could not be had."""
     if not is_ours(connection):
         return ()
@@ -77,7 +78,7 @@ def _clean_up(connection: Connection, deadline: float, table_milliseconds: int) 
     while tables:
         tables = [table for table in tables if (busy and _held(connection, *table)) or not _drop(connection, *table)]
         if tables and time.monotonic() >= deadline:
-            return tuple(f"{schema}.{table}" for schema, table in tables)
+            return tuple(tables)
         if tables and busy:
             time.sleep(_BETWEEN_SECONDS)
     for function in ("refuse_write", "refuse_ddl"):

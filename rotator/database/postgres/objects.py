@@ -13,6 +13,7 @@ from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.names import EXCLUDED_DATABASES, SCHEMA
 from rotator.model import Table
+from rotator.qualified import qualified
 
 T = TypeVar("T")
 
@@ -56,8 +57,12 @@ class Relation:
     def identifier(self) -> sql.Identifier:
         return sql.Identifier(self.schema, self.name)
 
+    def within(self, database: str) -> str:
+        """'database.schema.table'."""
+        return qualified(database, self.schema, self.name)
+
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return qualified(self.schema, self.name)
 
 
 def databases(target: Target) -> tuple[str, ...]:

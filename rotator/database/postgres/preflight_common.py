@@ -8,8 +8,9 @@ from psycopg import sql
 
 from rotator.database.compare import capped
 from rotator.database.postgres.connection import Connection
+from rotator.qualified import qualified
 
-RELATION = "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+RELATION = "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
 
 _PRIVILEGED = """
 select 1 from pg_roles u where u.rolname = current_user and (u.rolsuper or exists (
@@ -20,6 +21,11 @@ select 1 from pg_roles u where u.rolname = current_user and (u.rolsuper or exist
 def rows(connection: Connection, query: str) -> tuple[str, ...]:
     """The first column, as text."""
     return tuple(str(row[0]) for row in connection.execute(sql.SQL(query)).fetchall())
+
+
+def relations(connection: Connection, query: str) -> tuple[str, ...]:
+    """'schema.name', of a query that begins with RELATION; in order."""
+    return tuple(sorted(qualified(*row) for row in connection.execute(sql.SQL(query)).fetchall()))
 
 
 def names(connection: Connection, query: str) -> str:

@@ -11,7 +11,7 @@ from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.marker import is_foreign
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
-from rotator.database.postgres.preflight_common import RELATION, listed, rows, user
+from rotator.database.postgres.preflight_common import RELATION, listed, relations, rows, user
 from rotator.model import Finding
 
 
@@ -91,9 +91,8 @@ def _as_sql(connection: Connection) -> sql.Composable:
 def _select_privilege(database: str, connection: Connection) -> Iterator[Finding]:
     query = f"""{RELATION} where {USER_SCHEMA} and c.relpersistence <> 't' and c.relkind in ('r', 'm', 'S')
       and not (has_schema_privilege(n.oid, 'USAGE') and case c.relkind when 'S'
-                 then has_sequence_privilege(c.oid, 'SELECT') else has_table_privilege(c.oid, 'SELECT') end)
-    order by 1"""
-    if names := rows(connection, query):
+                 then has_sequence_privilege(c.oid, 'SELECT') else has_table_privilege(c.oid, 'SELECT') end)"""
+    if names := relations(connection, query):
         yield Finding(
             "no-select",
             f"database {database}: {user(connection)} may not read {listed(names)}",
@@ -106,8 +105,8 @@ def _select_privilege(database: str, connection: Connection) -> Iterator[Finding
 def _row_security(database: str, connection: Connection) -> Iterator[Finding]:
     query = f"""{RELATION} where {USER_SCHEMA} and c.relkind in ('r', 'p') and c.relrowsecurity and not (
       select rolsuper or rolbypassrls from pg_roles where rolname = current_user)
-      and (c.relforcerowsecurity or not pg_has_role(c.relowner, 'USAGE')) order by 1"""
-    if names := rows(connection, query):
+      and (c.relforcerowsecurity or not pg_has_role(c.relowner, 'USAGE'))"""
+    if names := relations(connection, query):
         yield Finding(
             "row-security",
             f"database {database}: row level security hides rows of {listed(names)} from {user(connection)}",
@@ -131,8 +130,8 @@ def _large_objects(database: str, connection: Connection) -> Iterator[Finding]:
 
 def _unlogged(database: str, connection: Connection) -> Iterator[Finding]:
     query = f"{RELATION} where {USER_SCHEMA} and c.relpersistence = 'u' and c.relkind = 'r'"
-    if names := rows(connection, f"{query} order by 1"):
-        filled = rows(connection, f"{query} and pg_relation_size(c.oid) > 0 order by 1")
+    if names := relations(connection, query):
+        filled = relations(connection, f"{query} and pg_relation_size(c.oid) > 0")
         yield Finding(
             "unlogged-table",
             f"database {database} has unlogged tables: {listed(filled or names)}",
@@ -145,8 +144,8 @@ def _unlogged(database: str, connection: Connection) -> Iterator[Finding]:
 
 def _invalid_indexes(database: str, connection: Connection) -> Iterator[Finding]:
     query = f"""{RELATION} join pg_index i on i.indexrelid = c.oid where {USER_SCHEMA} and c.relkind = 'i'
-      and not (i.indisvalid and i.indisready) order by 1"""
-    if names := rows(connection, query):
+      and not (i.indisvalid and i.indisready)"""
+    if names := relations(connection, query):
         yield Finding(
             "invalid-index",
             f"database {database} has invalid indexes: {listed(names)}",

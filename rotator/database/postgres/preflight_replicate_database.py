@@ -9,10 +9,11 @@ import psycopg
 
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.objects import USER_SCHEMA
-from rotator.database.postgres.preflight_common import RELATION, is_privileged, listed, rows, user
+from rotator.database.postgres.preflight_common import RELATION, is_privileged, listed, relations, rows, user
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES
 from rotator.database.postgres.replication.names import Names, is_own
 from rotator.model import Finding
+from rotator.qualified import qualified
 
 REPLICATING = ("timescaledb", "pglogical")
 """Extensions that move or keep rows by ways of their own, which a publication does not carry."""
@@ -42,8 +43,8 @@ def _origin_right(database: str, connection: Connection) -> Iterator[Finding]:
 
 
 def _materialized_views(database: str, connection: Connection) -> Iterator[Finding]:
-    query = f"{RELATION} where {USER_SCHEMA} and c.relkind = 'm' and c.relispopulated order by 1"
-    if found := rows(connection, query):
+    query = f"{RELATION} where {USER_SCHEMA} and c.relkind = 'm' and c.relispopulated"
+    if found := relations(connection, query):
         yield Finding(
             "materialized-view",
             f"database {database} has materialized views: {listed(found)}",
@@ -55,17 +56,18 @@ def _materialized_views(database: str, connection: Connection) -> Iterator[Findi
 
 def _extensions(database: str, connection: Connection) -> Iterator[Finding]:
     """Extensions with tables of their own. pg_cron has findings of its own."""
-    query = """select e.extname, string_agg(n.nspname || '.' || c.relname, ', ' order by n.nspname, c.relname)
+    query = """select e.extname, array_agg(array[n.nspname, c.relname] order by n.nspname, c.relname)
+             filter (where c.oid is not null)
       from pg_extension e
       left join (pg_depend d join pg_class c on c.oid = d.objid and c.relkind in ('r', 'p', 'S')
                  join pg_namespace n on n.oid = c.relnamespace)
         on d.classid = 'pg_class'::regclass and d.refclassid = 'pg_extension'::regclass
        and d.refobjid = e.oid and d.deptype = 'e'
      where e.extname <> 'pg_cron' group by e.extname order by 1"""
-    found = {str(name): tables for name, tables in connection.execute(query).fetchall()}
-    for name, tables in found.items():
-        if name in REPLICATING or tables is not None:
-            yield _stateful(database, name, str(tables or "no tables by now"))
+    for name, tables in connection.execute(query).fetchall():
+        if name in REPLICATING or tables:
+            words = listed(qualified(*each) for each in tables or ()) or "no tables by now"
+            yield _stateful(database, str(name), words)
 
 
 def _stateful(database: str, name: str, tables: str) -> Finding:

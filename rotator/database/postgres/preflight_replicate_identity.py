@@ -12,6 +12,7 @@ from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.objects import USER_SCHEMA
+from rotator.qualified import qualified
 
 _TABLES = f"""pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relkind = 'r' and c.relpersistence = 'p' and {USER_SCHEMA}"""
@@ -105,8 +106,12 @@ class Identity:
         """Without a key on green, rows are looked for by comparing all columns."""
         return not self.primary and bool(self.incomparable)
 
+    def within(self, database: str) -> str:
+        """'database.schema.table'."""
+        return qualified(database, self.schema, self.name)
+
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return qualified(self.schema, self.name)
 
 
 def identities(connection: Connection) -> tuple[Identity, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from psycopg import sql
+
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.names import FENCE
 from rotator.database.postgres.objects import USER_SCHEMA
 from rotator.database.postgres.preflight_common import listed, rows
 from rotator.database.postgres.preflight_replicate_identity import Identity, identities
 from rotator.model import Finding
+from rotator.qualified import qualified
 
 _SLOW = (
     "every change of a row reads the table on green from its start (measured: 167 changes a second on 100,000 rows),"
@@ -121,15 +124,15 @@ def _or_full(tables: Sequence[Identity], allow_full: bool) -> str:
 
 def _triggers(database: str, connection: Connection) -> Iterator[Finding]:
     """Apply fires row triggers, and TRUNCATE's, as session_replication_role = replica does; no rules (tried)."""
-    query = f"""select format('%s.%s: %s (%s)', n.nspname, c.relname, t.tgname,
-        case t.tgenabled when 'A' then 'ALWAYS' else 'REPLICA' end)
+    query = f"""select n.nspname, c.relname, t.tgname, case t.tgenabled when 'A' then 'ALWAYS' else 'REPLICA' end
       from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
      where {USER_SCHEMA} and c.relkind = 'r' and not t.tgisinternal and t.tgname <> '{FENCE}'
-       and t.tgenabled in ('A', 'R') and (t.tgtype::int & 1 > 0 or t.tgtype::int & 32 > 0) order by 1"""
-    if found := rows(connection, query):
+       and t.tgenabled in ('A', 'R') and (t.tgtype::int & 1 > 0 or t.tgtype::int & 32 > 0) order by 1, 2, 3"""
+    if found := connection.execute(sql.SQL(query)).fetchall():
+        words = (f"{qualified(schema, table)}: {qualified(name)} ({when})" for schema, table, name, when in found)
         yield Finding(
             "always-trigger",
-            f"database {database} has triggers that fire in replication too: {listed(found)}",
+            f"database {database} has triggers that fire in replication too: {listed(words)}",
             "they fire once more on green for every change that comes from blue: what they write would be there twice,"
             " and one that fails stops the catching up",
             "ALTER TABLE ... ENABLE TRIGGER ...; for the time of the rotation (then it fires for applications alone);"

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from psycopg import sql
+
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.preflight_common import names
+from rotator.database.postgres.preflight_common import listed, names
 from rotator.database.postgres.replication.names import OWN_PREFIX
 from rotator.model import Finding
+from rotator.qualified import qualified
 
 OLDEST = 130000
 LONG_SECONDS = 60
@@ -55,13 +58,14 @@ def _recovery(connection: Connection) -> Iterator[Finding]:
 
 
 def _subscriptions(connection: Connection) -> Iterator[Finding]:
-    query = f"""select 'database ' || d.datname || ': ' || s.subname from pg_subscription s
+    query = f"""select d.datname, s.subname from pg_subscription s
       join pg_database d on d.oid = s.subdbid
-     where s.subenabled and not starts_with(s.subname, '{OWN_PREFIX}') order by 1"""
-    if found := names(connection, query):
+     where s.subenabled and not starts_with(s.subname, '{OWN_PREFIX}')"""
+    if found := connection.execute(sql.SQL(query)).fetchall():
+        words = listed(f"database {qualified(database)}: {qualified(name)}" for database, name in found)
         yield Finding(
             "subscription",
-            f"enabled subscriptions: {found}",
+            f"enabled subscriptions: {words}",
             "a subscription's workers fire no statement triggers, so they would write past the fence; and green's copy"
             " of the subscription would take changes away from this server",
             "ALTER SUBSCRIPTION ... DISABLE; before the rotation, and move them to green after it",

@@ -19,6 +19,7 @@ from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.objects import USER_SCHEMA, databases, each_database
 from rotator.model import SequenceState
+from rotator.qualified import qualified
 
 _BATCH = 200
 
@@ -34,7 +35,9 @@ def sequences(target: Target) -> Mapping[str, SequenceState]:
     """'database.schema.name' -> position, of all application databases."""
     found = each_database(target, "read the sequences", positions)
     return {
-        f"{database}.{schema}.{name}": state for database, states in found for (schema, name), state in states.items()
+        qualified(database, schema, name): state
+        for database, states in found
+        for (schema, name), state in states.items()
     }
 
 
@@ -43,7 +46,7 @@ def extensions(target: Target) -> Mapping[str, str]:
 
     def look(database: str, connection: Connection) -> dict[str, str]:
         rows = connection.execute("select extname, extversion from pg_extension order by extname").fetchall()
-        return {f"{database}.{name}": str(version) for name, version in rows}
+        return {qualified(database, str(name)): str(version) for name, version in rows}
 
     return {
         key: version for part in each_database(target, "read the extensions", look) for key, version in part.items()
@@ -56,7 +59,7 @@ def advance(target: Target, wanted_positions: Mapping[str, SequenceState]) -> tu
     for database in databases(target):
         with session(target, database, doing="advance the sequences") as connection:
             for (schema, name), state in positions(database, connection)[1].items():
-                key = f"{database}.{schema}.{name}"
+                key = qualified(database, schema, name)
                 wanted = wanted_positions.get(key)
                 if wanted is None or not is_behind(state, wanted):
                     continue

@@ -24,7 +24,7 @@ def fence_state(target: Target) -> FenceState:
     def look(database: str, connection: Connection) -> tuple[int, tuple[str, ...]]:
         still_open = open_relations(connection)
         fenced = len(writable_relations(connection)) - len(still_open)
-        return fenced, tuple(f"{database}.{relation}" for relation in still_open)
+        return fenced, tuple(relation.within(database) for relation in still_open)
 
     found = each_database(target, "look at the fence", look)
     with session(target, doing="read the marker") as connection:

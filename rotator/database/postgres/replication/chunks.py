@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rotator.qualified import qualified
+
 Key = tuple[str, ...]
 """Values of a key's columns as text, as the server writes them in the tool's sessions."""
 
@@ -24,7 +26,7 @@ class Chunk:
     @property
     def name(self) -> str:
         """'database.schema.table'."""
-        return f"{self.database}.{self.schema}.{self.table}"
+        return qualified(self.database, self.schema, self.table)
 
     @property
     def words(self) -> str:

@@ -57,7 +57,7 @@ class Covering:
                 break
             progress(f"waiting for a moment without long transactions on {len(left)} tables")
             time.sleep(_POLL_SECONDS)
-        return tuple(f"{name}.{relation}" for name, relation in left)
+        return tuple(relation.within(name) for name, relation in left)
 
     def finish(self) -> None:
         """The rest: end the sessions that hold those tables. Raises DatabaseError 'window-cover' when that fails."""
@@ -67,7 +67,7 @@ class Covering:
                 self._end(connection, row)
             if not self._try(name, relation, LAST_MILLISECONDS, whoever=True):
                 raise DatabaseError(
-                    f"table {name}.{relation} cannot be made ready for the fence",
+                    f"table {relation.within(name)} cannot be made ready for the fence",
                     why="long transactions hold it, and their sessions could not be ended",
                     fix="end them or let them end, then run the same command again; nothing has changed",
                     details=tuple(who(row) for row in connection.execute(_HOLDERS, [relation.oid]).fetchall()),

@@ -28,11 +28,13 @@ begin
   end if;
   if tg_event = 'sql_drop' then
     insert into {SCHEMA}.ddl (tag, object)
-      select tg_tag, o.object_type || ' ' || o.object_identity from pg_catalog.pg_event_trigger_dropped_objects() o
+      select tg_tag, pg_catalog.format('%s %s', o.object_type, o.object_identity)
+        from pg_catalog.pg_event_trigger_dropped_objects() o
        where o.original and not o.is_temporary;
   else
     insert into {SCHEMA}.ddl (tag, object)
-      select tg_tag, c.object_type || ' ' || c.object_identity from pg_catalog.pg_event_trigger_ddl_commands() c
+      select tg_tag, pg_catalog.format('%s %s', c.object_type, c.object_identity)
+        from pg_catalog.pg_event_trigger_ddl_commands() c
        where c.schema_name is distinct from 'pg_temp';
   end if;
 end

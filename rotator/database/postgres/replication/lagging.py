@@ -10,6 +10,7 @@ from rotator.database.postgres.replication import sentinels
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import replicated
 from rotator.database.replication import Lag, Slot, Storage, lsn
+from rotator.qualified import qualified
 
 _SLOTS = """
 select slot_name, database, active, coalesce(confirmed_flush_lsn, '0/0')::text,
@@ -21,8 +22,8 @@ select (select coalesce(sum(pg_database_size(oid)), 0)::bigint from pg_database 
        (select coalesce(sum(size), 0)::bigint from pg_ls_waldir())
 """
 _FEEDS = """
-select d.datname || '.' || s.subname from pg_subscription s join pg_database d on d.oid = s.subdbid
- where s.subenabled and not starts_with(s.subname::text, 'rotator_') order by 1
+select d.datname, s.subname from pg_subscription s join pg_database d on d.oid = s.subdbid
+ where s.subenabled and not starts_with(s.subname::text, 'rotator_') order by 1, 2
 """
 _SUBSCRIPTION = """
 select s.subenabled, w.pid is not null, coalesce(w.latest_end_lsn, '0/0')::text
@@ -49,7 +50,7 @@ def storage(connection: Connection) -> Storage:
 
 def feeds(connection: Connection) -> tuple[str, ...]:
     """Enabled subscriptions that are not the tool's, in all databases."""
-    return tuple(str(row[0]) for row in connection.execute(_FEEDS).fetchall())
+    return tuple(qualified(*row) for row in connection.execute(_FEEDS).fetchall())
 
 
 def subscribed(target: Target, names: Names) -> bool:

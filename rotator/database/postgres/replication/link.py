@@ -20,6 +20,7 @@ from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.seed import decide_seed, read_recovery
 from rotator.database.postgres.replication.window import PostgresWindow
 from rotator.database.replication import Bracket, Budgets, Lag, Opened, Seed, Slot, Storage, Verified, Window
+from rotator.qualified import qualified
 
 COVER_SECONDS = 30.0
 VERIFY_CATCH_UP_SECONDS = 120.0
@@ -82,7 +83,7 @@ class PostgresLink:
 
     def unpublished(self) -> tuple[str, ...]:
         def look(database: str, connection: Connection) -> tuple[str, ...]:
-            return tuple(f"{database}.{table}" for table in publish.unpublished(connection, self.names))
+            return tuple(qualified(database, *table) for table in publish.unpublished(connection, self.names))
 
         return tuple(table for part in each_database(self.source, "look at the tables", look) for table in part)
 

@@ -24,6 +24,7 @@ from rotator.database.postgres.replication.covering import gently
 from rotator.database.postgres.replication.names import Names
 from rotator.database.replication import Opened
 from rotator.errors import DatabaseError
+from rotator.qualified import unquoted
 
 SLOT_SECONDS = 600.0
 """How long making a slot may wait for the transactions that are open (PostgreSQL, "Logical Decoding Concepts")."""
@@ -47,7 +48,7 @@ def bare(target: Target) -> dict[str, str]:
     """'database.schema.table' -> setting (pg_class.relreplident), of tables without a usable replica identity."""
 
     def look(name: str, connection: Connection) -> dict[str, str]:
-        return {f"{name}.{each}": each.setting for each in identities(connection) if each.lacking}
+        return {each.within(name): each.setting for each in identities(connection) if each.lacking}
 
     parts = each_database(target, "look at the replica identities", look)
     return {table: setting for part in parts for table, setting in part.items()}
@@ -71,7 +72,7 @@ def open_publications(target: Target, names: Names, *, allow_full: bool) -> Open
                 raise _no_identity(name, [str(each) for each in lacking])
             for each in lacking:
                 gently(connection, sql.SQL("alter table {} replica identity full").format(each.identifier), str(each))
-            full += [f"{name}.{each}" for each in lacking]
+            full += [each.within(name) for each in lacking]
             _publish(connection, names, [(each.schema, each.name) for each in found])
             tables += len(found)
     return Opened(tuple(name for name, _ in databases), tables, tuple(full))
@@ -191,7 +192,7 @@ def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, .
             connection.execute(sql.SQL("drop publication {}").format(publication))
             done.append(f"publication in {database} removed")
         for each in identities(connection):
-            before = full.get(f"{database}.{each}")
+            before = full.get(each.within(database), full.get(unquoted(database, each.schema, each.name)))
             if before is not None and each.full:
                 setting = sql.SQL("nothing" if before == "n" else "default")
                 gently(
@@ -199,7 +200,7 @@ def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, .
                     sql.SQL("alter table {} replica identity {}").format(each.identifier, setting),
                     str(each),
                 )
-                done.append(f"replica identity of {database}.{each} put back")
+                done.append(f"replica identity of {each.within(database)} put back")
         guard.remove(connection)
         connection.execute(f"drop table if exists {SCHEMA}.sentinel")
 
@@ -223,13 +224,13 @@ def _drop_login(connection: Connection, names: Names) -> None:
     connection.execute(sql.SQL("drop role {}").format(role))
 
 
-def unpublished(connection: Connection, names: Names) -> tuple[str, ...]:
-    """Tables of this database that the publication does not hold: made, or dropped and made again, since `open`."""
+def unpublished(connection: Connection, names: Names) -> tuple[tuple[str, str], ...]:
+    """Tables (schema, name) that the publication lacks: made, or dropped and made again, since `open`."""
     rows = connection.execute(
-        f"""select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        f"""select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
              where c.relkind = 'r' and c.relpersistence <> 't' and {USER_SCHEMA} and not exists (
                select from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
-                where r.prrelid = c.oid and p.pubname = %s) order by 1""",
+                where r.prrelid = c.oid and p.pubname = %s) order by 1, 2""",
         [names.publication],
     ).fetchall()
-    return tuple(str(row[0]) for row in rows)
+    return tuple((str(schema), str(name)) for schema, name in rows)

@@ -16,6 +16,7 @@ from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.errors import statement_error
 from rotator.database.postgres.replication.chunks import Chunk, Key
 from rotator.database.postgres.replication.digest import VERSION, above, key_list, literals, row_digest, up_to
+from rotator.qualified import qualified
 
 SETTINGS = """
 set enable_seqscan = off;
@@ -191,4 +192,4 @@ def reader(target: Target, database: str, names: Sequence[tuple[str, str]]) -> I
     with session(target, database, doing="compare tables") as connection:
         connection.execute(SETTINGS)
         shapes = shapes_of(connection, names)
-        yield Reader(target, connection, {f"{database}.{name[0]}.{name[1]}": shapes[name] for name in names})
+        yield Reader(target, connection, {qualified(database, *name): shapes[name] for name in names})

@@ -19,6 +19,7 @@ from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import unpublished
 from rotator.database.replication import Budgets
 from rotator.errors import DatabaseError
+from rotator.qualified import qualified
 
 _POLL_SECONDS = 0.002
 _CALM_POLL_SECONDS = 0.02
@@ -94,8 +95,9 @@ class WindowFence:
                 watched.append(name)
             missing = unpublished(connection, self._names)
             if missing:
+                words = ", ".join(qualified(*each) for each in missing[:10])
                 raise DatabaseError(
-                    f"{len(missing)} tables of {name} are not replicated: {', '.join(missing[:10])}",
+                    f"{len(missing)} tables of {name} are not replicated: {words}",
                     why="they were made, or dropped and made again, since the rotation opened",
                     fix="the flip did not happen. Take this rotation back with rollback, then rotate again without DDL",
                     code="validate-schema",
