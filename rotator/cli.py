@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from rotator.cli_sandbox import app as sandbox_app
 from rotator.commands import plan as plan_command
 from rotator.commands import rotation
 from rotator.commands import status as status_command
+from rotator.commands.workbench import Workbench
 from rotator.errors import UsageError, WaitingForApproval
 from rotator.report.pipes import put
 from rotator.report.summary import Summary, render_text, to_json
@@ -104,7 +106,20 @@ def rotate(
     def options() -> Options:
         return Options(approvals=gates.answers("rotate", approve or (), gates.ROTATE), no_wait=no_wait)
 
-    _through(env, rotation.rotate, options, as_json, yes, question)
+    def work(bench: Workbench, options: Options) -> Summary:
+        try:
+            return rotation.rotate(bench, options)
+        except WaitingForApproval as stop:
+            if (
+                stop.code != gates.Gate.LONG_PAUSE or yes or not sys.stdin.isatty()
+            ):  # --yes alone agrees to no long pause
+                raise
+            lines = "\n".join((stop.what, stop.why, *(f"  {line}" for line in stop.details)))
+            if not typer.confirm(f"{lines}\nPause writes for so long?", default=False, err=True):
+                raise
+            return rotation.rotate(bench, replace(options, approvals=options.approvals | {gates.Gate.LONG_PAUSE}))
+
+    _through(env, work, options, as_json, yes, question)
 
 
 @app.command()

@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from rotator.commands.earlier import clean_earlier
 from rotator.commands.workbench import Workbench
 from rotator.errors import DatabaseError, Interrupted, RotatorError
 from rotator.model import Strategy
 from rotator.report.interface import StepInfo, StepState
 from rotator.report.summary import Summary
-from rotator.steps import retire_steps, rollback_steps, rotation_steps
+from rotator.steps import last_steps, retire_steps, rollback_steps, rotation_steps
 from rotator.steps.base import Context, Options, Step
-from rotator.steps.choose import choose
+from rotator.steps.choose import decide
 from rotator.steps.switch import reopen
 from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, to_retire, to_roll_back
@@ -38,8 +39,9 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     now = bench.clock.now().isoformat("T", "seconds")
     journal, record = begin(bench.env, bench.store.load(), now, bench.nonce())
     bench.store.save(journal)
+    clean_earlier(bench, record, options)
     memory = JournalMemory(bench.store, record.rotation.id)
-    memory.decide_strategy(choose(bench.context(memory, record, options)))
+    memory.decide_strategy(decide(bench.context(memory, record, options)))
     ctx = bench.context(memory, memory.record, options)
     steps = rotation_steps(ctx.rotation.strategy)
     engine = bench.engine(memory)
@@ -90,18 +92,27 @@ def rollback(bench: Workbench, options: Options) -> Summary:
     record = to_roll_back(bench.env, bench.store.load())
     memory = JournalMemory(bench.store, record.rotation.id)
     ctx = bench.context(memory, record, replace(options, taking_back=True))
-    steps = rollback_steps(ctx.rotation.strategy)
+    steps = (*rollback_steps(ctx.rotation.strategy), *last_steps())
     engine = bench.engine(memory)
 
     def work() -> None:
+        if record.phase is Phase.ROLLED_BACK:
+            clean_up()
+            return
         refuse_unasked(ctx)
         memory.phase(Phase.ROLLING_BACK)
         if memory.root() is not None:
             memory.commit()
-        engine.undo(ctx, steps)
+        engine.undo(ctx, rollback_steps(ctx.rotation.strategy))
         if memory.root() is not None and memory.record.step("adopt").status is Status.DONE:
             bench.stages.check_clean()
+        clean_up()
         memory.phase(Phase.ROLLED_BACK)
+
+    def clean_up() -> None:
+        for step in last_steps():
+            memory.put(step.name, StepRecord())  # it is looked for anew
+        engine.run(ctx, last_steps())
 
     _supervised(bench, memory, ctx, engine, steps, work)
     return summarise(bench, memory, "rollback", began, f"make rotate ENV={bench.env.name}", _canary(bench))

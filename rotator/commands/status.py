@@ -13,6 +13,7 @@ from rotator.model import Strategy
 from rotator.steps import retire_steps, rotation_steps
 from rotator.steps.base import Context, Options
 from rotator.steps.links import backward, forward, size, way_back
+from rotator.workflow.begin import left_behind
 from rotator.workflow.journal import Journal, Phase, RotationRecord, Status
 from rotator.workflow.memory import JournalMemory
 from rotator.workflow.stores import Preview
@@ -57,6 +58,7 @@ class EnvStatus:
     steps: tuple[StepLine, ...]
     journal: str
     next_command: str
+    left_behind: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -65,6 +67,7 @@ class EnvStatus:
             **self.__dict__,
             "steps": [s.__dict__ for s in self.steps],
             "replication": list(self.replication),
+            "left_behind": list(self.left_behind),
             "unknown": list(self.unknown),
         }
 
@@ -77,6 +80,7 @@ def status(bench: Workbench) -> EnvStatus:
     target = _try(unknown, "the record", lambda: _target(bench, journal))
     fenced = _try(unknown, "the fence", lambda: _fenced(bench, record)) if record else None
     phase = record.phase if record else None
+    left = left_behind(record) if record and phase is Phase.ROLLED_BACK else ()
     return EnvStatus(
         env=bench.env.name,
         rotation_id=record.rotation.id if record else None,
@@ -91,7 +95,8 @@ def status(bench: Workbench) -> EnvStatus:
         replication=tuple(_try(unknown, "the replication", lambda: _replication(bench, record)) or ()),
         steps=_lines(record) if record else (),
         journal=bench.store.location,
-        next_command=f"rotator {_NEXT[phase] if phase else 'rotate'} {bench.env.name}",
+        left_behind=left,
+        next_command=f"rotator {'rollback' if left else _NEXT[phase] if phase else 'rotate'} {bench.env.name}",
         unknown=tuple(unknown),
     )
 
@@ -107,6 +112,7 @@ def render(found: EnvStatus) -> str:
         ("fence", {True: "ON: blue refuses writes", False: "off", None: ""}[found.fenced]),
         ("soak", f"until {found.soak_until}" if found.soak_until else ""),
         ("replication", "; ".join(found.replication)),
+        ("left behind", f"idle triggers on {', '.join(found.left_behind)}" if found.left_behind else ""),
         ("journal", found.journal),
     ]
     lines += [f"  {label:11} {text}" for label, text in rows if text]

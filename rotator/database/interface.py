@@ -115,8 +115,8 @@ class DatabaseServer(Protocol):
         """Writes since the server's statistics began (for green: since it was restored)."""
         ...
 
-    def forget(self) -> None:
-        """Remove the tool's own schema `rotator`; idempotent."""
+    def forget(self, *, busy: bool = False) -> None:
+        """Lift the fence and remove the tool's own schema `rotator`; idempotent; `busy` as for `lift_fence`."""
         ...
 
 

@@ -6,6 +6,7 @@ from rotator.model import Strategy
 from rotator.steps.adopt import Adopt
 from rotator.steps.base import Step
 from rotator.steps.catchup import CatchUp
+from rotator.steps.cleanup import CleanUp
 from rotator.steps.cutover import Cutover, RestoreTtl
 from rotator.steps.fence import Fence
 from rotator.steps.flipback import CloseWayBack, WayBack
@@ -87,6 +88,11 @@ def rotation_steps(strategy: Strategy) -> tuple[Step, ...]:
 def retire_steps(strategy: Strategy) -> tuple[Step, ...]:
     """The steps of retiring a rotation that had that strategy."""
     return (_RETIRE[0], CloseWayBack(), *_RETIRE[1:]) if strategy is Strategy.REPLICATE else _RETIRE
+
+
+def last_steps() -> tuple[Step, ...]:
+    """What a rollback does when all has been taken back."""
+    return (CleanUp(),)
 
 
 def rollback_steps(strategy: Strategy) -> tuple[Step, ...]:

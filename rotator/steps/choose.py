@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from rotator.errors import RotatorError
+from rotator.errors import Blocked, RotatorError, WaitingForApproval
 from rotator.model import Finding, Strategy
 from rotator.steps.base import Context
+from rotator.steps.gates import Gate
 from rotator.steps.world import server
+
+APPROVAL = Gate.LONG_PAUSE
+OWN = "own-leftover"
+"""The finding that an earlier rotation's replication is in the way."""
 
 
 def choose(ctx: Context) -> Strategy:
@@ -16,6 +21,38 @@ def choose(ctx: Context) -> Strategy:
     if ctx.rotation.strategy is not Strategy.AUTO:
         return ctx.rotation.strategy
     return Strategy.SNAPSHOT if reasons_against(ctx) else Strategy.REPLICATE
+
+
+def decide(ctx: Context) -> Strategy:
+    """As `choose`, when it counts: a long pause is never chosen by the tool alone.
+
+    Raises Blocked when something of the tool's own is in the way: that must go, instead of writers waiting. Raises
+    WaitingForApproval when writes would pause for long and nobody has agreed. Without access, the fence's gate asks.
+    """
+    strategy = choose(ctx)
+    if ctx.rotation.strategy is not Strategy.AUTO or strategy is not Strategy.SNAPSHOT or ctx.databases is None:
+        return strategy
+    reasons, name = reasons_against(ctx), ctx.env.name
+    own = tuple(line for line in reasons if line.startswith(f"{OWN}:"))
+    if own:
+        raise Blocked(
+            f"Replication of an earlier rotation is left on {ctx.rotation.blue}.",
+            why="Because of it writes would have to pause for long; it can be removed instead.",
+            fix="Do what the lines say, then run the same again.",
+            details=own,
+            code="own-leftover",
+        )
+    if APPROVAL not in ctx.options.approvals:
+        raise WaitingForApproval(
+            f"Writes to {ctx.rotation.blue} would pause from its snapshot to the flip: "
+            "minutes for a small database, hours for terabytes.",
+            why="Strategy replicate, which pauses them for a moment, is not possible here as it is.",
+            fix=f"Mend what the lines say, or accept the pause: rotator rotate {name} --approve {APPROVAL} "
+            '(or set [rotation] strategy = "snapshot").',
+            details=reasons,
+            code="long-pause",
+        )
+    return strategy
 
 
 def reasons_against(ctx: Context) -> tuple[str, ...]:
@@ -29,7 +66,12 @@ def reasons_against(ctx: Context) -> tuple[str, ...]:
         found = replicate_findings(ctx)
     except RotatorError as fault:
         return (fault.what,)
-    return tuple(f"{finding.code}: {finding.what}" for finding in found if finding.blocks)
+    return tuple(_words(finding) for finding in found if finding.blocks)
+
+
+def _words(finding: Finding) -> str:
+    fix = f" ({finding.fix})" if finding.code == OWN and finding.fix else ""
+    return f"{finding.code}: {finding.what}{fix}"
 
 
 def replicate_findings(ctx: Context) -> tuple[Finding, ...]:

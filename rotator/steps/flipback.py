@@ -11,7 +11,7 @@ from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
 from rotator.steps.fence import lift, open_writes
 from rotator.steps.gates import Gate
-from rotator.steps.links import backward, budgets, forward, green_alone, green_may_hold_writes, way_back
+from rotator.steps.links import backward, blue_alone, budgets, forward, green_alone, green_may_hold_writes, way_back
 from rotator.steps.world import is_at, server
 
 PROOF_SECONDS = 60.0
@@ -96,6 +96,7 @@ def open_way_back(ctx: Context) -> None:
             code="way-back",
         )
     positions = ctx.memory.outputs("cutover").get("back") or {}
+    ctx.memory.note("way-back", begun=True)  # before it is there: a rollback takes back what was begun
     link.subscribe({name: lsn(text) for name, text in positions.items()} or None)
     link.enable()
     link.catch_up(PROOF_SECONDS)
@@ -111,10 +112,10 @@ def _without_way_back(ctx: Context) -> str:
 
 def close_way_back(ctx: Context) -> str:
     """End blue's subscription and remove its slots on green; idempotent, and whichever of the two is gone."""
+    if ctx.rds.instance(ctx.rotation.blue) is not None:
+        blue_alone(ctx, back=True).unsubscribe()
     if ctx.rds.instance(ctx.rotation.green) is None:
         return ""
-    if ctx.rds.instance(ctx.rotation.blue) is not None:
-        backward(ctx).unsubscribe()
     return "; ".join(green_alone(ctx).close_slots())
 
 

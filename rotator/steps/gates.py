@@ -13,15 +13,17 @@ class Gate(StrEnum):
 
     FENCED = "fenced"
     NO_WAY_BACK = "no-way-back"
+    LONG_PAUSE = "long-pause"
 
 
 MEANING = {
     Gate.FENCED: "all writers are stopped by hand",
     Gate.NO_WAY_BACK: "after the flip there is no way back without losing writes",
+    Gate.LONG_PAUSE: "with strategy auto, writes pause from the snapshot to the flip",
 }
 """What one says yes to."""
 
-ROTATE = (Gate.FENCED, Gate.NO_WAY_BACK)
+ROTATE = (Gate.FENCED, Gate.LONG_PAUSE, Gate.NO_WAY_BACK)
 ROLLBACK = (Gate.FENCED,)
 """The gates that a verb can come to."""
 

@@ -36,6 +36,12 @@ def green_alone(ctx: Context) -> Link:
     return _opener(ctx).link(ctx.rotation.identity, green, green, back=True)
 
 
+def blue_alone(ctx: Context, *, back: bool = False) -> Link:
+    """What one direction has on blue, whatever has become of green."""
+    blue = _place(ctx, ctx.rotation.blue)
+    return _opener(ctx).link(ctx.rotation.identity, blue, blue, back=back)
+
+
 def _opener(ctx: Context) -> DatabaseOpener:
     if ctx.databases is None:
         raise Blocked("Replication needs a connection.", fix='Set [database] access = "direct".', code="no-access")

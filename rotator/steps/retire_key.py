@@ -44,7 +44,7 @@ class RetireSnapshots(Step):
         """Take the tool's own schema out of the database that serves."""
         green = server(ctx, ctx.rotation.green)
         if green is not None and ctx.data.serving == ctx.rotation.target:
-            green.forget()
+            green.forget(busy=True)
         return outputs
 
     def result(self, outputs: Outputs) -> str:

@@ -30,7 +30,7 @@ def begin(env: Env, journal: Journal, now: str, nonce: str) -> tuple[Journal, Ro
     _refuse_another_database(env, journal)
     _refuse_half_retired(env, journal)
     _refuse_open_way_back(env, journal)
-    if current is not None and not _untouched(journal, current):
+    if current is not None and not untouched(journal, current):
         return journal, current
     number = int(current.rotation.target.removeprefix("g")) if current is not None else journal.next_generation
     record = RotationRecord(replace(_names(env, journal, number), nonce=nonce), Phase.ROTATING, now)
@@ -42,7 +42,7 @@ def begin(env: Env, journal: Journal, now: str, nonce: str) -> tuple[Journal, Ro
 def to_retire(env: Env, journal: Journal) -> RotationRecord:
     """The oldest rotation whose blue is still there; raises Blocked when there is none."""
     current = journal.current()
-    if current is not None and not _untouched(journal, current):
+    if current is not None and not untouched(journal, current):
         raise Blocked(
             f"Rotation {current.rotation.id} is {current.phase}: nothing is retired meanwhile.",
             why="Both work on the same root, and retiring would take the marker that the other rotation needs.",
@@ -66,6 +66,8 @@ def to_retire(env: Env, journal: Journal) -> RotationRecord:
 def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
     """The youngest rotation, unless its blue is gone; raises Blocked when there is none."""
     latest = journal.latest()
+    if latest is not None and latest.phase is Phase.ROLLED_BACK and left_behind(latest):
+        return latest
     if latest is None or latest.phase is Phase.ROLLED_BACK:
         raise Blocked(
             f"There is no rotation to roll back in {env.name}.",
@@ -83,7 +85,12 @@ def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
     return latest
 
 
-def _untouched(journal: Journal, record: RotationRecord) -> bool:
+def left_behind(record: RotationRecord) -> tuple[str, ...]:
+    """Tables of blue that still carry an idle trigger of a rotation that has been rolled back."""
+    return tuple(record.step("clean-up").outputs.get("left") or ())
+
+
+def untouched(journal: Journal, record: RotationRecord) -> bool:
     """Nothing was made yet: at most the adoption was tried, and refused."""
     tried = {"preflight", "adopt"} if journal.root is None and journal.pending is None else {"preflight"}
     return all(step.status in NOTHING for name, step in record.steps.items() if name not in tried)

@@ -56,8 +56,8 @@ class Engine:
         """Take steps back in the given order; each is recorded as undone, so that a killed rollback goes on."""
         for step in steps:
             record = self._memory.record.step(step.name)
-            if record.status in (Status.NONE, Status.UNDONE):
-                continue
+            if record.status is Status.UNDONE or (record.status is Status.NONE and not record.outputs):
+                continue  # what another step noted in its name was begun, and must go as well
             began = self._clock.monotonic()
             self.at = step.name
             self._reporter.start(step.name)

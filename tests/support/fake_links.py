@@ -25,6 +25,8 @@ class Stream:
     sent: int = 0
     subscribed: bool = False
     enabled: bool = False
+    at: str = ""
+    """The server that has the subscription."""
 
 
 @dataclass
@@ -131,7 +133,7 @@ class FakeLink:
 
     def subscribe(self, seed: int | Mapping[str, int] | None) -> None:
         def do() -> None:
-            self.stream.subscribed = True
+            self.stream.subscribed, self.stream.at = True, self.target
 
         self.world.effect("subscribe", do)
 
@@ -139,10 +141,15 @@ class FakeLink:
         self.world.effect("enable", lambda: setattr(self.stream, "enabled", True))
 
     def unsubscribe(self) -> None:
-        def do() -> None:
-            self.stream.subscribed = self.stream.enabled = False
+        """Whatever the other side is: a subscription is found on the server that has it."""
+        direction = "back" if self.back else "forward"
+        found = [s for (_, d), s in self.replication.streams.items() if d == direction and s.at == self.target]
 
-        if self.stream.subscribed:
+        def do() -> None:
+            for stream in found:
+                stream.subscribed = stream.enabled = False
+
+        if any(stream.subscribed for stream in found):
             self.world.effect("unsubscribe", do)
 
     def subscribed(self) -> bool:

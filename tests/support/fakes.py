@@ -12,7 +12,7 @@ from typing import Any
 
 from rotator.aws.logs import LogFile
 from rotator.config import Env, EnvConfig
-from rotator.errors import AwsError
+from rotator.errors import AwsError, DatabaseError
 from rotator.model import (
     AutomatedBackup,
     Caller,
@@ -94,6 +94,8 @@ class Data:
     probes: list[str] = field(default_factory=list)
     sequences: dict[str, int] = field(default_factory=lambda: {"shop.public.item_id_seq": 2})
     schema: dict[str, str] = field(default_factory=lambda: {"table shop.public.item": "d1"})
+    held: int = 0
+    """How often a look for idle triggers finds a reader in the way."""
 
     def copy(self) -> Data:
         return deepcopy(self)
@@ -391,8 +393,11 @@ class FakeServer:
     def write_stats(self) -> WriteStats:
         return WriteStats(0, 0, 0, ())
 
-    def forget(self) -> None:
-        self.data.role = self.data.lineage = None
+    def forget(self, *, busy: bool = False) -> None:
+        if self.data.held > 0:
+            self.data.held -= 1
+            raise DatabaseError("idle", details=("shop.public.item",), code="fence-leftovers")
+        self.data.role = self.data.lineage = self.data.fenced_by = None
 
 
 @dataclass

@@ -79,7 +79,7 @@ class PostgresServer:
     def write_stats(self) -> WriteStats:
         return activity.write_stats(self.target)
 
-    def forget(self) -> None:
+    def forget(self, *, busy: bool = False) -> None:
         """Lift the fence and remove the schema `rotator`, as the fence's function is in it."""
-        lift(self.target)
+        self.lift_fence(busy=busy)
         each_database(self.target, "remove the schema rotator", lambda _, connection: marker.drop_schema(connection))

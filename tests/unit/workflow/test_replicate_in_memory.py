@@ -266,7 +266,7 @@ def test_auto_takes_snapshot_otherwise_and_says_why(tmp_path: Path) -> None:
     found = plan(bench(world, tmp_path, strategy="auto"))
     assert found.strategy == "snapshot"
     assert any("wal_level is replica" in line for line in found.warnings)
-    summary = rotate(bench(world, tmp_path, strategy="auto"), Options())
+    summary = rotate(bench(world, tmp_path, strategy="auto"), Options(approvals=frozenset({"long-pause"})))
     assert summary.strategy == "snapshot"
     assert any("wal_level is replica" in note for note in summary.notes)
     record = LocalStore("shop", tmp_path).load().latest()

@@ -1,0 +1,28 @@
+"""What earlier rotations of an env have left behind, and may be removed before the next one begins."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from rotator.commands.workbench import Workbench
+from rotator.errors import RotatorError
+from rotator.steps.base import Options
+from rotator.steps.cleanup import clean
+from rotator.workflow.begin import untouched
+from rotator.workflow.journal import Phase, RotationRecord
+from rotator.workflow.memory import JournalMemory
+
+
+def clean_earlier(bench: Workbench, record: RotationRecord, options: Options) -> None:
+    """Before a rotation begins: what earlier ones that were taken back have left on the same blue is removed.
+
+    What readers keep, idle triggers, is this rotation's then: it uses them and takes them away at its end.
+    """
+    if bench.databases is None or not untouched(bench.store.load(), record):
+        return
+    for earlier in bench.store.load().rotations:
+        looked = earlier.step("clean-up").outputs.get("left")
+        if earlier.phase is Phase.ROLLED_BACK and earlier.rotation.blue == record.rotation.blue and looked != []:
+            memory = JournalMemory(bench.store, earlier.rotation.id)
+            with suppress(RotatorError):  # preflight says what is wrong, or what is still in the way
+                memory.note("clean-up", left=list(clean(bench.context(memory, earlier, options), 0.0)))
