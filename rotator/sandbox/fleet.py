@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rotator.sandbox import binaries, processes, snapshots
 from rotator.sandbox.cluster import Cluster
-from rotator.sandbox.cluster_config import SETTINGS
+from rotator.sandbox.cluster_config import SETTINGS, wal_level
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.interface import DATABASE_PORT
 
@@ -234,11 +234,12 @@ class Fleet:
 
     def _settings(self, parameters: Mapping[str, str]) -> dict[str, str]:
         """What of a parameter group this server takes: no formulas over an instance's memory, none of our own."""
-        return {
+        taken = {
             name: value
             for name, value in parameters.items()
             if (name in self._known or name.startswith("rds.")) and name not in SETTINGS and "{" not in value
         }
+        return {**taken, "wal_level": wal_level(parameters)}
 
 
 def _known_settings(programs: binaries.Binaries) -> frozenset[str]:

@@ -203,6 +203,33 @@ def test_a_hand_made_change_that_would_replace_the_database(project: Project) ->
         file.write_text(text)
 
 
+@contextmanager
+def parameter(project: Project, value: str) -> Iterator[None]:
+    """rds.logical_replication in blue's parameter group, and a reboot, which it takes."""
+    rds = project.client("rds")
+    blue = rds.describe_db_instances(DBInstanceIdentifier="shop-db")["DBInstances"][0]
+    group = blue["DBParameterGroups"][0]["DBParameterGroupName"]
+
+    def put(wanted: str) -> None:
+        one = {"ParameterName": "rds.logical_replication", "ParameterValue": wanted, "ApplyMethod": "pending-reboot"}
+        rds.modify_db_parameter_group(DBParameterGroupName=group, Parameters=[one])
+        rds.reboot_db_instance(DBInstanceIdentifier="shop-db")
+        rds.get_waiter("db_instance_available").wait(
+            DBInstanceIdentifier="shop-db", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+    put(value)
+    try:
+        yield
+    finally:
+        put("1")
+
+
+def test_replicate_without_logical_replication(project: Project) -> None:
+    with parameter(project, "0"), toml(project, r"^\[rotation\]$", '[rotation]\nstrategy = "replicate"'):
+        refused(project, 20, "wal-level", "rds.logical_replication = 1", "reboot")
+
+
 def test_errors_are_one_json_object_for_machines(project: Project) -> None:
     with toml(project, r"^identifier = .*$", 'identifier = "shop-bd"'):
         done = project.run("rotate", "local", "--json")

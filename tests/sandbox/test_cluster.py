@@ -14,9 +14,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from rotator.sandbox import processes
+from rotator.sandbox import binaries, processes
 from rotator.sandbox.cluster import Cluster
 from rotator.sandbox.cluster_address import database_port, free_address
+from rotator.sandbox.cluster_config import is_superuser
 from rotator.sandbox.errors import SandboxError
 
 pytestmark = pytest.mark.postgres
@@ -61,12 +62,13 @@ def test_the_master_user_has_the_rights_that_rds_gives_and_no_more(cluster: Clus
         "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = user"
     )
     with connect(cluster) as connection:
-        assert connection.execute(query).fetchone() == (False, True, True, True, False)
+        assert connection.execute(query).fetchone() == (is_superuser(binaries.find().major), True, True, True, False)
     for role in ("rds_superuser", "pg_signal_backend", "pg_monitor"):
         assert value(cluster, f"SELECT pg_has_role('{role}', 'member')") is True
     assert value(cluster, "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop'") == MASTER
-    with connect(cluster) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute("SELECT * FROM pg_authid")
+    if not is_superuser(binaries.find().major):
+        with connect(cluster) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM pg_authid")
 
 
 def test_nobody_enters_the_services_database(cluster: Cluster) -> None:
@@ -170,6 +172,30 @@ def test_a_server_that_does_not_start_says_why(home: Path) -> None:
         Cluster.create(folder, password=PASSWORD, extra={"work_mem": "plenty"})
     assert any("work_mem" in line for line in caught.value.details)
     shutil.rmtree(folder)
+
+
+def older_servers() -> Iterator[binaries.Binaries]:
+    for pattern in binaries.SYSTEM_FOLDERS:
+        for folder in sorted(Path("/").glob(pattern.lstrip("/"))):
+            found = binaries.inspect(folder)
+            if found is not None and found.major < binaries.WANTED_MAJOR:
+                yield found
+
+
+@pytest.mark.parametrize(
+    "programs", list(older_servers())[:1] or [None], ids=lambda each: f"pg{each.major}" if each else ""
+)
+def test_before_version_16_the_master_makes_subscriptions_too_as_on_rds(
+    home: Path, programs: binaries.Binaries | None
+) -> None:
+    if programs is None:
+        pytest.skip("no PostgreSQL before 16 on this machine")
+    cluster = Cluster.create(home / "old", password=PASSWORD, master=MASTER, database="shop", binaries=programs)
+    try:
+        with connect(cluster) as connection:
+            connection.execute("CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p WITH (connect = false)")
+    finally:
+        cluster.destroy()
 
 
 def test_an_address_is_not_given_twice() -> None:

@@ -168,6 +168,20 @@ def test_parameters_reach_the_server_and_those_of_rds_alone_do_no_harm(fleet: Fl
         assert connection.execute("SHOW work_mem").fetchone() == ("4MB",)
 
 
+def test_wal_level_follows_rds_logical_replication_from_the_next_start_on(fleet: Fleet) -> None:
+    """As on RDS: off unless the parameter group says so, and static."""
+
+    def level(address: str) -> object:
+        with connect(address) as connection:
+            return connection.execute("SHOW wal_level").fetchone()
+
+    assert level(fleet.addresses()["blue"]) == ("replica",)
+    fleet.reboot("blue", {"rds.logical_replication": "1"})
+    assert level(fleet.addresses()["blue"]) == ("logical",)
+    fleet.snapshot("blue", "s")
+    assert level(fleet.restore("s", "green", {"rds.logical_replication": "0"})) == ("replica",)
+
+
 def test_a_renamed_instance_goes_on_without_a_break(fleet: Fleet) -> None:
     with connect(fleet.addresses()["blue"]) as connection:
         fleet.rename("blue", "blue-old")
