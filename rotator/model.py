@@ -261,11 +261,15 @@ class TableDigest:
 
 @dataclass(frozen=True)
 class SequenceState:
-    """A sequence's position as pg_catalog stores it; the sign of `increment` tells which way is ahead."""
+    """A sequence's position as pg_catalog stores it; the sign of `increment` tells which way is ahead.
+
+    `cache`: how many numbers a session takes at once.
+    """
 
     last_value: int
     is_called: bool
     increment: int = 1
+    cache: int = 1
 
 
 @dataclass(frozen=True)

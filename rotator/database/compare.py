@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from rotator.model import SequenceState, TableDigest
 
+LOGGED_AHEAD = 32
+"""SEQ_LOG_VALS: so many fetches of a sequence are logged at once, and skipped by a crash recovery."""
 LIMIT = 20
 """So many differences are spelt out; the rest is counted."""
 
@@ -48,6 +50,20 @@ def is_behind(state: SequenceState, other: SequenceState) -> bool:
     """Whether `state` would hand out a number that `other` has passed, in the direction of the increment."""
     sign = 1 if other.increment > 0 else -1
     return (sign * state.last_value, state.is_called) < (sign * other.last_value, other.is_called)
+
+
+def set_back(blue: Mapping[str, SequenceState], green: Mapping[str, SequenceState]) -> tuple[str, ...]:
+    """Sequences that somebody has set back on blue since the snapshot: green is further than by crash recovery."""
+
+    def ahead(key: str) -> int:
+        sign = 1 if blue[key].increment > 0 else -1
+        return sign * (green[key].last_value - blue[key].last_value) // abs(blue[key].increment)
+
+    return capped(
+        f"sequence {key}: blue is at {_position(blue[key])}, green ahead of it at {_position(green[key])}"
+        for key in blue
+        if key in green and green[key].is_called and ahead(key) > LOGGED_AHEAD + blue[key].cache
+    )
 
 
 def capped(lines: Iterable[str], limit: int = LIMIT) -> tuple[str, ...]:

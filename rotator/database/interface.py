@@ -45,8 +45,11 @@ class DatabaseServer(Protocol):
         """What would make a fence, a snapshot or a comparison fail or lose data on this server."""
         ...
 
-    def preflight_replicate(self, rotation_id: str, *, allow_full: bool) -> tuple[Finding, ...]:
-        """What would make strategy `replicate` fail or lose data; `allow_full`: identities may be set to FULL."""
+    def preflight_replicate(self, rotation_id: str, *, allow_full: bool, headroom: int) -> tuple[Finding, ...]:
+        """What would make strategy `replicate` fail or lose data; `allow_full`: identities may be set to FULL.
+
+        `headroom`: numbers that sequences skip at the flip.
+        """
         ...
 
     def schema(self) -> Mapping[str, str]:

@@ -131,7 +131,8 @@ class Passed:
 
     `parts` in seconds by name; `began` the monotonic time at which the last commit on the source was possible;
     `cut_off` the sessions that were ended because they still had a transaction open; `sequences` how many moved; `back`
-    where the way back begins, by database (empty where the subscription itself leaves out what came from the source).
+    where the way back begins, by database (empty where the subscription itself leaves out what came from the source);
+    `set_back` sequences that the source was set back with since the snapshot, which the target has followed.
     """
 
     began: float
@@ -139,6 +140,7 @@ class Passed:
     cut_off: tuple[str, ...]
     sequences: int
     back: Mapping[str, int] = field(default_factory=dict)
+    set_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

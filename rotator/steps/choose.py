@@ -79,4 +79,9 @@ def replicate_findings(ctx: Context) -> tuple[Finding, ...]:
     blue = server(ctx, ctx.rotation.blue)
     if blue is None:
         return ()
-    return blue.preflight_replicate(ctx.rotation.identity, allow_full=ctx.env.config.rotation.replica_identity_full)
+    config = ctx.env.config
+    return blue.preflight_replicate(
+        ctx.rotation.identity,
+        allow_full=config.rotation.replica_identity_full,
+        headroom=config.cutover.sequence_headroom,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rotator.database import compare
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked
 from rotator.model import Stage
@@ -16,6 +17,8 @@ from rotator.steps.wayback import flip_back
 from rotator.steps.world import instance, is_at, points_at, server
 
 SETTLE_SECONDS = 120.0
+NAMED = 5
+"""So many sequences are named in a line for people."""
 
 
 class Cutover(Step):
@@ -62,7 +65,9 @@ class Cutover(Step):
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
         landed = {True: "a write through it landed on green", None: "writes not probed (access is none)"}
-        return f"resolves to {outputs['resolved']}; {landed[outputs['write_landed_on_green']]}"
+        back = compare.capped(outputs.get("set_back") or (), NAMED)
+        more = f"; sequences set back on blue since the snapshot: {', '.join(back)}" if back else ""
+        return f"resolves to {outputs['resolved']}; {landed[outputs['write_landed_on_green']]}{more}"
 
 
 def ready_to_flip(ctx: Context) -> bool:
@@ -86,8 +91,10 @@ def ready_to_flip(ctx: Context) -> bool:
             code="foreign-green",
         )
     # A bare nextval passes the fence: green must not give out a number that blue has given out since the snapshot.
-    green.advance_sequences(blue.sequences())
-    ctx.memory.note("cutover", opened_at=ctx.clock.now().isoformat())
+    positions = blue.sequences()
+    back = compare.set_back(positions, green.sequences())
+    green.advance_sequences(positions)
+    ctx.memory.note("cutover", opened_at=ctx.clock.now().isoformat(), set_back=list(back))
     green.mark("green")
     open_writes(green)
     return True

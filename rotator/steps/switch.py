@@ -116,6 +116,7 @@ def _measured(ctx: Context, flip: _Flip) -> Outputs:
         "parts": {name: round(value, 4) for name, value in parts.items()},
         "cut_off": list(flip.passed.cut_off),
         "sequences": flip.passed.sequences,
+        "set_back": list(flip.passed.set_back),
     }
 
 

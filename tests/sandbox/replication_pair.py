@@ -95,10 +95,8 @@ class Pair:
 
     def connect(self, cluster: Cluster | None = None, **more: Any) -> psycopg.Connection[Any]:
         where = (cluster or self.blue).target(PASSWORD, DATABASE)
-        options = {"autocommit": True, **more}
-        return psycopg.connect(
-            host=where.host, port=where.port, user=where.user, password=PASSWORD, dbname=DATABASE, **options
-        )
+        options = {"autocommit": True, "dbname": DATABASE, **more}
+        return psycopg.connect(host=where.host, port=where.port, user=where.user, password=PASSWORD, **options)
 
     def run(self, *statements: str, on: Cluster | None = None) -> None:
         with self.connect(on) as connection:

@@ -81,7 +81,7 @@ def test_sequences_go_on_behind_all_that_blue_may_have_given_out(pair: Pair) -> 
     flip(pair)
     assert pair.rows("select nextval('ticket')", pair.green)[0][0] > last + 1000 * 5
     assert pair.rows("select nextval('unused')", pair.green) == [(1,)]
-    assert pair.rows("select last_value from tiny", pair.green) == [(20,)]
+    assert 1 < pair.rows("select nextval('tiny')", pair.green)[0][0] < 10, "a quarter of what is left at most"
     highest = pair.rows("select max(id) from item", pair.blue)[0][0]
     assert pair.rows("select nextval('item_id_seq')", pair.green)[0][0] > highest
 

@@ -335,7 +335,7 @@ class FakeServer:
     def preflight(self) -> tuple[Finding, ...]:
         return ()
 
-    def preflight_replicate(self, rotation_id: str, *, allow_full: bool) -> tuple[Finding, ...]:
+    def preflight_replicate(self, rotation_id: str, *, allow_full: bool, headroom: int) -> tuple[Finding, ...]:
         return self.world.against_replicate
 
     def schema(self) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ an extension made are the extension's version; the tool's own schema and trigger
 from __future__ import annotations
 
 from rotator.database.postgres.names import EVENT_TRIGGERS, EXCLUDED_DATABASES, FENCE, GUARDS, SCHEMA
-from rotator.database.postgres.objects import USER_SCHEMA
+from rotator.database.postgres.objects import CLOSED_DATABASES, USER_SCHEMA
 
 
 def _strings(values: tuple[str, ...]) -> str:
@@ -209,9 +209,13 @@ DATABASE = (
 _DATABASES = f"""
 select 'database', array[d.datname]::text[], null, row(
     d.datdba::regrole, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datistemplate, d.datallowconn,
-    d.datconnlimit, d.datacl, to_jsonb(d) - array['oid', 'datfrozenxid', 'datminmxid', 'dattablespace', 'datdba',
-      'datlastsysoid', 'datacl', 'datname'], shobj_description(d.oid, 'pg_database'))::text
+    d.datconnlimit, d.datacl, case when d.datname in ({CLOSED_DATABASES}) then d.xmin::text end,
+    to_jsonb(d) - array['oid', 'datfrozenxid', 'datminmxid', 'dattablespace', 'datdba', 'datlastsysoid', 'datacl',
+      'datname'], shobj_description(d.oid, 'pg_database'))::text
   from pg_database d where d.datname not in ({_strings(EXCLUDED_DATABASES)})
+"""
+"""Of one that takes no connections, the row's version too, which both sides share since the snapshot: if it was opened
+meanwhile, written to, and shut again, this alone tells.
 """
 
 _SETTINGS = """

@@ -68,7 +68,7 @@ def _raise(target: Target, names: tuple[str, ...], deadline: float) -> FenceStat
 def _cover(target: Target, database: str, deadline: float) -> None:
     """Step 1: triggers that let everybody through for now. Nothing happens where all tables are closed."""
     with session(target, database, doing="put the fence's triggers on the tables") as connection:
-        if not open_relations(connection):
+        if _is_shut(connection):
             return
         with connection.transaction():
             own_schema(connection)
@@ -80,6 +80,13 @@ def _cover(target: Target, database: str, deadline: float) -> None:
         for relation in relations:
             if relation.oid in uncovered:
                 _cover_table(connection, relation, deadline)
+
+
+def _is_shut(connection: Connection) -> bool:
+    """Where there is no table, one could be made and filled: DDL is what has to be refused there."""
+    tables = writable_relations(connection)
+    refuses = connection.execute(fence_sql.HAS_EVENT_TRIGGERS).rowcount > 0
+    return not open_relations(connection) if tables else refuses
 
 
 def _cover_table(connection: Connection, relation: Relation, deadline: float) -> None:
@@ -105,7 +112,7 @@ def _cover_table(connection: Connection, relation: Relation, deadline: float) ->
 def _close(target: Target, database: str) -> None:
     """Step 2."""
     with session(target, database, doing="close the fence") as connection:
-        if not open_relations(connection):
+        if _is_shut(connection):
             return
         with connection.transaction():
             _if_allowed(connection, fence_sql.drop_event_triggers())

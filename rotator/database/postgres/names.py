@@ -13,3 +13,5 @@ GUARDS = {"ddl_command_end": "rotator_guard", "sql_drop": "rotator_guard_drop"}
 """Event -> the event trigger that records DDL while a rotation replicates."""
 EXCLUDED_DATABASES = ("rdsadmin",)
 """Databases that RDS keeps for itself: nobody else may connect to them."""
+INITIAL = ("template0", "template1")
+"""Databases that initdb makes for CREATE DATABASE to copy. A connection to one is in the way of that."""

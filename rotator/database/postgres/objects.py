@@ -11,18 +11,31 @@ from psycopg import sql
 
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.names import EXCLUDED_DATABASES, SCHEMA
+from rotator.database.postgres.names import EXCLUDED_DATABASES, INITIAL, SCHEMA
+from rotator.errors import DatabaseUnreachable
 from rotator.model import Table
 from rotator.qualified import qualified
 
 T = TypeVar("T")
 
 _DATABASES = """
-select datname from pg_database
- where datallowconn and not datistemplate and datconnlimit <> -2 and datname <> all (%s)
- order by datname
+select datname from pg_database where datallowconn and datconnlimit <> -2 and datname <> all (%s) order by datname
 """
 """datconnlimit -2 marks a database whose DROP was interrupted (PostgreSQL, pg_database)."""
+
+CLOSED_DATABASES = f"""
+select datname from pg_database
+ where not datallowconn and datconnlimit <> -2 and datname not in ('{"', '".join((*EXCLUDED_DATABASES, *INITIAL))}')
+"""
+"""Databases that nobody can connect to, neither a client nor the tool."""
+
+_HOLDS_DATA = """
+select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p', 'S') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+   and not exists (select from pg_depend x where x.classid = 'pg_class'::regclass and x.objid = c.oid
+                      and x.deptype = 'e')
+ limit 1
+"""
 
 USER_SCHEMA = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'rotator')"
 """SQL condition: schema `n` is the application's. Names that begin with pg_ are reserved by PostgreSQL."""
@@ -66,14 +79,27 @@ class Relation:
 
 
 def databases(target: Target) -> tuple[str, ...]:
-    """Names of all application databases of the server."""
+    """Names of all databases that a client could write to: templates as well, and those without a table.
+
+    The two that initdb makes count once somebody has put a table or a sequence into them. What cannot be connected to
+    at all is in `CLOSED_DATABASES`.
+    """
     with session(target, doing="list the databases") as connection:
-        rows = connection.execute(_DATABASES, [list(EXCLUDED_DATABASES)]).fetchall()
-    return tuple(str(row[0]) for row in rows)
+        names = [str(row[0]) for row in connection.execute(_DATABASES, [list(EXCLUDED_DATABASES)]).fetchall()]
+    return tuple(name for name in names if name not in INITIAL or _holds_data(target, name))
+
+
+def _holds_data(target: Target, name: str) -> bool:
+    """One that cannot be looked into counts: whoever connects to it next says why not."""
+    try:
+        with session(target, name, doing="look for tables and sequences") as connection:
+            return connection.execute(_HOLDS_DATA).rowcount > 0
+    except DatabaseUnreachable:
+        return True
 
 
 def each_database(target: Target, doing: str, look: Callable[[str, Connection], T]) -> tuple[T, ...]:
-    """What `look(database, connection)` gives for every application database, one connection after the other."""
+    """What `look(database, connection)` gives for every one of `databases`, one connection after the other."""
     found = []
     for name in databases(target):
         with session(target, name, doing=doing) as connection:

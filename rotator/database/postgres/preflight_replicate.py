@@ -14,8 +14,10 @@ from rotator.database.postgres.preflight_common import rows
 from rotator.database.postgres.preflight_replicate_capacity import capacity_findings
 from rotator.database.postgres.preflight_replicate_database import database_findings
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES
+from rotator.database.postgres.preflight_replicate_sequences import sequence_findings
 from rotator.database.postgres.preflight_replicate_server import OPEN_SECONDS, server_findings
 from rotator.database.postgres.preflight_replicate_tables import table_findings
+from rotator.database.replication import Budgets
 from rotator.errors import DatabaseUnreachable
 from rotator.model import Finding
 
@@ -24,12 +26,18 @@ OLDEST = 140000
 
 
 def replicate_findings(
-    target: Target, *, allow_full: bool, rotation_id: str | None = None, open_seconds: int = OPEN_SECONDS
+    target: Target,
+    *,
+    allow_full: bool,
+    rotation_id: str | None = None,
+    open_seconds: int = OPEN_SECONDS,
+    headroom: int = Budgets.headroom,
 ) -> tuple[Finding, ...]:
     """Findings of the server, then of each database. Raises DatabaseUnreachable only for the first connection.
 
     `allow_full`: tables without a key may be given REPLICA IDENTITY FULL for the time of the rotation.
     `rotation_id`: what this rotation itself has made already is neither in its own way nor left over.
+    `headroom`: numbers that sequences skip at the flip.
     `open_seconds`: transactions that have written and are older than this are named.
     """
     with session(target, doing="look over the server") as connection:
@@ -39,9 +47,10 @@ def replicate_findings(
     for name in databases(target):
         try:
             with session(target, name, doing="look over the database") as connection:
-                count += bool(rows(connection, HAS_TABLES))
+                count += bool(name == target.database or rows(connection, HAS_TABLES))
                 of_databases += database_findings(name, connection, rotation_id)
                 of_databases += table_findings(name, connection, allow_full=allow_full)
+                of_databases += sequence_findings(name, connection, headroom)
         except DatabaseUnreachable:
             count += 1  # `preflight` says that it cannot be connected to; it may have tables
     with session(target, doing="look over the server") as connection:

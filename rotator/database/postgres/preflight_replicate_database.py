@@ -24,6 +24,7 @@ _ADVANCE = "pg_replication_origin_advance(text, pg_lsn)"
 def database_findings(database: str, connection: Connection, rotation_id: str | None) -> Iterator[Finding]:
     """`rotation_id`: whose publication may be there."""
     yield from _origin_right(database, connection)
+    yield from _template(database, connection)
     yield from _materialized_views(database, connection)
     yield from _extensions(database, connection)
     yield from _jobs(database, connection)
@@ -135,4 +136,17 @@ def _publications(database: str, connection: Connection, rotation_id: str | None
             "finish that rotation (retire or rollback), or: "
             + " ".join(f'DROP PUBLICATION "{name}";' for name in left),
             blocks=True,
+        )
+
+
+def _template(database: str, connection: Connection) -> Iterator[Finding]:
+    query = "select 1 from pg_database where datname = current_database() and datistemplate"
+    if rows(connection, query) and rows(connection, HAS_TABLES):
+        yield Finding(
+            "template-database",
+            f"database {database} is a template with tables",
+            "it is replicated like any other, by a connection that stays: until the rotation is over, CREATE DATABASE"
+            f" ... TEMPLATE {database} fails with 'being accessed by other users'",
+            "make no databases from it until then; they would not reach green anyway, and stop the flip",
+            blocks=False,
         )

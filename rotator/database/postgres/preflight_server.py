@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.objects import CLOSED_DATABASES
 from rotator.database.postgres.preflight_common import listed, names
 from rotator.database.postgres.replication.names import OWN_PREFIX
 from rotator.model import Finding
@@ -25,6 +26,7 @@ def server_findings(connection: Connection, *, long_seconds: int = LONG_SECONDS)
         _recovery,
         _subscriptions,
         _prepared,
+        _closed_databases,
         _vacuums,
         _slots,
         _ddl_privilege,
@@ -82,6 +84,19 @@ def _prepared(connection: Connection) -> Iterator[Finding]:
             "they hold their locks until somebody ends them: the fence would wait for ever, and green would keep them",
             "COMMIT PREPARED or ROLLBACK PREPARED each of them",
             blocks=True,
+        )
+
+
+def _closed_databases(connection: Connection) -> Iterator[Finding]:
+    if found := names(connection, f"{CLOSED_DATABASES} order by 1"):
+        yield Finding(
+            "database-closed",
+            f"databases that nobody can connect to: {found}",
+            "the snapshot carries them as they are; nothing in them is fenced, replicated or compared. One that is"
+            " opened before the flip, even for a moment, stops the flip",
+            "leave them closed until the rotation is over; or open them before it begins (ALTER DATABASE ..."
+            " ALLOW_CONNECTIONS true;), and they take part",
+            blocks=False,
         )
 
 

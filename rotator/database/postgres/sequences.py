@@ -7,33 +7,22 @@ across the flip would collide with those that green hands out. So positions are 
 the up to 32 numbers that were logged in advance.
 """
 
-# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from psycopg import sql
-
-from rotator.database.compare import is_behind
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.objects import USER_SCHEMA, databases, each_database
+from rotator.database.postgres.objects import databases, each_database
+from rotator.database.postgres.sequence_look import Key, Look
+from rotator.database.postgres.sequence_places import place_exactly
 from rotator.model import SequenceState
 from rotator.qualified import qualified
-
-_BATCH = 200
-
-_SEQUENCES = f"""
-select n.nspname, c.relname, s.seqincrement
-  from pg_sequence s join pg_class c on c.oid = s.seqrelid join pg_namespace n on n.oid = c.relnamespace
- where c.relpersistence <> 't' and {USER_SCHEMA}
- order by n.nspname, c.relname
-"""
 
 
 def sequences(target: Target) -> Mapping[str, SequenceState]:
     """'database.schema.name' -> position, of all application databases."""
-    found = each_database(target, "read the sequences", positions)
+    found = each_database(target, "read the sequences", _positions)
     return {
         qualified(database, schema, name): state
         for database, states in found
@@ -54,32 +43,25 @@ def extensions(target: Target) -> Mapping[str, str]:
 
 
 def advance(target: Target, wanted_positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
-    """Move every sequence that is behind `wanted_positions` up to it, never back; the names of those moved."""
+    """Move every sequence that is behind `wanted_positions` up to it; the names of those moved.
+
+    None goes back, but for one of which crash recovery has skipped what little is left.
+    """
     moved: list[str] = []
     for database in databases(target):
         with session(target, database, doing="advance the sequences") as connection:
-            for (schema, name), state in positions(database, connection)[1].items():
-                key = qualified(database, schema, name)
-                wanted = wanted_positions.get(key)
-                if wanted is None or not is_behind(state, wanted):
-                    continue
-                sequence = sql.Identifier(schema, name).as_string(connection)
-                connection.execute("select setval(%s, %s, %s)", [sequence, wanted.last_value, wanted.is_called])
-                moved.append(key)
+            look = Look(connection)
+            names = {key: qualified(database, *key) for key in look.limits}
+            wanted = {
+                key: place_exactly(wanted_positions[names[key]], state, look.limits[key])
+                for key, state in look.read().items()
+                if names[key] in wanted_positions
+            }
+            behind = {key: state for key, state in wanted.items() if state is not None}
+            look.set(behind)
+            moved += [names[key] for key in behind]
     return tuple(moved)
 
 
-def positions(database: str, connection: Connection) -> tuple[str, dict[tuple[str, str], SequenceState]]:
-    """The database, and (schema, name) -> position of its sequences."""
-    listed = connection.execute(_SEQUENCES).fetchall()
-    states: dict[tuple[str, str], SequenceState] = {}
-    for start in range(0, len(listed), _BATCH):
-        batch = listed[start : start + _BATCH]
-        query = sql.SQL(" union all ").join(
-            sql.SQL("select {}, last_value, is_called from {}").format(sql.Literal(index), sql.Identifier(*row[:2]))
-            for index, row in enumerate(batch)
-        )
-        for index, last_value, is_called in connection.execute(query).fetchall():
-            schema, name, increment = batch[index]
-            states[(str(schema), str(name))] = SequenceState(int(last_value), bool(is_called), int(increment))
-    return database, states
+def _positions(database: str, connection: Connection) -> tuple[str, dict[Key, SequenceState]]:
+    return database, Look(connection).read()

@@ -13,6 +13,7 @@ from rotator.database.postgres.lift import BUSY_MILLISECONDS, lift
 from rotator.database.postgres.objects import each_database, stored_tables
 from rotator.database.postgres.preflight_replicate import replicate_findings
 from rotator.database.postgres.state import fence_state
+from rotator.database.replication import Budgets
 from rotator.model import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
 
@@ -30,8 +31,10 @@ class PostgresServer:
     def preflight(self) -> tuple[Finding, ...]:
         return preflight.findings(self.target)
 
-    def preflight_replicate(self, rotation_id: str, *, allow_full: bool) -> tuple[Finding, ...]:
-        return replicate_findings(self.target, allow_full=allow_full, rotation_id=rotation_id)
+    def preflight_replicate(
+        self, rotation_id: str, *, allow_full: bool, headroom: int = Budgets.headroom
+    ) -> tuple[Finding, ...]:
+        return replicate_findings(self.target, allow_full=allow_full, rotation_id=rotation_id, headroom=headroom)
 
     def schema(self) -> Mapping[str, str]:
         return catalog.schema(self.target)

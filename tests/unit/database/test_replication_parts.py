@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rotator.database.compare import is_behind
 from rotator.database.postgres.replication.apply_log import apply_errors
 from rotator.database.postgres.replication.names import Names, is_own
-from rotator.database.postgres.replication.positions import Limits, with_headroom
+from rotator.database.postgres.sequence_places import Limits, with_headroom
 from rotator.model import SequenceState
 
 

@@ -56,7 +56,7 @@ def feeds(connection: Connection) -> tuple[str, ...]:
 def subscribed(target: Target, names: Names) -> bool:
     """Whether every replicated database has its subscription, and it is enabled."""
     found = []
-    for database, oid in replicated(target):
+    for database, oid in replicated(target, names):
         with session(target, database, doing="look at the subscriptions") as connection:
             row = connection.execute(_SUBSCRIPTION, [names.slot(oid)]).fetchone()
             found.append(bool(row and row[0]))
@@ -68,7 +68,7 @@ def lag(source: Target, target: Target, names: Names) -> Lag:
     text = sentinels.token(names, "heartbeat")
     seconds: list[float | None] = []
     bytes_behind, stopped = 0, []
-    for database, oid in replicated(source):
+    for database, oid in replicated(source, names):
         name = names.slot(oid)
         with session(source, database, doing="measure the lag") as connection:
             now = _now(connection)

@@ -11,7 +11,7 @@ from typing import Any
 
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres.connection import Connection, open_session, session
-from rotator.database.postgres.objects import each_database, stored_tables
+from rotator.database.postgres.objects import databases, each_database, stored_tables
 from rotator.database.postgres.replication import guard, lagging, publish, sentinels, subscribe, verify, views
 from rotator.database.postgres.replication.apply_log import apply_errors
 from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
@@ -49,7 +49,8 @@ class PostgresLink:
         found = publish.open_publications(self.source, self.names, allow_full=allow_full)
         # Before the snapshot, so that green has the idle triggers too. What is busy now is left to the window.
         with ExitStack() as stack:
-            covering = Covering(self._connections(stack, self.source))
+            every = databases(self.source)
+            covering = Covering({name: stack.enter_context(open_session(self.source, name)) for name in every})
             covering.patiently(COVER_SECONDS, lambda text: progress(0.0, text))
         publish.open_slots(self.source, self.names, progress)
         self.mark("slot")
@@ -59,7 +60,7 @@ class PostgresLink:
         publish.open_slots(self.source, self.names, lambda fraction, text: None)
 
     def mark(self, kind: str) -> int:
-        for name, _ in publish.replicated(self.source):
+        for name, _ in publish.replicated(self.source, self.names):
             with session(self.source, name, doing="write a sentinel") as connection:
                 sentinels.put(connection, sentinels.token(self.names, kind))
         return self.flushed()
@@ -138,7 +139,7 @@ class PostgresLink:
             sentinels.forget(connection, text)
 
     def _connections(self, stack: ExitStack, target: Target) -> dict[str, Connection]:
-        names = [name for name, _ in publish.replicated(self.source)]
+        names = [name for name, _ in publish.replicated(self.source, self.names)]
         return {name: stack.enter_context(open_session(target, name)) for name in names}
 
     def verify(self, progress: Progress) -> Verified:

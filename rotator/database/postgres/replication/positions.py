@@ -1,102 +1,102 @@
-"""Sequences at the flip: the source's positions plus headroom, read and set in batches.
+"""Sequences at the flip: logical replication carries none, so the target's are put where the source's are, and further.
 
-Logical replication carries no sequences. A bare nextval() passes any fence, so a client may hold numbers that it got
-on blue a moment ago: the headroom keeps green from giving them out again.
+All of them are placed ahead of the pause. Inside it the source's are only looked at, while it drains, and those are
+placed anew that have used up more than half of their headroom since.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 
-from psycopg import sql
+import psycopg
 
-from rotator.database.compare import is_behind
-from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.sequences import positions
-from rotator.database.replication import Budgets
+from rotator.database.postgres.sequence_look import Key, Look
+from rotator.database.postgres.sequence_places import place, steps, still_good, with_headroom
 from rotator.errors import DatabaseError
 from rotator.model import SequenceState
+from rotator.qualified import qualified
 
-Key = tuple[str, str]
-
-_LIMITS = """
-select n.nspname, c.relname, s.seqmin, s.seqmax, s.seqcache
-  from pg_sequence s join pg_class c on c.oid = s.seqrelid join pg_namespace n on n.oid = c.relnamespace
-"""
-_SET = """
-select setval(q.name::regclass, q.value, q.called)
-  from unnest(%s::text[], %s::bigint[], %s::bool[]) q (name, value, called)
-"""
+Seen = Mapping[str, Mapping[Key, SequenceState]]
+"""Database -> its sequences' positions."""
+_CANCELLED = "57014"
 
 
-@dataclass(frozen=True)
-class Limits:
-    """A sequence's least and greatest value, and how many numbers a session takes at once."""
-
-    least: int
-    most: int
-    cache: int
-
-
-def with_headroom(state: SequenceState, limits: Limits, headroom: int) -> SequenceState:
-    """The position from which nothing is given out that `state` may have given out; never past the limits.
-
-    One that never gave out a number stays where it is.
-    """
-    if not state.is_called:
-        return state
-    steps = max(headroom, limits.cache)
-    value = min(max(state.last_value + steps * state.increment, limits.least), limits.most)
-    return SequenceState(value, True, state.increment)
-
-
-def read_limits(connection: Connection) -> dict[Key, Limits]:
-    """(schema, name) -> limits, of all sequences of a database."""
-    return {
-        (str(schema), str(sequence)): Limits(int(least), int(most), int(cache))
-        for schema, sequence, least, most, cache in connection.execute(_LIMITS).fetchall()
-    }
-
-
-@dataclass(frozen=True)
+@dataclass
 class Sequences:
-    """All sequences of both sides, over open connections by database."""
+    """All sequences of both sides, by database. No other uses the connections meanwhile."""
 
-    source: Mapping[str, Connection]
-    target: Mapping[str, Connection]
-    limits: Mapping[str, Mapping[Key, Limits]]
-    budgets: Budgets
+    source: Mapping[str, Look]
+    target: Mapping[str, Look]
+    headroom: int
+    moved: int = 0
+    set_back: list[str] = field(default_factory=list)
+    _before: dict[str, dict[Key, SequenceState]] = field(default_factory=dict)
+    _given: dict[str, dict[Key, SequenceState]] = field(default_factory=dict)
 
-    def behind(self) -> dict[str, dict[Key, SequenceState]]:
-        """Database -> the target's sequences that are behind, with the positions that they must get."""
-        found = {}
-        for name, connection in self.source.items():
-            there, limits = positions(name, self.target[name])[1], self.limits[name]
-            wanted = {
-                key: with_headroom(state, limits[key], self.budgets.headroom)
-                for key, state in positions(name, connection)[1].items()
-                if key in there and key in limits
+    def prepare(self) -> None:
+        """Place the target's."""
+        for name, look in self.source.items():
+            here, there, limits = look.read(), self.target[name].read(), look.limits
+            both = [key for key in here if key in there]
+            places = {key: place(here[key], there[key], limits[key], self.headroom) for key in both}
+            self._before[name] = {key: here[key] for key in both}
+            self._given[name] = {key: each.state or there[key] for key, each in places.items()}
+            self._set(name, {key: each.state for key, each in places.items() if each.state is not None})
+            self._note(name, {key: here[key] for key, each in places.items() if each.set_back})
+
+    def look(self) -> Seen:
+        """Where the source's stand now."""
+        return {name: look.read() for name, look in self.source.items()}
+
+    def follow(self, seen: Seen) -> None:
+        """Place anew those for which what they were given does not serve any more."""
+        for name, states in seen.items():
+            before, given, limits = self._before[name], self._given[name], self.source[name].limits
+            passed = {
+                key: state
+                for key, state in states.items()
+                if key in before and not still_good(before[key], state, given[key])
             }
-            found[name] = {key: state for key, state in wanted.items() if is_behind(there[key], state)}
-        return found
+            back = {
+                key: state
+                for key, state in passed.items()
+                if not limits[key].cycle and steps(before[key], state.last_value) < 0
+            }
+            wanted = {key: with_headroom(state, limits[key], self.headroom) for key, state in passed.items()}
+            self._set(name, wanted)
+            self._note(name, back)
+            before.update(passed)
+            given.update(wanted)
 
-    def advance(self) -> int:
-        """Move them; how many. Raises DatabaseError 'window-sequences' over the budget."""
-        deadline = time.monotonic() + self.budgets.sequences
-        wanted = self.behind()
-        for name, states in wanted.items():
-            if states:
-                connection = self.target[name]
-                names = [sql.Identifier(*key).as_string(connection) for key in states]
-                values = [state.last_value for state in states.values()]
-                connection.execute(_SET, [names, values, [state.is_called for state in states.values()]])
-        if time.monotonic() > deadline:
-            raise DatabaseError(
-                "moving the sequences took longer than its budget; the fence is lifted, and nothing has changed",
-                why=f"{sum(map(len, self.limits.values()))} sequences",
-                fix="raise [cutover] sequences, then run the same command again",
-                code="window-sequences",
-            )
-        return sum(map(len, wanted.values()))
+    def refresh(self) -> None:
+        """Both, while writes go on: so that little is left for the pause."""
+        self.follow(self.look())
+
+    def follow_in_time(self, looking: Future[Seen], seconds: float) -> None:
+        """As `follow`, with what another thread looks for. Raises DatabaseError 'window-sequences' over the budget."""
+        try:
+            self.follow(looking.result(seconds))
+        except TimeoutError:
+            raise self._too_late() from None
+        except psycopg.Error as error:
+            if error.sqlstate != _CANCELLED:
+                raise
+            raise self._too_late() from error
+
+    def _set(self, name: str, states: Mapping[Key, SequenceState]) -> None:
+        self.target[name].set(states)
+        self.moved += len(states)
+
+    def _note(self, name: str, states: Mapping[Key, SequenceState]) -> None:
+        for key, state in states.items():
+            self.set_back.append(f"{qualified(name, *key)} (to {state.last_value:,})")
+
+    def _too_late(self) -> DatabaseError:
+        return DatabaseError(
+            "looking at the sequences took longer than its budget; the fence is lifted, and nothing has changed",
+            why=f"{sum(len(look.limits) for look in self.source.values()):,} sequences",
+            fix="raise [cutover] sequences, then run the same command again",
+            code="window-sequences",
+        )

@@ -34,14 +34,33 @@ create table if not exists {SCHEMA}.sentinel (token text primary key, at timesta
 """
 
 
-def replicated(target: Target) -> tuple[tuple[str, int], ...]:
-    """(name, number) of every application database that has tables."""
+_PUBLISHED = """
+select d.oid::bigint from pg_database d join pg_publication p on p.pubname = %s where d.datname = current_database()
+"""
+
+
+def replicated(target: Target, names: Names) -> tuple[tuple[str, int], ...]:
+    """(name, number) of every database that has the rotation's publication: on green too, by the snapshot.
+
+    Those without a table have none. They are fenced, their DDL is recorded and their sequences are moved, but there is
+    nothing in them that a slot, a sender and a worker each would be needed for.
+    """
 
     def look(name: str, connection: Connection) -> tuple[str, int] | None:
-        row = connection.execute("select oid::bigint from pg_database where datname = current_database()").fetchone()
-        return (name, int(row[0])) if row and connection.execute(sql.SQL(HAS_TABLES)).fetchone() else None
+        row = connection.execute(_PUBLISHED, [names.publication]).fetchone()
+        return (name, int(row[0])) if row else None
 
-    return tuple(found for found in each_database(target, "list the tables", look) if found is not None)
+    return tuple(found for found in each_database(target, "look at the publications", look) if found is not None)
+
+
+def to_replicate(target: Target) -> tuple[str, ...]:
+    """Databases that need a publication: those with tables, and the one where the tool keeps its marker."""
+
+    def look(name: str, connection: Connection) -> str | None:
+        wanted = name == target.database or connection.execute(sql.SQL(HAS_TABLES)).fetchone()
+        return name if wanted else None
+
+    return tuple(name for name in each_database(target, "list the tables", look) if name is not None)
 
 
 def bare(target: Target) -> dict[str, str]:
@@ -57,15 +76,14 @@ def bare(target: Target) -> dict[str, str]:
 def open_publications(target: Target, names: Names, *, allow_full: bool) -> Opened:
     """Login, sentinels, record of DDL, identities, publications; what stands then."""
     stamp(target, names.rotation_id)
-    databases = replicated(target)
+    published = to_replicate(target)
     with session(target, doing="make the rotation's login") as connection:
-        _login(connection, names, [name for name, _ in databases])
+        _login(connection, names, published)
     tables, full = 0, list[str]()
-    for name, _ in databases:
+    each_database(target, "record DDL", lambda _, connection: _record(connection))
+    for name in published:
         with session(target, name, doing="publish the tables") as connection:
-            own_schema(connection)
             connection.execute(_SENTINEL)
-            guard.install(connection)
             found = identities(connection)
             lacking = [each for each in found if each.lacking]
             if lacking and not allow_full:
@@ -75,7 +93,13 @@ def open_publications(target: Target, names: Names, *, allow_full: bool) -> Open
             full += [each.within(name) for each in lacking]
             _publish(connection, names, [(each.schema, each.name) for each in found])
             tables += len(found)
-    return Opened(tuple(name for name, _ in databases), tables, tuple(full))
+    return Opened(published, tables, tuple(full))
+
+
+def _record(connection: Connection) -> None:
+    """In every database: also where there is no table yet, one could be made and filled."""
+    own_schema(connection)
+    guard.install(connection)
 
 
 def _no_identity(database: str, tables: list[str]) -> DatabaseError:
@@ -134,7 +158,7 @@ def _publish(connection: Connection, names: Names, tables: Sequence[tuple[str, s
 
 def open_slots(target: Target, names: Names, progress: Progress) -> None:
     """One slot in every replicated database, unless it is there; then the sentinel that says so."""
-    for name, oid in replicated(target):
+    for name, oid in replicated(target, names):
         with session(target, name, doing=f"make the replication slot of {name}") as connection:
             slot = names.slot(oid)
             if connection.execute("select from pg_replication_slots where slot_name = %s", [slot]).rowcount:

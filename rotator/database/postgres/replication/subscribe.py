@@ -101,7 +101,7 @@ def evidence(target: Target, names: Names) -> SeedEvidence:
         slot, low, high = (sentinels.has(connection, sentinels.token(names, kind)) for kind in ("slot", "low", "high"))
         return slot, low, high
 
-    found = each_of(target, look)
+    found = each_of(target, names, look)
     return SeedEvidence(
         replayed=lsn(str(row[0])) if row and row[0] else None,
         tools=tools,
@@ -126,10 +126,10 @@ def _rds_tools(connection: Connection) -> int | None:
     return lsn(str(row[0])) if row and row[0] else None
 
 
-def each_of(target: Target, look: Callable[[Connection], T]) -> list[T]:
+def each_of(target: Target, names: Names, look: Callable[[Connection], T]) -> list[T]:
     """What `look` gives for every replicated database."""
     found = []
-    for name, _ in replicated(target):
+    for name, _ in replicated(target, names):
         with session(target, name, doing="look at the replicated databases") as connection:
             found.append(look(connection))
     return found
@@ -144,7 +144,7 @@ def subscribe(
     """
     password = new_password(source, names)
     try:
-        for database, oid in replicated(target):
+        for database, oid in replicated(target, names):
             with session(target, database, doing=f"subscribe {database} to the other side") as connection:
                 text = _conninfo(source, names, database, password, pinned=pinned)
                 _subscription(connection, names, names.slot(oid), text)
@@ -234,7 +234,7 @@ def _advance(connection: Connection, name: str, seed: int) -> None:
 
 def enable(target: Target, names: Names) -> None:
     """Let the subscriptions run."""
-    for database, oid in replicated(target):
+    for database, oid in replicated(target, names):
         with session(target, database, doing=f"enable the subscription of {database}") as connection:
             connection.execute(sql.SQL("alter subscription {} enable").format(sql.Identifier(names.slot(oid))))
 

@@ -6,7 +6,8 @@ Everything that needs no pause happens in `prepare`. Then, with nothing but open
    wait for those who may have written before, and end those who go on for too long.
 2. *Drain*: a marker is written on the source; when it is on the target, so is all that was committed before it.
 3. *Recheck* what was still in flux when it was compared online; the schema must be the one that was prepared for.
-4. *Sequences* get the source's positions and some more.
+4. *Sequences* have got the source's positions and some more ahead of the pause; those that have used up half of that
+   since get more.
 5. *Seal*: the lease becomes for ever. Only if it had not run out by then: so no write can have slipped in between.
 6. *Open* the target. Its slots for the way back begin here.
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -28,14 +30,16 @@ import psycopg
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres.connection import Connection, open_session
 from rotator.database.postgres.lift import lift
+from rotator.database.postgres.objects import databases
 from rotator.database.postgres.replication import sentinels
 from rotator.database.postgres.replication.chunks import Chunk
 from rotator.database.postgres.replication.names import Names
-from rotator.database.postgres.replication.positions import Sequences, read_limits
+from rotator.database.postgres.replication.positions import Sequences
 from rotator.database.postgres.replication.publish import replicated
 from rotator.database.postgres.replication.recheck import recheck
 from rotator.database.postgres.replication.subscribe import ORIGINS
 from rotator.database.postgres.replication.window_fence import WindowFence
+from rotator.database.postgres.sequence_look import Look
 from rotator.database.replication import Budgets, Passed, lsn
 from rotator.errors import DatabaseError
 
@@ -81,23 +85,22 @@ class PostgresWindow:
     def prepare(self, progress: Progress, check: Callable[[], None]) -> None:
         """Connections, idle triggers, checks, and a calm moment."""
         progress(0.0, "getting ready for the cutover")
-        for name, oid in replicated(self.source):
-            self._oids[name] = oid
-            self._from[name] = self._stack.enter_context(open_session(self.source, name))
-            self._to[name] = self._stack.enter_context(open_session(self.target, name))
+        self._oids = dict(replicated(self.source, self.names))
+        every = databases(self.source)
+        here, there = self._open(self.source, every), self._open(self.target, every)
         one = self._stack.enter_context(open_session(self.source, None))
-        self._fence = WindowFence(self._from, self._to, one, self.names)
+        self._fence = WindowFence(here, there, one, self.names)
+        self._from = {name: here[name] for name in self._oids}
+        self._to = {name: there[name] for name in self._oids}
         if self.back_slots:
             self._check_back_slots()
         self._fence.prepare(self.budgets, progress)
         self._fence.shut_other()
         check()
-        limits = {name: read_limits(connection) for name, connection in self._from.items()}
-        self._sequences = Sequences(self._from, self._to, limits, self.budgets)
-        self._sequences.behind()  # so that the catalogs are in the sessions' caches
+        self._sequences = self._placed(every, there)
         deadline = time.monotonic() + self.budgets.drain
         sentinels.pass_through(self._from, self._to, self._token("ready"), deadline)
-        self._fence.wait_for_calm(self.budgets.calm, progress, self._advance_back_slots)
+        self._fence.wait_for_calm(self.budgets.calm, progress, self._between)
 
     def run(self) -> Passed:
         """The pause. Raises DatabaseError when a part is over its budget, or when a check fails."""
@@ -109,14 +112,16 @@ class PostgresWindow:
         self._begun = True
         with _timed(parts, "fence"):
             fence.close(budgets)
-        with _timed(parts, "drain"):
-            sentinels.pass_through(self._from, self._to, self._token("drain"), time.monotonic() + budgets.drain)
-        with _timed(parts, "recheck"):
-            deadline = time.monotonic() + budgets.recheck
-            self._recheck(deadline)
-            fence.same_schema(deadline)
-        with _timed(parts, "sequences"):
-            moved = self._sequences.advance()
+        with ThreadPoolExecutor(1, thread_name_prefix="sequences") as pool:
+            looking = pool.submit(self._sequences.look)
+            with _timed(parts, "drain"):
+                sentinels.pass_through(self._from, self._to, self._token("drain"), time.monotonic() + budgets.drain)
+            with _timed(parts, "recheck"):
+                deadline = time.monotonic() + budgets.recheck
+                self._recheck(deadline)
+                fence.same_schema(deadline)
+            with _timed(parts, "sequences"):
+                self._sequences.follow_in_time(looking, budgets.sequences)
         with _timed(parts, "seal"):
             self._advance_back_slots()
             fence.seal()
@@ -124,7 +129,7 @@ class PostgresWindow:
             self._opening = True
             fence.open_other()
         self._passed = True
-        return Passed(began, parts, fence.cut_off, moved, self._back)
+        return Passed(began, parts, fence.cut_off, self._sequences.moved, self._back, tuple(self._sequences.set_back))
 
     def give_up(self) -> None:
         """The source takes writes again. If the target may have been opened it is shut first, or else the source stays
@@ -139,6 +144,25 @@ class PostgresWindow:
             self._fence.open()
         except psycopg.Error:
             lift(self.source)  # over new connections
+
+    def _open(self, side: Target, names: Sequence[str]) -> dict[str, Connection]:
+        return {name: self._stack.enter_context(open_session(side, name)) for name in names}
+
+    def _placed(self, names: Sequence[str], there: dict[str, Connection]) -> Sequences:
+        """The target's sequences, placed. The source's are read over connections of their own, beside the drain."""
+        looks = {}
+        for name, connection in self._open(self.source, names).items():
+            connection.execute("select set_config('statement_timeout', %s, false)", [f"{self.budgets.sequences}s"])
+            looks[name] = Look(connection)
+        others = {name: Look(connection) for name, connection in there.items()}
+        sequences = Sequences(looks, others, self.budgets.headroom)
+        sequences.prepare()
+        return sequences
+
+    def _between(self) -> None:
+        self._advance_back_slots()
+        if self._sequences is not None:
+            self._sequences.refresh()
 
     def _token(self, kind: str) -> str:
         return sentinels.token(self.names, f"{kind} {secrets.token_hex(8)}")

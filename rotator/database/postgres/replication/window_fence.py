@@ -12,7 +12,7 @@ from rotator.database.interface import Progress
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import APPLICATION, Connection
 from rotator.database.postgres.marker import own_schema
-from rotator.database.postgres.replication import guard
+from rotator.database.postgres.replication import guard, same_databases
 from rotator.database.postgres.replication.covering import Covering, who
 from rotator.database.postgres.replication.lagging import feeds
 from rotator.database.postgres.replication.names import Names
@@ -74,6 +74,7 @@ class WindowFence:
         self._others_watched: frozenset[str] = frozenset()
         self._light: dict[str, tuple[int, int]] = {}
         self._oids: list[int] = []
+        self._listed: same_databases.Listed = ()
         self._until = ""
         self._cut_off: list[str] = []
 
@@ -86,6 +87,7 @@ class WindowFence:
 
     def prepare(self, budgets: Budgets, progress: Progress) -> None:
         """Idle triggers on every table, event triggers where we may, and the schema's quick digest."""
+        self._listed = same_databases.listed(self._one)
         covering = Covering(self._all, self._cut_off)
         if covering.patiently(budgets.calm, lambda text: progress(0.0, text)):
             covering.finish()
@@ -93,7 +95,7 @@ class WindowFence:
         for name, connection in self._all.items():
             if _watch(connection):
                 watched.append(name)
-            missing = unpublished(connection, self._names)
+            missing = unpublished(connection, self._names)  # all tables, where there was none at `open`
             if missing:
                 words = ", ".join(qualified(*each) for each in missing[:10])
                 raise DatabaseError(
@@ -203,6 +205,7 @@ class WindowFence:
                 fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run the same command again; nothing has changed",
                 code="subscription",
             )
+        same_databases.refuse_others(self._one, self._listed)
         changed = [name for name, connection in self._all.items() if guard.light(connection) != self._light[name]]
         if changed:
             raise DatabaseError(
@@ -227,6 +230,7 @@ class WindowFence:
         for name, connection in self._all.items():
             _at_once(connection, *_refusing(ddl=name in self._watched))
         self._settle()
+        same_databases.refuse_others(self._one, self._listed)
         row = self._one.execute(
             "select extract(epoch from %s::timestamptz - clock_timestamp())::float8", [self._until]
         ).fetchone()

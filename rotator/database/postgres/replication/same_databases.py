@@ -1,0 +1,34 @@
+"""No event trigger fires for CREATE DATABASE, and a new database has no fence: so the list of them is compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.names import EXCLUDED_DATABASES
+from rotator.errors import DatabaseError
+
+Listed = tuple[tuple[Any, ...], ...]
+
+_DATABASES = """
+select oid::bigint, datname, datallowconn, case when not datallowconn then xmin::text end from pg_database
+ where datname <> all (%s) order by oid
+"""
+"""Of one that takes no connections, the row's version tells whether it was opened in between."""
+
+
+def listed(connection: Connection) -> Listed:
+    """All databases of the server, to be compared with a later look."""
+    return tuple(connection.execute(_DATABASES, [list(EXCLUDED_DATABASES)]).fetchall())
+
+
+def refuse_others(connection: Connection, before: Listed) -> None:
+    """Raises DatabaseError 'validate-schema' unless they are those of `before`."""
+    if listed(connection) != before:
+        raise DatabaseError(
+            "a database was made, renamed, dropped, opened or closed just before the fence",
+            why="what is written to it now would not reach the other side",
+            fix="the flip did not happen. Take this rotation back with rollback, then rotate again when no databases"
+            " are being made",
+            code="validate-schema",
+        )
