@@ -123,10 +123,23 @@ def rotate(
 
 
 @app.command()
-def retire(env: EnvName, yes: Yes = False, no_wait: NoWait = False, as_json: AsJson = False) -> None:
+def retire(
+    env: EnvName,
+    yes: Yes = False,
+    no_wait: NoWait = False,
+    approve: Annotated[
+        list[str] | None,
+        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {gates.names(gates.RETIRE)}."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """After the soak: final snapshot under the new key, blue deleted, old key disabled and scheduled for deletion."""
     question = "Blue will be deleted after its final snapshot, and the old key scheduled for deletion. Retire?"
-    _through(env, rotation.retire, lambda: Options(no_wait=no_wait), as_json, yes, question)
+
+    def options() -> Options:
+        return Options(gates.answers("retire", approve or (), gates.RETIRE), no_wait=no_wait)
+
+    _through(env, rotation.retire, options, as_json, yes, question)
 
 
 @app.command()

@@ -129,9 +129,14 @@ class CutoverConfig(Section):
 
 
 class RetireConfig(Section):
-    """[retire]: what survives. Snapshots under the old key that no `delete_snapshots` glob matches keep the key."""
+    """[retire]: what survives. Snapshots under the old key that no `delete_snapshots` glob matches keep the key.
+
+    `disabled_for`: how long the old key is disabled before its deletion is scheduled; left out, 7 days, and nothing in
+    the sandbox.
+    """
 
     delete_snapshots: Strings = Field(default=(), examples=[["orders-nightly-*"]])
+    disabled_for: str | None = Field(default=None, pattern=rules.DURATION, examples=["7d"])
     keep_automated_backups: bool = True
 
 
@@ -185,6 +190,12 @@ class EnvConfig(Section):
     tags: Annotated[dict[str, str], AfterValidator(rules.tags)] = Field(
         default_factory=dict, examples=[{"team": "orders"}]
     )
+
+    @property
+    def disabled_for(self) -> str:
+        """How long the old key is disabled before its deletion is scheduled."""
+        usual = "7d" if self.sandbox is None else "0s"
+        return self.retire.disabled_for or usual
 
     @model_validator(mode="after")
     def _replicate_needs_access(self) -> EnvConfig:

@@ -74,6 +74,13 @@ class WaitingForAws(RotatorError):
     code = "waiting-for-aws"
 
 
+class KeyStaysDisabled(RotatorError):
+    """The old key has not been disabled for as long as [retire] disabled_for says."""
+
+    exit_code = ExitCode.WAITING_FOR_AWS
+    code = "key-stays-disabled"
+
+
 class PlanChanged(RotatorError):
     """The plan differs from the approved one."""
 

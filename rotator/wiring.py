@@ -115,6 +115,7 @@ def _workbench(given: Env, as_json: bool, *, derive: bool) -> Workbench:
         store=store,
         rds=aws.rds,
         kms=aws.kms,
+        key_uses=aws.key_uses,
         dns=aws.dns,
         identity=aws.identity,
         resolver=resolver,

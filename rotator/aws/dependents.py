@@ -6,22 +6,31 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from rotator.aws.uses import Use
 from rotator.model import AutomatedBackup, Instance, Snapshot
 from rotator.naming import base_identifier
 
 # Of the fields of a DBInstance, those that name a key; absent ones are no dependency.
 _FURTHER_KEYS = {
-    "PerformanceInsightsKMSKeyId": "its Performance Insights data",
-    "ActivityStreamKmsKeyId": "its activity stream",
+    "PerformanceInsightsKMSKeyId": (
+        "its Performance Insights data",
+        "that key can never be changed: turn Performance Insights off there, or give the instance a rotation",
+    ),
+    "ActivityStreamKmsKeyId": ("its activity stream", "stop the stream, and start it again under another key"),
 }
 
 
 @dataclass(frozen=True)
 class Dependents:
-    """`kept`: one line for each thing that keeps the key alive; `deletable`: ids of snapshots that may be deleted."""
+    """`uses`: everything that keeps the key alive; `deletable`: ids of snapshots that may be deleted."""
 
-    kept: tuple[str, ...]
+    uses: tuple[Use, ...]
     deletable: tuple[str, ...]
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What keeps the key alive, one line each."""
+        return tuple(use.what for use in self.uses)
 
 
 def dependents(
@@ -42,7 +51,7 @@ def dependents(
     AWS Backup's only through AWS Backup; both are kept, and so are clusters' snapshots.
     """
     globs, own = tuple(delete_globs), frozenset(own_snapshots)
-    kept: list[str] = [line for instance in instances for line in _uses(instance, key_arn)]
+    kept: list[Use] = [use for instance in instances for use in _uses(instance, key_arn)]
     deletable: list[str] = []
     for snapshot in snapshots:
         if not same_key(snapshot.kms_key_arn, key_arn):
@@ -52,7 +61,11 @@ def dependents(
         else:
             kept.append(_described(snapshot))
     kept += [
-        f"automated backup of instance {backup.instance_identifier} ({backup.status})"
+        Use(
+            f"automated backup of instance {backup.instance_identifier} ({backup.status})",
+            "it goes with its instance, or with its retention; a retained one by: "
+            f"aws rds delete-db-instance-automated-backup --dbi-resource-id {backup.resource_id}",
+        )
         for backup in automated_backups
         if same_key(backup.kms_key_arn, key_arn)
     ]
@@ -74,18 +87,31 @@ def _may_go(snapshot: Snapshot, base: str, globs: tuple[str, ...], own: frozense
     return snapshot.identifier in own or any(fnmatchcase(snapshot.identifier, glob) for glob in globs)
 
 
-def _described(snapshot: Snapshot) -> str:
+def _described(snapshot: Snapshot) -> Use:
     words = "cluster snapshot" if snapshot.kind.startswith("cluster-") else "snapshot"
     kind = snapshot.kind.removeprefix("cluster-")
-    return f"{words} {snapshot.identifier} ({kind}, of {snapshot.instance_identifier})"
+    return Use(f"{words} {snapshot.identifier} ({kind}, of {snapshot.instance_identifier})", _advice(words, kind))
 
 
-def _uses(instance: Instance, key_arn: str) -> Iterator[str]:
+def _advice(words: str, kind: str) -> str:
+    if kind == "awsbackup":
+        return "copy or delete its recovery point in AWS Backup"
+    if kind == "automated":
+        return "it goes with its backup's retention"
+    also = " or let a pattern of [retire] delete_snapshots match it" if words == "snapshot" else ""
+    return f"copy it under another key if it must stay, then delete it{also}"
+
+
+def _uses(instance: Instance, key_arn: str) -> Iterator[Use]:
+    name = instance.identifier
     if same_key(instance.kms_key_arn, key_arn):
-        yield f"instance {instance.identifier} ({instance.status})"
-    for field, words in _FURTHER_KEYS.items():
+        yield Use(f"instance {name} ({instance.status})", "give it a rotation of its own, or delete it")
+    for field, (words, fix) in _FURTHER_KEYS.items():
         if same_key(instance.raw.get(field), key_arn):
-            yield f"instance {instance.identifier}: {words}"
+            yield Use(f"instance {name}: {words}", fix)
     secret = instance.raw.get("MasterUserSecret") or {}
     if same_key(secret.get("KmsKeyId"), key_arn):
-        yield f"instance {instance.identifier}: its master password's secret"
+        yield Use(
+            f"instance {name}: its master password's secret",
+            f"aws secretsmanager update-secret --secret-id {secret.get('SecretArn', 'ARN')} --kms-key-id OTHER_KEY",
+        )

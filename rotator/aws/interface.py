@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from rotator.aws.logs import LogFile
+from rotator.aws.uses import Grant, LastUse
 from rotator.model import AutomatedBackup, Caller, Instance, Key, Quota, Record, Snapshot
 
 
@@ -35,6 +36,16 @@ class Kms(Protocol):
     """KMS: reading only; keys are made and retired by Terraform. `key` takes an id, an ARN, or alias/NAME."""
 
     def key(self, key: str) -> Key | None: ...
+
+
+class KeyUses(Protocol):
+    """What uses a key outside of RDS: reading only."""
+
+    def grants(self, key_arn: str) -> tuple[Grant, ...]: ...
+    def aliases(self, key_arn: str) -> tuple[str, ...]: ...
+    def key_of_secret(self, secret_id: str) -> str | None: ...
+    def log_groups(self, key_arn: str) -> tuple[str, ...]: ...
+    def last_use(self, key_arn: str) -> LastUse | None: ...
 
 
 class Dns(Protocol):

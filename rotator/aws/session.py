@@ -9,6 +9,7 @@ from botocore.config import Config
 
 from rotator.aws.faults import aws_faults
 from rotator.aws.identity import BotoIdentity
+from rotator.aws.key_uses import BotoKeyUses
 from rotator.aws.kms import BotoKms
 from rotator.aws.rds import BotoRds
 from rotator.aws.route53 import BotoDns
@@ -56,6 +57,16 @@ class Aws:
         with aws_faults("kms", self._endpoint):
             client = self._session.client("kms", endpoint_url=self._endpoint, config=self._options)
         return BotoKms(client, account=lambda: self.identity.caller().account)
+
+    @cached_property
+    def key_uses(self) -> BotoKeyUses:
+        """What uses a key: KMS, Secrets Manager, CloudWatch Logs."""
+        with aws_faults("kms", self._endpoint):
+            return BotoKeyUses(
+                self._session.client("kms", endpoint_url=self._endpoint, config=self._options),
+                self._session.client("secretsmanager", endpoint_url=self._endpoint, config=self._options),
+                self._session.client("logs", endpoint_url=self._endpoint, config=self._options),
+            )
 
     @cached_property
     def dns(self) -> BotoDns:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from rotator.commands.disabled_key import take_note
 from rotator.commands.earlier import clean_earlier
 from rotator.commands.workbench import Workbench
-from rotator.errors import DatabaseError, Interrupted, RotatorError
+from rotator.errors import DatabaseError, Interrupted, KeyStaysDisabled, RotatorError, WaitingForApproval
 from rotator.model import Strategy
 from rotator.report.interface import StepInfo, StepState
 from rotator.report.summary import Summary
@@ -71,11 +72,18 @@ def retire(bench: Workbench, options: Options) -> Summary:
     engine = bench.engine(memory)
 
     def work() -> None:
-        if record.phase is Phase.KEY_KEPT:
+        if record.phase in (Phase.KEY_KEPT, Phase.KEY_DISABLED):
             memory.put("retire-snapshots", StepRecord())  # what keeps the key may have become deletable
+            take_note(ctx, memory)
         engine.run(ctx, steps[:1])
         memory.phase(Phase.RETIRING)
-        engine.run(ctx, steps[1:])
+        try:
+            engine.run(ctx, steps[1:])
+        except (KeyStaysDisabled, WaitingForApproval):
+            if memory.is_done("retire-snapshots"):
+                # Nothing but the key is left, and nothing is under way: another rotation may begin meanwhile.
+                memory.phase(Phase.KEY_DISABLED)
+            raise
         kept = (
             memory.status("retire-key") is Status.SKIPPED
             and "the old key stays" in memory.record.step("retire-key").reason

@@ -13,8 +13,9 @@ from rotator.model import Strategy
 from rotator.steps import retire_steps, rotation_steps
 from rotator.steps.base import Context, Options
 from rotator.steps.links import backward, forward, size, way_back
+from rotator.steps.old_key import state_in_words
 from rotator.workflow.begin import left_behind
-from rotator.workflow.journal import Journal, Phase, RotationRecord, Status
+from rotator.workflow.journal import BLUE_GONE, Journal, Phase, RotationRecord, Status
 from rotator.workflow.memory import JournalMemory
 from rotator.workflow.stores import Preview
 
@@ -23,6 +24,7 @@ _NEXT = {
     Phase.SOAKING: "retire",
     Phase.RETIRING: "retire",
     Phase.KEY_KEPT: "retire",
+    Phase.KEY_DISABLED: "retire",
     Phase.RETIRED: "rotate",
     Phase.ROLLING_BACK: "rollback",
     Phase.ROLLED_BACK: "rotate",
@@ -55,6 +57,7 @@ class EnvStatus:
     fenced: bool | None
     soak_until: str | None
     replication: tuple[str, ...]
+    old_key: str
     steps: tuple[StepLine, ...]
     journal: str
     next_command: str
@@ -93,6 +96,7 @@ def status(bench: Workbench) -> EnvStatus:
         fenced=fenced,
         soak_until=record.step("soak").outputs.get("until") if record else None,
         replication=tuple(_try(unknown, "the replication", lambda: _replication(bench, record)) or ()),
+        old_key=_try(unknown, "the old key", lambda: _old_key(bench, record)) or "",
         steps=_lines(record) if record else (),
         journal=bench.store.location,
         left_behind=left,
@@ -113,6 +117,7 @@ def render(found: EnvStatus) -> str:
         ("soak", f"until {found.soak_until}" if found.soak_until else ""),
         ("replication", "; ".join(found.replication)),
         ("left behind", f"idle triggers on {', '.join(found.left_behind)}" if found.left_behind else ""),
+        ("old key", found.old_key),
         ("journal", found.journal),
     ]
     lines += [f"  {label:11} {text}" for label, text in rows if text]
@@ -154,7 +159,7 @@ def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, 
     """What the slots hold back, and whether the way back is open."""
     if record is None or record.rotation.strategy is not Strategy.REPLICATE or bench.databases is None:
         return ()
-    if record.phase in (Phase.RETIRED, Phase.KEY_KEPT) or record.step("open").status is Status.NONE:
+    if record.phase in BLUE_GONE or record.step("open").status is Status.NONE:
         return ()
     ctx = bench.context(JournalMemory(Preview(bench.store.load()), record.rotation.id), record, Options())
     lines = [
@@ -166,6 +171,14 @@ def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, 
         closed = way_back(ctx)
         lines.append(f"way back CLOSED: {closed}" if closed else "way back open: rollback loses no write")
     return tuple(lines)
+
+
+def _old_key(bench: Workbench, record: RotationRecord | None) -> str:
+    """What became of the key that retire disabled."""
+    if record is None:
+        return ""
+    memory = JournalMemory(Preview(bench.store.load()), record.rotation.id)
+    return state_in_words(bench.context(memory, record, Options()))
 
 
 def _links(ctx: Context) -> Iterator[tuple[str, Link]]:

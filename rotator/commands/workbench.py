@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from rotator.aws.interface import Dns, Identity, Kms, Rds
+from rotator.aws.interface import Dns, Identity, KeyUses, Kms, Rds
 from rotator.config import Env
 from rotator.database.interface import DatabaseOpener
 from rotator.model import RootData
@@ -51,6 +51,7 @@ class Workbench:
     store: Store
     rds: Rds
     kms: Kms
+    key_uses: KeyUses
     dns: Dns
     identity: Identity
     resolver: Resolver
@@ -73,6 +74,7 @@ class Workbench:
             memory=memory,
             rds=self.rds,
             kms=self.kms,
+            key_uses=self.key_uses,
             dns=self.dns,
             identity=self.identity,
             resolver=self.resolver,

@@ -67,7 +67,7 @@ def first_data(ctx: Context) -> RootData:
     )
     imports = Imports(
         keys={name: key.key_id} if key else {},
-        aliases={name: key.aliases[0]} if key and key.aliases else {},
+        aliases={name: alias} if key and (alias := adopted_alias(key)) else {},
         databases={name: blue.identifier},
         record=f"{record.zone_id}_{record.name}_CNAME",
     )
@@ -84,16 +84,24 @@ def _own_key(ctx: Context, blue: Instance) -> Key | None:
     if not blue.encrypted or blue.kms_key_arn is None or not ctx.env.config.key.adopt:
         return None
     key = ctx.kms.key(blue.kms_key_arn)
-    account = ctx.identity.caller().account
-    if key is None or key.manager != "CUSTOMER" or f":{account}:" not in key.arn:
-        return None
-    return key
+    return key if key is not None and will_adopt(ctx, key) else None
+
+
+def will_adopt(ctx: Context, key: Key) -> bool:
+    """Whether this root may manage an existing key: a customer managed one of this account, if the env says so."""
+    ours = f":{ctx.identity.caller().account}:" in key.arn
+    return ctx.env.config.key.adopt and key.manager == "CUSTOMER" and ours
+
+
+def adopted_alias(key: Key) -> str | None:
+    """The one alias that comes into the state, and goes with the key; the others are their users' (ADR 22)."""
+    return key.aliases[0] if key.aliases else None
 
 
 def adopted_key(ctx: Context, key: Key) -> KeySpec:
     """An existing key as data: its own policy and rotation, our deletion window."""
     return KeySpec(
-        alias=key.aliases[0] if key.aliases else None,
+        alias=adopted_alias(key),
         description=key.description,
         policy=key.policy,
         enable_key_rotation=key.rotation_enabled,

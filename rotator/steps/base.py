@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from rotator.aws.interface import Dns, Identity, Kms, Rds
+from rotator.aws.interface import Dns, Identity, KeyUses, Kms, Rds
 from rotator.config import Env
 from rotator.database.interface import DatabaseOpener
 from rotator.model import RootData, Rotation, Stage
@@ -198,6 +198,7 @@ class Context:
     memory: Memory
     rds: Rds
     kms: Kms
+    key_uses: KeyUses
     dns: Dns
     identity: Identity
     resolver: Resolver

@@ -14,16 +14,19 @@ class Gate(StrEnum):
     FENCED = "fenced"
     NO_WAY_BACK = "no-way-back"
     LONG_PAUSE = "long-pause"
+    DISABLE_KEY = "disable-key"
 
 
 MEANING = {
     Gate.FENCED: "all writers are stopped by hand",
     Gate.NO_WAY_BACK: "after the flip there is no way back without losing writes",
     Gate.LONG_PAUSE: "with strategy auto, writes pause from the snapshot to the flip",
+    Gate.DISABLE_KEY: "the old key, which somebody enabled again by hand, is disabled once more",
 }
 """What one says yes to."""
 
 ROTATE = (Gate.FENCED, Gate.LONG_PAUSE, Gate.NO_WAY_BACK)
+RETIRE = (Gate.DISABLE_KEY,)
 ROLLBACK = (Gate.FENCED,)
 """The gates that a verb can come to."""
 

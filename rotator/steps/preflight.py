@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from rotator.aws.settings import not_carried
 from rotator.errors import Blocked
-from rotator.model import Finding, Instance, Strategy
+from rotator.model import Finding, Instance, Key, Strategy
+from rotator.steps.adopt import adopted_alias, will_adopt
 from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
 from rotator.steps.choose import reasons_against, replicate_findings
+from rotator.steps.old_key import uses_outside
 from rotator.steps.world import STRANGER, blue_instance, blue_record, made_by, ours, server
 
 CLUSTER_KEYS = ("DBClusterIdentifier", "ReadReplicaDBInstanceIdentifiers", "ReadReplicaSourceDBInstanceIdentifier")
@@ -172,6 +174,21 @@ def _key(ctx: Context, blue: Instance) -> Iterator[Finding]:
             f"Blue's key {blue.kms_key_arn} is {state}.",
             "RDS must decrypt the snapshot with it (kms:CreateGrant, kms:DescribeKey).",
             "Enable the key, or let its policy allow you.",
+        )
+    elif will_adopt(ctx, key):
+        yield from _other_uses(ctx, key)
+
+
+def _other_uses(ctx: Context, key: Key) -> Iterator[Finding]:
+    root = ctx.memory.root()
+    held = root.generations[ctx.rotation.source].key if root and ctx.rotation.source in root.generations else None
+    uses = uses_outside(ctx, key.arn, held.alias if held else adopted_alias(key))
+    if uses:
+        yield _warn(
+            "old-key-used-elsewhere",
+            f"Blue's key is used outside of RDS too: {'; '.join(use.what for use in uses)}.",
+            "A rotation moves this database alone; while they use the key, retire neither disables nor deletes it.",
+            f"Before retire: {'; '.join(use.fix for use in uses)}.",
         )
 
 

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from rotator.aws.dependents import Dependents, dependents
+from datetime import datetime, timedelta
+
+from rotator.aws.uses import Use
+from rotator.errors import KeyStaysDisabled
 from rotator.model import Stage
 from rotator.steps import edits
-from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, satisfied, skipped
+from rotator.steps.base import (
+    Context,
+    Kind,
+    Observation,
+    Outputs,
+    Step,
+    absent,
+    conflict,
+    needs_approval,
+    satisfied,
+    skipped,
+)
+from rotator.steps.gates import Gate
+from rotator.steps.old_key import (
+    disabled_until,
+    instances_under,
+    last_use,
+    listed,
+    old_key,
+    under_old_key,
+    uses_outside,
+)
 from rotator.steps.retire import no_final_copy
 from rotator.steps.snapshots import look, remove
 from rotator.steps.world import server
 
+CLOCKS = timedelta(minutes=5)
+"""By how much this machine's clock and KMS's may differ."""
 NOT_OURS = "the old key is not managed by this root"
 
 
@@ -23,7 +49,7 @@ class RetireSnapshots(Step):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when nothing deletable is left under the old key."""
-        left = _under_old_key(ctx).deletable
+        left = under_old_key(ctx).deletable
         working = ctx.rds.snapshot(ctx.rotation.copy_snapshot)
         return satisfied() if not left and working is None else absent(f"{len(left)} snapshots under the old key")
 
@@ -32,7 +58,7 @@ class RetireSnapshots(Step):
         copy = look(ctx, ctx.rotation.final_copy, ctx.rotation.blue, ctx.memory.outputs("key")["key_arn"])
         if copy.kind is not Kind.SATISFIED:
             raise no_final_copy(ctx, copy)
-        names = [*_under_old_key(ctx).deletable, ctx.rotation.copy_snapshot]
+        names = [*under_old_key(ctx).deletable, ctx.rotation.copy_snapshot]
         deleted = []
         for name in names:
             ctx.progress(None, f"deleting {name}")
@@ -42,8 +68,9 @@ class RetireSnapshots(Step):
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
         """Take the tool's own schema out of the database that serves."""
-        green = server(ctx, ctx.rotation.green)
-        if green is not None and ctx.data.serving == ctx.rotation.target:
+        # A later rotation's green may serve by now, and this one may be gone.
+        green = server(ctx, ctx.rotation.green) if ctx.data.serving == ctx.rotation.target else None
+        if green is not None:
             green.forget(busy=True)
         return outputs
 
@@ -54,7 +81,7 @@ class RetireSnapshots(Step):
 
 
 class DisableKey(Step):
-    """Disable the old key: what still needs it shows now, while it can be enabled again. Never under an instance."""
+    """Disable the old key: what still needs it shows now, while it can be enabled again. Never under what is known."""
 
     name = "disable-key"
     title = "Disable the old key"
@@ -62,22 +89,33 @@ class DisableKey(Step):
     estimate_seconds = 40
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied when KMS says disabled; skipped while an instance is still under the key."""
+        """Satisfied when KMS says disabled; skipped while something that needs the key is known."""
         generation = ctx.data.generations.get(ctx.rotation.source)
-        arn = _old_key(ctx)
+        arn = old_key(ctx)
         if generation is None or generation.key is None or arn is None:
             return skipped(NOT_OURS)
-        users = instances_under(ctx, arn)
-        if users:
-            return skipped(f"the old key stays enabled, because it still encrypts {'; '.join(users)}")
+        uses = (*instances_under(ctx, arn), *uses_outside(ctx, arn, generation.key.alias))
         key = ctx.kms.key(arn)
-        if (key is not None and key.state == "Enabled") or ctx.midway(self.name):
+        enabled = key is not None and key.state == "Enabled"
+        if uses:
+            return skipped(f"{_stays(enabled)}, because it is still used by {listed(uses)}")
+        if ctx.memory.outputs(self.name).get("enabled_again") and Gate.DISABLE_KEY not in ctx.options.approvals:
+            return needs_approval(
+                "the old key was disabled, and somebody has enabled it again: something needed it.",
+                f"Move that to another key, then: rotator retire {ctx.env.name} --approve {Gate.DISABLE_KEY}",
+            )
+        if enabled or generation.key.is_enabled or ctx.midway(self.name):
             return absent("the old key is enabled")
         return satisfied(key_arn=arn, state=key.state if key else "gone")
 
     def act(self, ctx: Context) -> None:
-        """Apply."""
+        """Apply; from now on it is disabled."""
         ctx.apply(Stage.DISABLE_KEY, edits.edit_key(ctx.data, ctx.rotation.source, is_enabled=False))
+        ctx.memory.note(self.name, disabled_at=ctx.clock.now().isoformat("T", "seconds"), enabled_again=False)
+
+    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+        """Keep since when: a key that was found disabled counts from now."""
+        return {"disabled_at": ctx.clock.now().isoformat("T", "seconds"), **outputs}
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
@@ -93,24 +131,52 @@ class RetireKey(Step):
     estimate_seconds = 30
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied when KMS says PendingDeletion; skipped, naming them, while things must be kept under the key."""
+        """Satisfied when KMS says PendingDeletion; skipped, naming them, while things must be kept under the key.
+
+        Raises KeyStaysDisabled until the key has been disabled for as long as [retire] disabled_for says.
+        """
         generation = ctx.data.generations.get(ctx.rotation.source)
-        arn = _old_key(ctx)
+        arn = old_key(ctx)
         key = ctx.kms.key(arn) if arn else None
         if generation is None:
             if key is None or ctx.memory.outputs("disable-key").get("key_arn") != arn:
                 return skipped(NOT_OURS)
             date = key.deletion_date.isoformat() if key.deletion_date else None
             return satisfied(key_arn=arn, state=key.state, deletion_date=date)
-        if generation.key is None:
+        if generation.key is None or arn is None:
             return skipped(NOT_OURS)
-        users = instances_under(ctx, arn) if arn else ()
-        if users:
-            return skipped(f"the old key stays enabled, because it still encrypts {'; '.join(users)}")
-        found = _under_old_key(ctx)
-        left = (*found.kept, *(f"snapshot {name}" for name in found.deletable))
+        outside = (*instances_under(ctx, arn), *uses_outside(ctx, arn, generation.key.alias))
+        if outside:
+            enabled = key is not None and key.state == "Enabled"
+            return skipped(f"{_stays(enabled)}, because it is still used by {listed(outside)}")
+        found = under_old_key(ctx)
+        deletable = (Use(f"snapshot {name}", "the next retire deletes it") for name in found.deletable)
+        left = (*found.uses, *deletable)
         if left:
-            return skipped(f"the old key stays disabled, because it is needed by {'; '.join(left)}")
+            return skipped(f"the old key stays disabled, because it is needed by {listed(left)}")
+        return self._disabled_long_enough(ctx, arn)
+
+    def _disabled_long_enough(self, ctx: Context, arn: str) -> Observation:
+        noted = ctx.memory.outputs("disable-key").get("disabled_at")
+        if noted is None:
+            return skipped(f"{_stays(True)}: what used it until now does no longer; run retire again")
+        since = datetime.fromisoformat(noted)
+        until, used = disabled_until(ctx, since), last_use(ctx, arn)
+        last = f"{used.at.isoformat(' ', 'seconds')} ({used.operation})" if used else "no time that KMS tells"
+        if used is not None and used.at > since + CLOCKS:
+            return conflict(
+                f"The old key was used at {last}, after it was disabled: somebody had enabled it.",
+                "Find what used it (CloudTrail) and move that to another key. Then aws kms enable-key --key-id "
+                f"{arn}, and rotator retire {ctx.env.name} --approve disable-key: that disables it anew.",
+            )
+        if ctx.clock.now() < until:
+            raise KeyStaysDisabled(
+                f"The old key is disabled; its deletion can be scheduled from {until.isoformat(' ', 'seconds')} on.",
+                why=f"Until then whatever still needs {arn} fails, and can be helped at once. Last use: {last}.",
+                fix="Watch for DisabledException and KMSInvalidStateException (CloudTrail, logs of applications, "
+                f"volumes that do not attach). If there is one: aws kms enable-key --key-id {arn}. "
+                f"Then, from that time on: rotator retire {ctx.env.name}",
+            )
         return absent("the old key is disabled")
 
     def act(self, ctx: Context) -> None:
@@ -123,39 +189,10 @@ class RetireKey(Step):
         return f"{outputs['key_arn']} {outputs['state']}, will be deleted {outputs['deletion_date']}"
 
 
-def instances_under(ctx: Context, arn: str) -> tuple[str, ...]:
-    """Instances that still need a key, in words; another database may share it."""
-    return dependents(
-        arn,
-        snapshots=(),
-        automated_backups=(),
-        instances=ctx.rds.instances(),
-        database=ctx.rotation.blue,
-        delete_globs=(),
-        own_snapshots=(),
-    ).kept
-
-
-def _old_key(ctx: Context) -> str | None:
-    value = ctx.memory.outputs("key").get("old_key_arn")
-    return str(value) if value else None
+def _stays(enabled: bool) -> str:
+    return f"the old key stays {'enabled' if enabled else 'disabled'}"
 
 
 def _matched(ctx: Context) -> frozenset[str]:
     own = {ctx.rotation.source_snapshot, ctx.rotation.final_snapshot}
-    return frozenset(n for n in _under_old_key(ctx).deletable if n not in own)
-
-
-def _under_old_key(ctx: Context) -> Dependents:
-    arn = _old_key(ctx)
-    if arn is None:
-        return Dependents((), ())
-    return dependents(
-        arn,
-        snapshots=ctx.rds.snapshots(),
-        automated_backups=ctx.rds.automated_backups(),
-        instances=ctx.rds.instances(),
-        database=ctx.rotation.blue,
-        delete_globs=ctx.env.config.retire.delete_snapshots,
-        own_snapshots=(ctx.rotation.source_snapshot, ctx.rotation.final_snapshot),
-    )
+    return frozenset(n for n in under_old_key(ctx).deletable if n not in own)

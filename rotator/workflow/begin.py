@@ -8,8 +8,9 @@ from rotator.config import Env
 from rotator.errors import Blocked
 from rotator.model import Rotation, Strategy
 from rotator.naming import base_identifier, plan_rotation
-from rotator.workflow.journal import RETIRABLE, Journal, Phase, RotationRecord, Status
+from rotator.workflow.journal import BLUE_GONE, RETIRABLE, Journal, Phase, RotationRecord, Status
 
+_LATER = {Phase.KEY_DISABLED: 1, Phase.KEY_KEPT: 2}
 NOTHING = frozenset({Status.NONE, Status.UNDONE})
 
 
@@ -50,7 +51,7 @@ def to_retire(env: Env, journal: Journal) -> RotationRecord:
             code="rotation-unfinished",
         )
     # Those whose blue is still there first: a key that is kept may stay so for ever.
-    order = sorted((r for r in journal.rotations if r.phase in RETIRABLE), key=lambda r: r.phase is Phase.KEY_KEPT)
+    order = sorted((r for r in journal.rotations if r.phase in RETIRABLE), key=lambda r: _LATER.get(r.phase, 0))
     found = order[0] if order else None
     if found is None:
         where = f"Rotation {current.rotation.id} is {current.phase}." if current else "No rotation is waiting for it."
@@ -75,7 +76,7 @@ def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
             fix=f"rotator status {env.name}",
             code="no-rotation",
         )
-    if latest.phase in (Phase.RETIRED, Phase.KEY_KEPT) or latest.step("unprotect").status is not Status.NONE:
+    if latest.phase in BLUE_GONE or latest.step("unprotect").status is not Status.NONE:
         raise Blocked(
             f"Rotation {latest.rotation.id} cannot be rolled back: {latest.rotation.blue} is being retired.",
             why="Its protection is off, or it is gone; its data is in the final snapshot and in green.",

@@ -24,13 +24,15 @@ class Phase(StrEnum):
     SOAKING = "soaking"
     RETIRING = "retiring"
     KEY_KEPT = "key-kept"
+    KEY_DISABLED = "key-disabled"
     RETIRED = "retired"
     ROLLING_BACK = "rolling-back"
     ROLLED_BACK = "rolled-back"
 
 
 OPEN = frozenset({Phase.ROTATING, Phase.ROLLING_BACK})
-RETIRABLE = frozenset({Phase.SOAKING, Phase.RETIRING, Phase.KEY_KEPT})
+BLUE_GONE = frozenset({Phase.KEY_KEPT, Phase.KEY_DISABLED, Phase.RETIRED})
+RETIRABLE = frozenset({Phase.SOAKING, Phase.RETIRING, Phase.KEY_KEPT, Phase.KEY_DISABLED})
 
 
 class Status(StrEnum):

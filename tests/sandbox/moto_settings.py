@@ -193,3 +193,13 @@ def existing_record(b: Bench) -> Any:
     change("CREATE", "one.example")
     change("UPSERT", "two.example")
     return outcome(lambda: change("CREATE", "three.example"))
+
+
+def last_usage(b: Bench) -> Any:
+    key = b.key()
+    try:
+        before = b.kms.get_key_last_usage(KeyId=key).get("KeyLastUsage")
+    except NotImplementedError:
+        return "not implemented"
+    b.kms.encrypt(KeyId=key, Plaintext=b"x")
+    return before, b.kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]["Operation"]

@@ -51,6 +51,7 @@ GAPS = (
     Gap("key-states", settings.disabled_key, ("DisabledException",) * 3, ("done",) * 3),
     Gap("key-states", settings.pending_key, ("KMSInvalidStateException",) * 3, ("done",) * 3),
     Gap("key-states", settings.decrypt_with_disabled_key, "DisabledException", "done"),
+    Gap("last-usage", settings.last_usage, (None, "Encrypt"), "not implemented"),
     Gap("rotation-period", settings.rotation_period, 180, None),
     Gap("usable-keys-only", settings.create_with_disabled_key, KEY, "done"),
     Gap("usable-keys-only", settings.create_with_alias, True, False),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rotator.aws.logs import LogFile
+from rotator.aws.uses import Grant, LastUse
 from rotator.config import Env, EnvConfig
 from rotator.errors import AwsError, DatabaseError
 from rotator.model import (
@@ -45,11 +46,11 @@ def config(**rotation: Any) -> EnvConfig:
     return EnvConfig.model_validate(
         {
             "aws": {"region": REGION},
+            "retire": {"keep_automated_backups": False, "disabled_for": rotation.pop("disabled_for", "0s")},
             "database": {"identifier": BLUE, "access": rotation.pop("access", "direct")},
             "dns": {"zone": "example.internal", "record": "db.example.internal"},
             "key": {"alias": "alias/shop-db"},
             "rotation": {"soak": "0s", "poll_seconds": 1.0, "strategy": "snapshot", **rotation},
-            "retire": {"keep_automated_backups": False},
         }
     )
 
@@ -109,6 +110,10 @@ class World:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
     backups: list[AutomatedBackup] = field(default_factory=list)
+    grants: list[Grant] = field(default_factory=list)
+    secret_keys: dict[str, str] = field(default_factory=dict)
+    log_groups: dict[str, str] = field(default_factory=dict)
+    last_use: LastUse | None = None
     record: Record = field(default_factory=lambda: record_at(BLUE))
     data: dict[str, Data] = field(default_factory=dict)
     snapshot_data: dict[str, Data] = field(default_factory=dict)
@@ -242,7 +247,9 @@ class FakeRds:
 
         def do() -> Snapshot:
             source = self.world.instances[instance]
-            made = make_snapshot(identifier, instance, source.kms_key_arn, tags)
+            made = replace(
+                make_snapshot(identifier, instance, source.kms_key_arn, tags), instance_resource_id=source.resource_id
+            )
             self.world.snapshots[identifier] = made
             self.world.snapshot_data[identifier] = self.world.data[instance].copy()
             return made
@@ -253,6 +260,7 @@ class FakeRds:
         def do() -> Snapshot:
             key = self.world.copy_key or kms_key_arn
             made = make_snapshot(identifier, source.instance_identifier, key, tags)
+            made = replace(made, instance_resource_id=source.instance_resource_id)
             self.world.snapshots[identifier] = made
             self.world.snapshot_data[identifier] = self.world.snapshot_data[source.identifier].copy()
             return made
@@ -279,6 +287,35 @@ class FakeKms:
             if key in (found.arn, found.key_id, *found.aliases):
                 return found
         return None
+
+
+@dataclass
+class FakeKeyUses:
+    """Uses of any key; `denied` names what the identity may not look at."""
+
+    world: World
+    denied: tuple[str, ...] = ()
+
+    def grants(self, key_arn: str) -> tuple[Grant, ...]:
+        self._allowed("kms:ListGrants")
+        return tuple(self.world.grants) if key_arn == OLD_KEY else ()
+
+    def aliases(self, key_arn: str) -> tuple[str, ...]:
+        return self.world.keys[key_arn].aliases
+
+    def key_of_secret(self, secret_id: str) -> str | None:
+        return self.world.secret_keys.get(secret_id)
+
+    def log_groups(self, key_arn: str) -> tuple[str, ...]:
+        self._allowed("logs:DescribeLogGroups")
+        return tuple(name for name, key in self.world.log_groups.items() if key == key_arn)
+
+    def last_use(self, key_arn: str) -> LastUse | None:
+        return self.world.last_use
+
+    def _allowed(self, action: str) -> None:
+        if action in self.denied:
+            raise AwsError(f"AWS does not allow {action}.", fix=f"Allow {action}.", code="aws-access-denied")
 
 
 @dataclass

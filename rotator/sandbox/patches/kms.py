@@ -159,9 +159,33 @@ def _rotation_period(patcher: Patcher, _: Context) -> None:
     patcher.wrap(KmsResponse, "get_key_rotation_status", make_status)
 
 
+def _last_usage(patcher: Patcher, _: Context) -> None:
+    def noted(original: Any, operation: str) -> Any:
+        def call(self: KmsBackend, key_id: str, *args: Any, **kwargs: Any) -> Any:
+            answer = original(self, key_id, *args, **kwargs)
+            key: Any = self.keys[self.any_id_to_key_id(key_id)]
+            key.last_usage = (operation, unix_time(utcnow()))
+            return answer
+
+        return call
+
+    def get_key_last_usage(self: Any) -> str:
+        key = self.kms_backend.keys[self.kms_backend.any_id_to_key_id(self._get_param("KeyId"))]
+        since = key.creation_date
+        told: dict[str, Any] = {"KeyId": key.id, "KeyCreationDate": since, "TrackingStartDate": since}
+        if hasattr(key, "last_usage"):
+            told["KeyLastUsage"] = {"Operation": key.last_usage[0], "Timestamp": key.last_usage[1]}
+        return json.dumps(told)
+
+    patcher.wrap(KmsBackend, "encrypt", lambda original: noted(original, "Encrypt"))
+    patcher.wrap(KmsBackend, "generate_data_key", lambda original: noted(original, "GenerateDataKey"))
+    patcher.put(KmsResponse, "get_key_last_usage", get_key_last_usage)
+
+
 PATCHES = (
     Patch("key-usage", "moto leaves KeyUsage empty; Terraform then wants to replace an imported key", _key_usage),
     Patch("key-arns", "moto's DisableKey and its kin take bare ids only; KMS takes ARNs too", _key_arns),
+    Patch("last-usage", "moto does not know GetKeyLastUsage", _last_usage),
     Patch("key-states", "moto lets disabled and pending keys encrypt, decrypt and be granted", _key_states),
     Patch(
         "rotation-period", "moto forgets RotationPeriodInDays: a perpetual difference for Terraform", _rotation_period

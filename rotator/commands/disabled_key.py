@@ -1,0 +1,33 @@
+"""Retire comes back to an old key that it had disabled: was it enabled again by hand? Reality beats the journal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rotator.steps import edits
+from rotator.steps.base import Context
+from rotator.workflow.journal import Status
+from rotator.workflow.memory import JournalMemory
+
+STEP = "disable-key"
+
+
+def take_note(ctx: Context, memory: JournalMemory) -> None:
+    """Bring the journal's word on the disabled key up to the world.
+
+    A key that somebody enabled is enabled in the root's data too, so that no plan disables it unasked, and the step is
+    open again. A journal that does not know since when the key is disabled (an older rotator wrote it) takes the step's
+    own time.
+    """
+    record, root = memory.record.step(STEP), memory.root()
+    generation = root.generations.get(ctx.rotation.source) if root is not None else None
+    if record.status is not Status.DONE or root is None or generation is None or generation.key is None:
+        return
+    key = ctx.kms.key(str(record.outputs["key_arn"]))
+    if key is not None and key.state == "Enabled":
+        memory.write_root(edits.edit_key(root, ctx.rotation.source, is_enabled=True))
+        again = {name: value for name, value in record.outputs.items() if name != "disabled_at"}
+        memory.put(STEP, replace(record, status=Status.NONE, outputs={**again, "enabled_again": True}))
+    elif "disabled_at" not in record.outputs:
+        since = record.finished or ctx.clock.now().isoformat("T", "seconds")
+        memory.put(STEP, replace(record, outputs={**record.outputs, "disabled_at": since}))
