@@ -17,6 +17,8 @@ from rotator.report.summary import Summary
 from rotator.steps import last_steps, retire_steps, rollback_steps, rotation_steps
 from rotator.steps.base import Context, Options, Step
 from rotator.steps.choose import decide
+from rotator.steps.outlived import settle
+from rotator.steps.return_flip import open_again
 from rotator.steps.switch import reopen
 from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, to_retire, to_roll_back
@@ -107,6 +109,8 @@ def rollback(bench: Workbench, options: Options) -> Summary:
         if record.phase is Phase.ROLLED_BACK:
             clean_up()
             return
+        settle(ctx)
+        open_again(ctx)
         refuse_unasked(ctx)
         memory.phase(Phase.ROLLING_BACK)
         if memory.root() is not None:

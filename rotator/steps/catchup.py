@@ -6,6 +6,7 @@ from rotator.database.replication import lsn
 from rotator.errors import Blocked
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, in_progress, satisfied
 from rotator.steps.links import backward, forward, log_tail, size, watch
+from rotator.steps.outlived import refuse_serving
 
 CLOSE_BYTES = 16 << 20
 CLOSE_SECONDS = 5.0
@@ -56,6 +57,7 @@ class CatchUp(Step):
         found = ctx.rds.instance(ctx.rotation.green)
         if found is None or found.address is None:
             return ""
+        refuse_serving(ctx, ctx.rotation.green, "Its replication stays as it is.")
         forward(ctx).unsubscribe()
         backward(ctx).close_slots()
         return f"{ctx.rotation.green} no longer follows {ctx.rotation.blue}"

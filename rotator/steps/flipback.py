@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from rotator.database.replication import lsn
 from rotator.errors import Blocked, RotatorError
-from rotator.model import Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
 from rotator.steps.fence import lift, open_writes
 from rotator.steps.gates import Gate
 from rotator.steps.links import backward, blue_alone, budgets, forward, green_alone, green_may_hold_writes, way_back
+from rotator.steps.outlived import refuse_serving, refuse_two_open
+from rotator.steps.return_flip import flip_record_back
 from rotator.steps.world import is_at, server
 
 PROOF_SECONDS = 60.0
@@ -49,6 +50,7 @@ class WayBack(Step):
 
     def undo(self, ctx: Context) -> str:
         """Blue follows green no longer."""
+        refuse_serving(ctx, ctx.rotation.green, "The way back stays open.")
         return close_way_back(ctx)
 
     def result(self, outputs: Outputs) -> str:
@@ -152,6 +154,11 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     link = backward(ctx)
 
     def pass_window() -> bool:
+        if is_at(ctx, ctx.rotation.blue):
+            # An earlier flip back, that was cut off, has come through since: what serves is not shut for another.
+            if not green_may_hold_writes(ctx):
+                return True
+            refuse_two_open(ctx)
         with link.window(budgets(ctx), (), back_slots=False) as window:
             window.prepare(lambda _, text: ctx.progress(None, text), lambda: None)
             window.run()
@@ -160,7 +167,7 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     if at_blue:
         pass_window()
     else:
-        ctx.apply_through_gate(Stage.ROLLBACK_CUTOVER, edits.serving(ctx.data, ctx.rotation.source), pass_window)
+        flip_record_back(ctx, edits.serving(ctx.data, ctx.rotation.source), pass_window)
     _follow_the_world(ctx)
 
 

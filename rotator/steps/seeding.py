@@ -6,6 +6,7 @@ from rotator.database.replication import Bracket, lsn, lsn_text
 from rotator.errors import Blocked
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied
 from rotator.steps.links import forward, log_lines, watch
+from rotator.steps.outlived import refuse_serving
 from rotator.steps.snapshots import TakeSnapshot
 
 
@@ -49,6 +50,7 @@ class Seed(Step):
     def act(self, ctx: Context) -> None:
         """Quarantine, then decide; raises Blocked with every figure when the sources do not agree."""
         link = forward(ctx)
+        refuse_serving(ctx, ctx.rotation.green, "It is not put in quarantine.")
         quarantined = link.quarantine(ctx.env.config.rotation.fence_budget)
         watch(ctx, link)
         snapshot = ctx.memory.outputs("snapshot")

@@ -17,6 +17,7 @@ from rotator.steps.flipback import flip_back_without_loss
 from rotator.steps.green import green_server_is_this_lineage
 from rotator.steps.key import old_ttl_left
 from rotator.steps.links import budgets, forward, watch
+from rotator.steps.outlived import settle
 from rotator.steps.validate import fingerprint
 from rotator.steps.verify import compare_online, is_fresh, shrink
 from rotator.steps.wayback import flip_back
@@ -143,7 +144,7 @@ def reopen(ctx: Context) -> None:
     noted = ctx.memory.outputs("cutover")
     if not noted.get("opened_at") or noted.get("applied"):
         return
-    ctx.stages.settle()
+    settle(ctx)
     blue = server(ctx, ctx.rotation.blue)
     if is_at(ctx, ctx.rotation.blue) and blue is not None and blue.fence_state().fenced_tables:
         lift(ctx)

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked, WaitingForApproval
-from rotator.model import Stage, Strategy, WriteStats
+from rotator.model import Strategy, WriteStats
 from rotator.steps import edits
 from rotator.steps.base import Context
 from rotator.steps.fence import APPROVAL
 from rotator.steps.links import backward, green_may_hold_writes, way_back
+from rotator.steps.outlived import refuse_two_open
+from rotator.steps.return_flip import flip_record_back
 from rotator.steps.world import is_at, server
 
 
@@ -56,7 +58,7 @@ def flip_back(ctx: Context) -> str:
     if ctx.rds.instance(ctx.rotation.green) is None:
         # Green does not exist any more: the plan must not make it anew.
         after = edits.with_generation(after, ctx.rotation.target, database=None)
-    ctx.apply_through_gate(Stage.ROLLBACK_CUTOVER, after, lambda: _shut_green(ctx))
+    flip_record_back(ctx, after, lambda: _shut_green(ctx))
     if ctx.data.gate is not None:
         ctx.memory.write_root(replace(ctx.data, gate=None))
     green = _green(ctx)
@@ -95,7 +97,10 @@ def _shut_green(ctx: Context) -> bool:
     green, blue = _green(ctx), server(ctx, ctx.rotation.blue)
     if blue is None:
         return True
-    if not blue.fence_state().on:
+    if is_at(ctx, ctx.rotation.blue):
+        # An earlier flip back, that was cut off, has come through since.
+        refuse_two_open(ctx)
+    elif not blue.fence_state().on:
         raise Blocked(
             f"{ctx.rotation.blue} is not fenced although green serves.",
             why="It may hold writes that green does not have; which of both is right is not for a tool to say.",

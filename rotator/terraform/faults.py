@@ -81,7 +81,9 @@ def _general(failure: Failure) -> TerraformError:
 
 
 def _locked(failure: Failure) -> TerraformError:
-    info = dict(re.findall(r"^\s*(\w+):[ \t]+(\S.*?)\s*$", failure.text, re.MULTILINE))
+    # Human output draws a box around it.
+    text = f"{failure.text}\n{failure.stderr}"
+    info = dict(re.findall(r"^[\s\u2502]*(\w+):[ \t]+(\S.*?)\s*$", text, re.MULTILINE))
     lock = info.get("ID", "unknown")
     return TerraformStateLocked(
         f"{failure.command}: the state is locked by {info.get('Who', 'somebody else')}",

@@ -49,6 +49,10 @@ class Terraform(Protocol):
         """Apply exactly that saved plan."""
         ...
 
+    def wait_for_applies(self) -> None:
+        """Return once no process of an apply of an earlier run is alive. Raises TerraformStateLocked."""
+        ...
+
     def untaint(self, address: str) -> None:
         """Take the tainted mark off a resource of the state; nothing happens when it has none."""
         ...

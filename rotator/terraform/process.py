@@ -37,9 +37,12 @@ class Finished:
 
 
 class Child:
-    """One running command in a session of its own, so that a terminal's Ctrl-C reaches it only through us."""
+    """One running command in a session of its own, so that a terminal's Ctrl-C reaches it only through us.
 
-    def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+    It, and all that it starts, keep the descriptors in `inherits` open.
+    """
+
+    def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], inherits: Sequence[int] = ()) -> None:
         self._out, self._err = _sink(), _sink()
         self._requests = 0
         self._ended = threading.Event()
@@ -52,6 +55,7 @@ class Child:
                 stdout=self._out,
                 stderr=self._err,
                 start_new_session=True,
+                pass_fds=tuple(inherits),
             )
         except OSError:
             self._close()

@@ -20,6 +20,7 @@ from rotator.terraform import stamp
 from rotator.terraform.diagnostics import Diagnostic, from_stream, from_text
 from rotator.terraform.faults import Failure, to_error
 from rotator.terraform.interface import ApplyEvent, OnEvent
+from rotator.terraform.outlived import ApplyLock
 from rotator.terraform.process import Child, Finished, OnLine, sigterm_interrupts
 from rotator.terraform.stream import LOCKING, event
 
@@ -54,6 +55,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         self._environ = dict(environ)
         self._lock_timeout = f"{lock_timeout_seconds}s"
         self._on_wait = on_wait
+        self._applies = ApplyLock(root / ".rotator", lock_timeout_seconds)
         self._clock = clock
         self._runs: list[tuple[str, float]] = []
         self._child: Child | None = None
@@ -79,7 +81,11 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         stamp.remember(self._root, self._environ, self._binary)
 
     def plan(self, out: Path) -> bool:
-        """Write a saved plan, readable by its owner only (values are in clear in it); True when it has changes."""
+        """Write a saved plan, readable by its owner only (values are in clear in it); True when it has changes.
+
+        An apply that has outlived its driver is waited for: a plan beside it would be out of date when it is applied.
+        """
+        self.wait_for_applies()
         os.close(os.open(out, os.O_WRONLY | os.O_CREAT, 0o600))
         code, _, _ = self._run(
             "plan",
@@ -107,7 +113,27 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
             if happened is not None:
                 on_event(happened)
 
-        self._run("apply", str(plan.resolve()), on_line=show, json=_FLAG, input=False, lock_timeout=self._lock_timeout)
+        with self._applies.held(self._on_wait) as lock:
+            self._run(
+                "apply",
+                str(plan.resolve()),
+                on_line=show,
+                inherits=(lock,),
+                json=_FLAG,
+                input=False,
+                lock_timeout=self._lock_timeout,
+            )
+
+    def wait_for_applies(self) -> None:
+        """Return once no process of an apply of an earlier run is alive, its provider included.
+
+        As long as Terraform itself lives it holds the state's lock, and says best who it is.
+        """
+        if self._applies.is_free():
+            return
+        self._on_wait(ApplyEvent(LOCKING, "", "", 0, "waiting for the state lock"))
+        self.untaint("terraform_data.nothing_of_that_name")
+        self._applies.wait(self._on_wait)
 
     def state_addresses(self) -> frozenset[str]:
         """Addresses in the state; empty when there is none yet."""
@@ -135,7 +161,9 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
 
     # --- python-terraform's own methods, replaced -----------------------------------------------------------------
 
-    def cmd(self, cmd: str, *args: str, on_line: OnLine | None = None, **options: Any) -> tuple[int, str, str]:
+    def cmd(
+        self, cmd: str, *args: str, on_line: OnLine | None = None, inherits: tuple[int, ...] = (), **options: Any
+    ) -> tuple[int, str, str]:
         """Run one known subcommand; (exit code, standard output, standard error), apart.
 
         Raises TerraformMissing when the binary cannot be started, Interrupted when somebody stopped it.
@@ -145,7 +173,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         argv: list[str] = self.generate_cmd_string(cmd, *args, **options)
         started = self._clock()
         try:
-            finished = self._supervise(argv, on_line)
+            finished = self._supervise(argv, on_line, inherits)
         finally:
             self._runs.append((cmd, self._clock() - started))
         if finished.interrupted:
@@ -160,10 +188,10 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
 
     # --- private --------------------------------------------------------------------------------------------------
 
-    def _supervise(self, argv: list[str], on_line: OnLine | None) -> Finished:
+    def _supervise(self, argv: list[str], on_line: OnLine | None, inherits: tuple[int, ...]) -> Finished:
         with sigterm_interrupts():
             try:
-                self._child = Child(argv, self._root, self._environ)
+                self._child = Child(argv, self._root, self._environ, inherits)
             except OSError as error:
                 raise self._not_started(error) from error
             try:

@@ -80,9 +80,10 @@ class TerraformStages:
         self._terraform.untaint(address)
 
     def settle(self) -> None:
-        """Wait for the state's lock, as every command does: this one changes nothing."""
+        """Wait for the state's lock (an untaint that changes nothing), then for processes of an earlier apply."""
         self._held = None
         self.untaint("terraform_data.nothing_of_that_name")
+        self._terraform.wait_for_applies()
 
     def check_clean(self) -> None:
         """Raise Blocked unless the plan is empty."""

@@ -117,6 +117,7 @@ class FakeLink:
 
     def quarantine(self, budget_seconds: float) -> tuple[str, ...]:
         def do() -> None:
+            self.world.shuts(self.target)
             data = self.world.data[self.target]
             data.fenced_by = data.lineage = self.rotation_id
             data.role = "green"
@@ -205,6 +206,7 @@ class FakeWindow:
 
     def prepare(self, progress: Any, check: Callable[[], None]) -> None:
         self.link.replication.windows.append(self.link.source)
+        self.link.world.shuts(self.link.target)
         target = self.link.world.data[self.link.target]
         target.fenced_by = target.fenced_by or self.link.rotation_id
         check()

@@ -129,6 +129,9 @@ class World:
     against_replicate: tuple[Finding, ...] = ()
     replication: Any = None
     drawn: int = 0
+    past_gate: bool = False
+    orphan: Callable[[], None] | None = None
+    shut_while_serving: int = 0
 
     def effect(self, name: str, do: Callable[[], Any]) -> Any:
         self.effects += 1
@@ -152,6 +155,20 @@ class World:
         open_now = [n for n, d in self.data.items() if d.fenced_by is None and n in self.instances and n not in raw]
         if len(open_now) > 1:
             self.both_writable += 1
+
+    def shuts(self, name: str) -> None:
+        """Noted when an instance is shut that serves, outside of the gate's moment."""
+        serving = self.record.values[0].startswith(f"{name}.")
+        self.shut_while_serving += serving and self.data[name].fenced_by is None
+
+    def outlives(self, identifier: str) -> None:
+        """The apply of a killed run goes on, and will flip the record to that instance."""
+        target = str(self.instances[identifier].address)
+
+        def flip() -> None:
+            self.record = replace(self.record, values=(target,))
+
+        self.orphan = flip
 
     def expire_leases(self) -> None:
         """Time passes: a fence that its driver has not sealed opens by itself."""
@@ -397,6 +414,7 @@ class FakeServer:
 
     def fence(self, rotation_id: str, budget_seconds: float) -> FenceState:
         def do() -> None:
+            self.world.shuts(self.name)
             self.data.fenced_by = self.data.lineage = rotation_id
 
         self.world.effect("fence", do)
@@ -475,7 +493,11 @@ class FakeStages:
         assert address in self.world.state
 
     def settle(self) -> None:
-        """No apply outlives its driver here."""
+        """An apply that outlived its driver ends, and takes effect."""
+        if self.world.orphan is not None:
+            orphan, self.world.orphan = self.world.orphan, None
+            orphan()
+            self.world.check()
 
     def check_clean(self) -> None:
         """Every address of the state has its thing."""
@@ -489,6 +511,7 @@ class FakeStages:
         progress: Callable[[float | None, str], None],
     ) -> bool:
         write(after)
+        self.settle()  # Terraform's lock
         self._converge(after)
         self.world.applied.append(stage)
         return True
@@ -503,6 +526,7 @@ class FakeStages:
         decide: Callable[[], bool],
     ) -> bool:
         write(after)
+        self.settle()
         self.gate_asked += 1
         try:
             go = decide()
@@ -510,7 +534,9 @@ class FakeStages:
             write(before)
             raise
         assert go
+        self.world.past_gate = True
         self._converge(after)
+        self.world.past_gate = False
         self.world.applied.append(stage)
         return True
 

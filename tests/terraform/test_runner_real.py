@@ -318,6 +318,26 @@ def driver(runner: TerraformRunner, plan: Path) -> "subprocess.Popen[str]":
     )
 
 
+def test_what_outlives_a_killed_terraform_is_waited_for(make: Callable[..., TerraformRunner], tmp_path: Path) -> None:
+    """Terraform's lock goes with Terraform; what it has started goes on, and may take effect yet."""
+    runner = make(BLOCKED)
+    with Applying(runner, tmp_path) as holder:
+        while not (runner.root / "begun").exists():
+            assert holder.error is None
+        child = runner._child
+        assert child is not None
+        child._process.kill()
+    waited: list[ApplyEvent] = []
+    second = TerraformRunner(runner.root, binary(), dict(os.environ), lock_timeout_seconds=1, on_wait=waited.append)
+    with pytest.raises(TerraformStateLocked) as caught:
+        second.plan(tmp_path / "second")
+    assert caught.value.code == "apply-outlived"
+    assert waited[-1].message == "an apply of an earlier run is still at work"
+    holder.release()
+    patient = TerraformRunner(runner.root, binary(), dict(os.environ), lock_timeout_seconds=30)
+    assert patient.plan(tmp_path / "third")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_the_driver_ends_terraform_gracefully(
     make: Callable[..., TerraformRunner], tmp_path: Path, number: signal.Signals

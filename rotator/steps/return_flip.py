@@ -1,0 +1,59 @@
+"""The record's flip back through the gate. When it fails, green, which still serves, takes writes again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rotator.errors import RotatorError, TerraformStateLocked
+from rotator.model import RootData, Stage
+from rotator.steps.base import Context
+from rotator.steps.fence import open_writes
+from rotator.steps.world import is_at, server
+
+
+def flip_record_back(ctx: Context, after: RootData, decide: Callable[[], bool]) -> None:
+    """Apply with the gate; `decide` shuts green. Raises what went wrong, with what became of green in its details."""
+    green = server(ctx, ctx.rotation.green) if ctx.rds.instance(ctx.rotation.green) is not None else None
+    if green is not None and is_at(ctx, ctx.rotation.green) and not green.fence_state().on:
+        # Whoever goes on after a kill knows by it that green was shut by us alone, and that blue has nothing it lacks.
+        ctx.memory.note("cutover", returning=True)
+    try:
+        ctx.apply_through_gate(Stage.ROLLBACK_CUTOVER, after, decide)
+    except TerraformStateLocked:
+        raise  # an earlier apply is at work: whatever it does comes first
+    except RotatorError as error:
+        error.details = (*error.details, *_told(ctx))
+        raise
+    except (Exception, KeyboardInterrupt):
+        _told(ctx)
+        raise
+
+
+def open_again(ctx: Context) -> None:
+    """Before a rollback goes on: a killed one may have left green shut with the name still on it."""
+    _stay(ctx)
+
+
+def _told(ctx: Context) -> tuple[str, ...]:
+    """Words; the first error stays the one that is raised."""
+    try:
+        return _stay(ctx)
+    except RotatorError as fault:
+        return (f"{ctx.rotation.green} may still be shut: {fault.what} Run the same command again.",)
+
+
+def _stay(ctx: Context) -> tuple[str, ...]:
+    """Open green as long as the record points at it, and only once blue is shut (I2).
+
+    A record change that was sent and timed out may still take effect: blue then refuses writes, and nothing is lost.
+    """
+    if not ctx.memory.outputs("cutover").get("returning") or not is_at(ctx, ctx.rotation.green):
+        return ()
+    green, blue = server(ctx, ctx.rotation.green), server(ctx, ctx.rotation.blue)
+    if green is None or blue is None or not green.fence_state().on:
+        return ()
+    if not blue.fence_state().on:
+        blue.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
+    left = open_writes(green, busy=True)
+    ctx.memory.note("cutover", returning=None)
+    return (f"the record did not move: {ctx.rotation.green} takes writes again{left}",)
