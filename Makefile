@@ -84,7 +84,7 @@ sandbox-if-wanted: need-env venv
 
 ##- the project itself -----------------------------------------------------------------------------------------------
 
-.PHONY: test lint typecheck terraform-check e2e matrix bench-overhead bench-cutover bench-checksum seed-trials lock clean
+.PHONY: test lint typecheck terraform-check e2e matrix bench-overhead bench-cutover bench-checksum bench-growth seed-trials lock clean
 test: lint typecheck terraform-check postgres ## All checks: lint, types, Terraform, unit, sandbox, one whole rotation
 	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not matrix' $(ARGS)
 
@@ -102,6 +102,7 @@ e2e: need-terraform postgres ## Only the whole rotations in the sandbox (minutes
 	@$(PY) -m pytest -m 'e2e and not matrix' $(ARGS)
 
 matrix: need-terraform postgres ## The long matrices, which `make test` leaves out
+	@scripts/ensure-aws-cli
 	@$(PY) -m pytest -m matrix $(ARGS)
 
 bench-overhead: need-terraform postgres ## Time a rotation beside a plain shell runbook of the same calls, both in a sandbox
@@ -115,6 +116,9 @@ bench-checksum: postgres ## Time the online comparison beside COPY and reladiff 
 
 bench-cutover: postgres ## Time how long writers wait in the window of strategy replicate (ARGS="--runs 20")
 	@$(PY) bench/cutover.py $(ARGS)
+
+bench-growth: postgres ## Time how a rotation's parts grow with the number of tables (ARGS="--tables 50,500")
+	@$(PY) bench/growth.py $(ARGS)
 
 seed-trials: postgres ## Snapshots under load: is the seed exact each time, and do wrong positions show? (ARGS="--trials 200")
 	@$(PY) bench/seed_trials.py $(ARGS)

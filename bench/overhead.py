@@ -24,9 +24,10 @@ from scratch import ENV, REPOSITORY, project, rotator, sandbox
 from rotator import wiring
 from rotator.config_sandbox import located
 from rotator.model import Stage
-from rotator.steps import ROTATION
+from rotator.steps import rotation_steps
 from rotator.steps.adopt import first_data
 from rotator.steps.base import Options
+from rotator.steps.choose import choose
 from rotator.steps.forecast import forecast
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.data import write_data
@@ -100,9 +101,13 @@ def prepare(stages: Path) -> dict[str, str]:
     """Write <stage>.json for every stage up to restore-ttl; give the runbook's other variables."""
     stages.mkdir()
     with wiring.workbench(ENV, as_json=True, locked=True) as bench:
-        journal, record = begin(bench.env, bench.store.load(), bench.clock.now().isoformat("T", "seconds"))
-        ctx = bench.context(JournalMemory(Preview(journal), record.rotation.id), record, Options())
-        ROTATION[0].observe(ctx)
+        now = bench.clock.now().isoformat("T", "seconds")
+        journal, record = begin(bench.env, bench.store.load(), now, bench.nonce())
+        memory = JournalMemory(Preview(journal), record.rotation.id)
+        memory.decide_strategy(choose(bench.context(memory, record, Options())))
+        record = memory.record
+        ctx = bench.context(memory, record, Options())
+        rotation_steps(record.rotation.strategy)[0].observe(ctx)
         start = first_data(ctx)
         for stage, _, after in forecast(ctx, start, adopted=False):
             write_data(stages / f"{stage}.json", after)

@@ -21,7 +21,7 @@ def rotator(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def project(seed_mb: int) -> Iterator[Path]:
+def project(seed_mb: int, writers: int | None = None) -> Iterator[Path]:
     """A folder with modules/ and envs/bench, made from envs/local; gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix="rotator-bench-"))
     try:
@@ -29,7 +29,7 @@ def project(seed_mb: int) -> Iterator[Path]:
         env = folder / "envs" / ENV
         env.mkdir(parents=True)
         text = (REPOSITORY / "envs" / "local" / "rotation.toml").read_text(encoding="utf-8")
-        (env / "rotation.toml").write_text(_sized(text, seed_mb), encoding="utf-8")
+        (env / "rotation.toml").write_text(_sized(text, seed_mb, writers), encoding="utf-8")
         yield folder
     finally:
         shutil.rmtree(folder)
@@ -45,5 +45,6 @@ def sandbox(environ: dict[str, str]) -> Iterator[None]:
         subprocess.run(rotator("sandbox", "down", ENV), env=environ, check=True, stdout=subprocess.DEVNULL)
 
 
-def _sized(text: str, seed_mb: int) -> str:
-    return re.sub(r"^\[sandbox\]$", f"[sandbox]\nseed_mb = {seed_mb}", text, flags=re.MULTILINE)
+def _sized(text: str, seed_mb: int, writers: int | None) -> str:
+    text = re.sub(r"^\[sandbox\]$", f"[sandbox]\nseed_mb = {seed_mb}", text, flags=re.MULTILINE)
+    return text if writers is None else re.sub(r"^writers = .*$", f"writers = {writers}", text, flags=re.MULTILINE)

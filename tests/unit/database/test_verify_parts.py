@@ -1,12 +1,15 @@
 import json
+from dataclasses import replace
 
 import pytest
+from psycopg import sql
 
 from rotator.database.postgres.checksum import Column
 from rotator.database.postgres.replication.chunks import Chunk, merged
 from rotator.database.postgres.replication.digest import above, row_digest, up_to
-from rotator.database.postgres.replication.reader import Content
+from rotator.database.postgres.replication.reader import Content, Reader, Shape
 from rotator.database.postgres.replication.tally import Tally
+from rotator.database.postgres.replication.walk import BlueSide
 from rotator.database.postgres.replication.watch import CONFIRM, ROUNDS, Listing, Outcome, Watch, look
 
 CHUNK = Chunk("shop", "public", "item", ("id",), ("1",), ("9",))
@@ -195,3 +198,39 @@ def test_keys_come_back_as_their_types_and_quoted() -> None:
 def test_progress_stays_below_one_until_the_end() -> None:
     tally = Tally(estimated_rows=0, seen_rows=50)
     assert tally.fraction == 0.99
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+class Ranges(Reader):
+    """A table of `count` ranges of one row each, without a server."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        key = Column("id", "int8", builtin=True, deterministic=True, declared="bigint")
+        self.shapes = {Chunk("shop", "public", "item").name: Shape(sql.Identifier("item"), (key,), sql.SQL("1"))}
+
+    def first(self, chunk: Chunk, rows: int) -> tuple[Chunk, Content]:
+        last = int(chunk.low[0]) + 1 if chunk.low else 1
+        part = replace(chunk, high=(str(last),)) if last < self._count else chunk
+        return part, Content(1, 7)
+
+
+def batches(count: int, *, awaited: bool) -> list[int]:
+    """How many readings each batch of new ranges has; `awaited`: green is idle all the time."""
+    blue = Ranges(count)
+    side = BlueSide(blue, blue, [Chunk("shop", "public", "item")], 1)
+    found = []
+    while not side.walked:
+        if awaited:
+            side.awaited.set()
+        readings, left = side.read([])
+        assert not left
+        found += [len(readings)] if readings else []
+    return found
+
+
+def test_a_batch_ends_when_green_has_nothing_to_do() -> None:
+    assert batches(20, awaited=True) == [1] * 20
+    assert batches(20, awaited=False) == [20]

@@ -109,6 +109,7 @@ class _Comparison:
         with ThreadPoolExecutor(1, thread_name_prefix="blue") as pool:
             flying = self._launch(pool)
             while flying is not None:
+                self._side.awaited.set()
                 batch, left = flying.result()
                 self._queue(left)
                 flying = self._launch(pool)
@@ -129,6 +130,7 @@ class _Comparison:
             items += [self._splits.pop() for _ in range(min(SPLIT_AT_ONCE, len(self._splits)))]
         elif self._side.walked:
             return None
+        self._side.awaited.clear()
         return pool.submit(self._side.read, items)
 
     def _queue(self, items: Iterable[Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ from rotator.database.postgres.replication.watch import Listing, Watch
 
 BATCH_SECONDS = 0.25
 BATCH_READINGS = 256
-"""A batch ends at either. The longer it is, the more is written between the readings of blue and of green."""
+"""A batch ends at either. The longer it is, the more is written between the readings of blue and of green. One of new
+ranges also ends when green has nothing to do: then neither server waits for the other for longer than one reading."""
 
 PARTS = 8
 FEW_ROWS = 256
@@ -62,16 +64,18 @@ class BlueSide:
         self._blue = blue
         self._scout = scout
         self._new = (found for seed in seeds for found in walk(blue, seed, chunk_rows))
-        self._seconds = 0.0  # green begins when the first batch ends: that one is short
+        self.awaited = threading.Event()
+        """Set by the other thread, while it has nothing to do but wait for the batch."""
         self.walked = not seeds
 
     def read(self, items: Sequence[Item]) -> tuple[list[Reading], list[Item]]:
         """Read blue for the items, or for new ranges if there are none; what there was no time for comes back."""
-        ends = time.monotonic() + self._seconds
-        self._seconds = BATCH_SECONDS
+        ends = time.monotonic() + BATCH_SECONDS
         readings: list[Reading] = []
         left = list(reversed(items))
         while len(readings) < BATCH_READINGS and (not readings or time.monotonic() < ends):
+            if readings and not items and self.awaited.is_set():
+                break
             if left:
                 readings += self._readings(left.pop())
             elif items or not self._next(readings):
