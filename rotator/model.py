@@ -214,6 +214,7 @@ class Record:
     values: tuple[str, ...]
     alias: bool = False
     routing_policy: str | None = None
+    health_check: str | None = None
 
 
 @dataclass(frozen=True)

@@ -109,4 +109,5 @@ def _record(zone_id: str, found: ResourceRecordSetOutputTypeDef) -> Record:
         values=tuple(value.removesuffix(".") for value in values),
         alias=target is not None,
         routing_policy=policy,
+        health_check=found.get("HealthCheckId"),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rotator.aws.parity import differences
 from rotator.aws.settings import rekeyed
 from rotator.errors import Blocked
-from rotator.model import DatabaseSpec, Imports, RootData, Stage
+from rotator.model import DatabaseSpec, Imports, Instance, RootData, Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.snapshots import look
@@ -109,8 +109,13 @@ def green_database(ctx: Context) -> DatabaseSpec:
         settings=rekeyed(blue.settings, old, new) if old and new else blue.settings,
         snapshot_identifier=ctx.rotation.copy_snapshot,
         deletion_protection=blue.deletion_protection,
-        tags={**_foreign_tags(blue.tags), **ctx.env.config.tags, **ctx.rotation.tags},
+        tags=green_tags(ctx, blue),
     )
+
+
+def green_tags(ctx: Context, blue: Instance) -> dict[str, str]:
+    """Green's tags: blue's, those of rotation.toml, and those by which the rotation knows its own."""
+    return {**_foreign_tags(blue.tags), **ctx.env.config.tags, **ctx.rotation.tags}
 
 
 def _foreign_tags(tags: object) -> dict[str, str]:

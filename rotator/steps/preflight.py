@@ -10,9 +10,11 @@ from rotator.model import Finding, Instance, Key, Strategy
 from rotator.steps.adopt import adopted_alias, will_adopt
 from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
 from rotator.steps.choose import reasons_against, replicate_findings
+from rotator.steps.green import green_tags
 from rotator.steps.old_key import uses_outside
 from rotator.steps.world import STRANGER, blue_instance, blue_record, made_by, ours, server
 
+TAG_LIMIT = 50
 CLUSTER_KEYS = ("DBClusterIdentifier", "ReadReplicaDBInstanceIdentifiers", "ReadReplicaSourceDBInstanceIdentifier")
 
 
@@ -143,6 +145,7 @@ def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
             "Green would get the settings of now, and they would be lost.",
             "Let the maintenance window pass, or apply them immediately.",
         )
+    yield from _tags(ctx, blue)
     for what in not_carried(blue.raw):
         yield _block(
             "not-carried",
@@ -160,6 +163,20 @@ def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
                 "A cluster member, a replica, or an instance with replicas is not moved by restoring one instance.",
                 "Remove or promote the replicas first, or go another way (docs/ways.md).",
             )
+
+
+def _tags(ctx: Context, blue: Instance) -> Iterator[Finding]:
+    wanted = green_tags(ctx, blue)
+    over = len(wanted) - TAG_LIMIT
+    if over > 0:
+        own = ", ".join(sorted(ctx.rotation.tags))
+        yield _block(
+            "too-many-tags",
+            f"Green would have {len(wanted)} tags; AWS allows {TAG_LIMIT} on one resource.",
+            f"It gets {blue.identifier}'s, those of [tags], and those by which the rotation knows its own ({own}).",
+            f"Remove {over} tag{'s' if over > 1 else ''} from {blue.identifier} (aws rds remove-tags-from-resource "
+            f"--resource-name {blue.arn} --tag-keys ...) or from [tags] in rotation.toml.",
+        )
 
 
 def _key(ctx: Context, blue: Instance) -> Iterator[Finding]:

@@ -64,6 +64,15 @@ def blue_record(ctx: Context) -> Record:
             fix=f"Make {name} a simple CNAME to the endpoint of {ctx.rotation.blue}.",
             code="record-not-cname",
         )
+    if found.health_check:
+        raise Blocked(
+            f"The record {name} has the health check {found.health_check}.",
+            why="It is the only record of its name, so there is nothing to fail over to; and the root describes none, "
+            "so adopting it would take the check off.",
+            fix=f"Take it off by hand if nothing needs it: the same record without HealthCheckId, as an UPSERT of aws "
+            f"route53 change-resource-record-sets --hosted-zone-id {found.zone_id}.",
+            code="record-health-check",
+        )
     return found
 
 

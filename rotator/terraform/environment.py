@@ -11,6 +11,7 @@ from rotator.config import EnvConfig
 from rotator.terraform import mirror
 
 _FIXED = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+_MEANING = ("TF_CLI_ARGS", "TF_AWS_DEFAULT_TAGS_", "TF_AWS_IGNORE_TAGS_")
 _LOGGING = ("TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER")
 
 
@@ -19,11 +20,12 @@ def terraform_env(
 ) -> dict[str, str]:
     """The whole environment for Terraform. `work` is the project's `.rotator` folder (CLI configuration, plugin cache).
 
-    Of `environ` everything is kept but what would change the meaning of our commands (TF_CLI_ARGS*), and debug logs on
-    standard error (they hold secrets; with TF_LOG_PATH they go to the user's own file and stay).
+    Of `environ` everything is kept but what would change the meaning of our commands (TF_CLI_ARGS*) or of the root
+    (tags that the provider adds or hides: no thing that exists has them, so every plan would change everything), and
+    debug logs on standard error (they hold secrets; with TF_LOG_PATH they go to the user's own file and stay).
     """
     dropped = () if environ.get("TF_LOG_PATH") else _LOGGING
-    env = {name: value for name, value in environ.items() if not name.startswith("TF_CLI_ARGS") and name not in dropped}
+    env = {name: value for name, value in environ.items() if not name.startswith(_MEANING) and name not in dropped}
     env.update(_FIXED)
     env.update(_aws(config))
     _installation(env, work, opt)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rotator.errors import Blocked
 from rotator.model import Stage
+from rotator.terraform.causes import way_out
 from rotator.terraform.expected import DELETE, UPDATE, Expected, describe, expected
 from rotator.terraform.plan import NO_OP, Change, PlanSummary
 
@@ -96,23 +97,22 @@ def _one_change(stage: Stage, change: Change, rule: Expected | None, created: fr
             change, "a left-over of an earlier replace would be destroyed", "look at it, then remove it by hand"
         )
     elif change.previous_address is not None:
-        yield _violation(change, f"it would be moved from {change.previous_address}", _undo())
+        yield _violation(change, f"it would be moved from {change.previous_address}", _advice(stage, change))
     elif rule is None:
-        yield _violation(change, f"stage {stage} does not change it", _advice(change))
+        yield _violation(change, f"stage {stage} does not change it", _advice(stage, change))
     elif change.importing and not rule.importing:
-        yield _violation(change, f"it would be imported, which stage {stage} does not do", _undo())
+        yield _violation(change, f"it would be imported, which stage {stage} does not do", _advice(stage, change))
     elif not _actions_match(change, rule):
-        yield _violation(change, f"stage {stage} expects {' then '.join(rule.actions)}", _advice(change))
+        yield _violation(change, f"stage {stage} expects {' then '.join(rule.actions)}", _advice(stage, change))
     else:
-        yield from _details(change, rule, created)
+        yield from _details(stage, change, rule, created)
 
 
-def _details(change: Change, rule: Expected, created: frozenset[str]) -> Iterable[Violation]:
+def _details(stage: Stage, change: Change, rule: Expected, created: frozenset[str]) -> Iterable[Violation]:
     extra = set(change.changed_attributes) - (rule.attributes or frozenset())
     if change.actions == UPDATE and rule.attributes is not None and extra:
-        yield Violation(
-            change.address, change.actions, tuple(sorted(extra)), "these attributes are not part of this stage", _undo()
-        )
+        reason, fix = "these attributes are not part of this stage", way_out(stage, change.address, extra)
+        yield Violation(change.address, change.actions, tuple(sorted(extra)), reason, fix)
     if rule.needs is not None and rule.needs not in created:
         yield _violation(change, f"{rule.needs} is not made anew in the same plan", "run the same command again")
 
@@ -141,19 +141,15 @@ def _missing(rule: Expected) -> Violation:
 
 
 def _violation(change: Change, reason: str, fix: str) -> Violation:
-    forcing = change.replace_paths or (change.changed_attributes if change.actions == UPDATE else ())
-    return Violation(change.address, change.actions, forcing, reason, fix)
+    return Violation(change.address, change.actions, _forcing(change), reason, fix)
 
 
-def _advice(change: Change) -> str:
+def _forcing(change: Change) -> tuple[str, ...]:
+    return change.replace_paths or (change.changed_attributes if change.actions == UPDATE else ())
+
+
+def _advice(stage: Stage, change: Change) -> str:
     if change.action_reason == "replace_because_tainted":
         return f"an earlier apply failed on it: `terraform untaint '{change.address}'` if it is sound, else remove it"
-    if "forget" in change.actions:
-        return f"forgetting it leaves it running with no owner; {_undo()}"
-    return _undo()
-
-
-def _undo() -> str:
-    return (
-        "undo the hand-made change in the root (`git diff` in the env's folder) or outside of Terraform, then run again"
-    )
+    fix = way_out(stage, change.address, _forcing(change))
+    return f"forgetting it leaves it running with no owner; {fix}" if "forget" in change.actions else fix

@@ -168,7 +168,11 @@ def test_a_record_whose_sets_go_on_to_the_next_page():
     )
     stub.add_response(
         "list_resource_record_sets",
-        page([record_set("CNAME", SetIdentifier="2", Failover="PRIMARY")], NextRecordName="x.", NextRecordType="A"),
+        page(
+            [record_set("CNAME", SetIdentifier="2", Failover="PRIMARY", HealthCheckId="hc-1")],
+            NextRecordName="x.",
+            NextRecordType="A",
+        ),
         {
             "HostedZoneId": "Z1",
             "StartRecordName": "w.example.com.",
@@ -178,7 +182,7 @@ def test_a_record_whose_sets_go_on_to_the_next_page():
     )
     found = BotoDns(client).record("Z1", "w.example.com")
     assert found is not None
-    assert (found.kind, found.routing_policy) == ("CNAME", "failover")
+    assert (found.kind, found.routing_policy, found.health_check) == ("CNAME", "failover", "hc-1")
     stub.assert_no_pending_responses()
 
 

@@ -76,9 +76,12 @@ def test_what_would_change_our_commands_or_log_secrets_is_dropped(
         "TF_CLI_ARGS_plan": "-target=x",
         "TF_LOG": "TRACE",
         "TF_LOG_PROVIDER": "TRACE",
+        "TF_AWS_DEFAULT_TAGS_owner": "platform",
+        "TF_AWS_IGNORE_TAGS_KEYS": "team",
+        "TF_AWS_IGNORE_TAGS_KEY_PREFIXES": "rotator:",
     }
     env = terraform_env(None, tmp_path / "work", base, opt=opt)
-    assert not {"TF_CLI_ARGS", "TF_CLI_ARGS_plan", "TF_LOG", "TF_LOG_PROVIDER"} & set(env)
+    assert not {name for name in env if name.startswith(("TF_CLI_ARGS", "TF_LOG", "TF_AWS_"))}
 
 
 def test_a_log_into_the_users_own_file_stays(base: dict[str, str], tmp_path: Path, opt: Path) -> None:

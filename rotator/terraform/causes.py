@@ -1,0 +1,72 @@
+"""Why a plan holds what a stage may not change, and what to do: the cause by its attributes, not by a guess. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from rotator.model import Stage
+
+RECORD_TYPE, KEY_TYPE = "aws_route53_record", "aws_kms_key"
+TAGS = frozenset({"tags", "tags_all"})
+ROUTING = frozenset(
+    {
+        "cidr_routing_policy",
+        "failover_routing_policy",
+        "geolocation_routing_policy",
+        "geoproximity_routing_policy",
+        "latency_routing_policy",
+        "multivalue_answer_routing_policy",
+        "set_identifier",
+        "weighted_routing_policy",
+    }
+)
+
+_TAGS = (
+    "tags differ: somebody, or something that tags by itself, changed them after the tool had read them (run the same "
+    "command again), or a provider adds or hides them: default_tags and ignore_tags in the root's versions.tf, "
+    "TF_AWS_DEFAULT_TAGS_* and TF_AWS_IGNORE_TAGS_* where terraform is run by hand; tags of your own belong to [tags] "
+    "in rotation.toml"
+)
+_HAND_MADE = (
+    "undo the hand-made change in the root (`git diff` in the env's folder) or outside of Terraform, then run again"
+)
+
+
+def way_out(stage: Stage, address: str, attributes: Collection[str]) -> str:
+    """What to do about a change at `address` that would touch `attributes` (none: the whole resource)."""
+    named = frozenset(attributes)
+    if named and named <= TAGS:
+        return _TAGS
+    found = _by_type(address, named)
+    if found is not None:
+        return found
+    return _adopting(address, named) if stage is Stage.ADOPT else _HAND_MADE
+
+
+def _by_type(address: str, named: frozenset[str]) -> str | None:
+    if f".{RECORD_TYPE}." in address:
+        if "health_check_id" in named:
+            return "take the health check off the record in Route 53: the root describes a simple CNAME without one"
+        if named & ROUTING:
+            return "the record has a routing policy in Route 53: make it a simple CNAME, as the root describes it"
+    if f".{KEY_TYPE}." in address and named == {"is_enabled"}:
+        return (
+            "the key was enabled or disabled outside of Terraform: when retire had disabled it, run rotator retire, "
+            "which takes note of it; else put it back"
+        )
+    return None
+
+
+def _adopting(address: str, named: frozenset[str]) -> str:
+    """At adoption nothing in the root is hand-made: its data is what the tool has just read of AWS."""
+    if not named:
+        return (
+            f"look whether {address} is still there in AWS: an import makes and deletes nothing, and the root's data "
+            "is what the tool has just read. Run the same command again"
+        )
+    names = ", ".join(sorted(named))
+    return (
+        f"the root's data is what the tool has just read of AWS, so {names} was changed meanwhile (run the same "
+        "again), or has a value in AWS that the root cannot describe: `terraform plan` shows both; set it in AWS to "
+        "what the plan wants, if that is harmless. Nothing in the root is to be undone"
+    )
