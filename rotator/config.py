@@ -14,6 +14,7 @@ Strings = Annotated[tuple[Text, ...], Strict(False)]
 """TOML has lists only; lax for the outer sequence alone, its members stay strict."""
 
 Domain = Annotated[str, AfterValidator(rules.domain)]
+Domains = Annotated[tuple[Domain, ...], Strict(False)]
 Principals = Annotated[tuple[Annotated[str, AfterValidator(rules.principal)], ...], Strict(False)]
 
 
@@ -65,7 +66,8 @@ class DatabaseConfig(Section):
 class DnsConfig(Section):
     """[dns]: the CNAME that applications use. TTLs in seconds; `resolver` is HOST:PORT, else the system's.
 
-    `zone` and `record` are kept in lower case and without a trailing dot.
+    "none": it cannot be asked from here. `also`: further names that point at blue, in whatever zone, and flip with the
+    record; `leave`: those that stay. Names are kept in lower case and without a trailing dot.
     """
 
     zone: Domain = Field(examples=["example.com"])
@@ -73,7 +75,9 @@ class DnsConfig(Section):
     zone_id: str | None = Field(default=None, pattern=r"^[A-Z0-9]{1,32}$", examples=["Z0123456789ABCDEFGHIJ"])
     private_zone: bool = False
     rotation_ttl: int = Field(default=5, ge=1, le=300)
-    resolver: Annotated[str, AfterValidator(rules.host_port)] | None = Field(default=None, examples=["10.0.0.2:53"])
+    resolver: Annotated[str, AfterValidator(rules.resolver)] | None = Field(default=None, examples=["10.0.0.2:53"])
+    also: Domains = Field(default=(), examples=[["legacy.db.example.com"]])
+    leave: Domains = Field(default=(), examples=[["reports.db.example.com"]])
 
     @model_validator(mode="after")
     def _record_in_zone(self) -> DnsConfig:
@@ -81,7 +85,15 @@ class DnsConfig(Section):
             raise ValueError(f"record {self.record} is the zone itself, where DNS allows no CNAME; use a name below it")
         if not self.record.endswith(f".{self.zone}"):
             raise ValueError(f"record {self.record} does not lie in zone {self.zone}; it must end in .{self.zone}")
+        both = sorted(set(self.also) & set(self.leave))
+        if both:
+            raise ValueError(f"{both[0]} is in also and in leave; keep one of them")
         return self
+
+    @property
+    def zone_is_chosen(self) -> bool:
+        """Whether the file says which of several zones of that name is meant: by id, or public or private."""
+        return self.zone_id is not None or "private_zone" in self.model_fields_set
 
 
 class KeyConfig(Section):
@@ -116,7 +128,8 @@ class CutoverConfig(Section):
     """[cutover]: strategy `replicate`. Seconds for each part of the pause; over one of them the flip is called off.
 
     `calm`: how long to wait beforehand for a moment without long transactions. `grace`: how long those still open may
-    go on before their sessions are ended. `sequence_headroom`: numbers that sequences skip at the flip.
+    go on before their sessions are ended. `sequence_headroom`: numbers that sequences skip at the flip. `follow`, for
+    both strategies: how long beyond its TTL the resolver may go on answering blue after the flip.
     """
 
     calm: float = Field(default=20.0, ge=0)
@@ -126,6 +139,7 @@ class CutoverConfig(Section):
     recheck: float = Field(default=1.0, gt=0)
     sequences: float = Field(default=1.0, gt=0)
     sequence_headroom: int = Field(default=1000, ge=0)
+    follow: float = Field(default=30.0, gt=0)
 
 
 class RetireConfig(Section):

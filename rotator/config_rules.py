@@ -63,6 +63,11 @@ def host_port(value: str) -> str:
     return value
 
 
+def resolver(value: str) -> str:
+    """HOST:PORT, or "none": the applications' resolver cannot be asked from here."""
+    return value if value == "none" else host_port(value)
+
+
 def _is_host(host: str) -> bool:
     if host.startswith("[") and host.endswith("]"):
         try:

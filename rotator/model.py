@@ -99,32 +99,54 @@ class Generation:
 
 @dataclass(frozen=True)
 class EndpointSpec:
-    """The CNAME that applications use. `ttl` in seconds; `name` without a trailing dot."""
+    """A CNAME that applications use. `ttl` in seconds; `name` without a trailing dot.
+
+    `spelling`: its value as people wrote it (upper case, a trailing dot), kept for as long as it names that host.
+    """
 
     zone_id: str
     name: str
     ttl: int
+    spelling: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Which record it is: one name may be in several zones."""
+        return f"{self.zone_id}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Imports:
-    """What the adopt stage imports: generation -> import id; `record` is ZONEID_NAME_CNAME or None."""
+    """What the adopt stage imports: generation -> import id; `record` is ZONEID_NAME_CNAME or None.
+
+    `also`: the same of further records, by their keys.
+    """
 
     keys: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     databases: Mapping[str, str] = field(default_factory=dict)
     record: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RootData:
-    """All that a rotation changes in the env root. `gate`: folder of the gate's pipes at cutover, else None."""
+    """All that a rotation changes in the env root. `gate`: folder of the gate's pipes at cutover, else None.
+
+    `endpoint` is the applications' record; `also` are further ones that flip with it.
+    """
 
     generations: Mapping[str, Generation]
     serving: str
     endpoint: EndpointSpec
+    also: tuple[EndpointSpec, ...] = ()
     gate: str | None = None
     imports: Imports = field(default_factory=Imports)
+
+    @property
+    def names(self) -> tuple[EndpointSpec, ...]:
+        """Every record that flips, the applications' own first."""
+        return (self.endpoint, *self.also)
 
 
 # --- what AWS says ----------------------------------------------------------------------------------------------------
@@ -205,7 +227,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Record:
-    """One DNS record set in Route 53. Names and values without trailing dots; `alias` is True for alias records."""
+    """One DNS record set in Route 53. Names and values without trailing dots; `alias` is True for alias records.
+
+    `written` are the values letter by letter; `private`: the zone is a private one (None: not asked for).
+    """
 
     zone_id: str
     name: str
@@ -215,6 +240,13 @@ class Record:
     alias: bool = False
     routing_policy: str | None = None
     health_check: str | None = None
+    written: tuple[str, ...] = ()
+    private: bool | None = None
+
+    @property
+    def is_plain_cname(self) -> bool:
+        """Whether it is one that a flip may change: its meaning is its one value."""
+        return self.kind == "CNAME" and not self.alias and not self.routing_policy and len(self.values) == 1
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from rotator.network.resolver import ClientResolver
 from rotator.report.choose import open_reporter
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
+from rotator.terraform.render import check_root
 from rotator.terraform.runner import TerraformRunner
 from rotator.terraform.stages import TerraformStages
 from rotator.workflow.stores import LocalStore, env_lock
@@ -98,7 +99,8 @@ def _workbench(given: Env, as_json: bool, *, derive: bool) -> Workbench:
     work = env.path / ".rotator"
     environ = environment(env)
     aws = Aws(env.config.aws, SANDBOX_LOGIN if env.config.sandbox is not None else None)
-    resolver = ClientResolver(env.config.dns.resolver)
+    asked = env.config.dns.resolver
+    resolver = ClientResolver(None if asked == "none" else asked)
     binary = find_terraform(env.config.terraform.binary, project, environ)
     reporter = open_reporter(sys.stdout, sys.stderr, as_json=as_json, environ=environ)
     terraform = TerraformRunner(
@@ -120,7 +122,7 @@ def _workbench(given: Env, as_json: bool, *, derive: bool) -> Workbench:
         identity=aws.identity,
         resolver=resolver,
         databases=_databases(env, aws, resolver, environ) if env.config.database.access == "direct" else None,
-        stages=TerraformStages(terraform, work),
+        stages=TerraformStages(terraform, work, lambda: check_root(env)),
         reporter=reporter,
         clock=SystemClock(),
         canary=_canary(env),

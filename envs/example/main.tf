@@ -39,9 +39,11 @@ module "database" {
 module "endpoint" {
   source = "../../modules/dns_cname"
 
-  zone_id = var.endpoint.zone_id
-  name    = var.endpoint.name
-  ttl     = var.endpoint.ttl
-  target  = module.database[var.serving].address
-  gate    = var.gate
+  zone_id  = var.endpoint.zone_id
+  name     = var.endpoint.name
+  ttl      = var.endpoint.ttl
+  spelling = var.endpoint.spelling
+  also     = { for record in var.also : "${record.zone_id}/${record.name}" => record }
+  target   = module.database[var.serving].address
+  gate     = var.gate
 }

@@ -108,12 +108,24 @@ variable "serving" {
 }
 
 variable "endpoint" {
-  description = "The record that applications use. TTL in seconds."
+  description = "The record that applications use. TTL in seconds; spelling is its value as it was found."
   type = object({
-    zone_id = string
-    name    = string
-    ttl     = number
+    zone_id  = string
+    name     = string
+    ttl      = number
+    spelling = optional(string)
   })
+  nullable = false
+}
+
+variable "also" {
+  description = "Further records that point where that one does, and flip with it."
+  type = list(object({
+    zone_id  = string
+    name     = string
+    ttl      = number
+    spelling = optional(string)
+  }))
   nullable = false
 }
 
@@ -130,6 +142,7 @@ variable "imports" {
     aliases   = optional(map(string), {})
     databases = optional(map(string), {})
     record    = optional(string)
+    also      = optional(map(string), {})
   })
   default  = {}
   nullable = false

@@ -23,3 +23,9 @@ import {
   to       = module.endpoint.aws_route53_record.this
   id       = each.value
 }
+
+import {
+  for_each = var.imports.also
+  to       = module.endpoint.aws_route53_record.also[each.key]
+  id       = each.value
+}

@@ -28,6 +28,42 @@ variable "target" {
   }
 }
 
+variable "spelling" {
+  description = "The record's value as people wrote it, such as one with a trailing dot. It counts for as long as it names `target`."
+  type        = string
+  default     = null
+}
+
+variable "also" {
+  description = "Further CNAMEs that point to `target` and flip with the record, by keys of the caller's."
+  type = map(object({
+    zone_id  = string
+    name     = string
+    ttl      = number
+    spelling = optional(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for record in values(var.also) : can(regex("^[A-Z0-9]{1,32}$", record.zone_id))])
+    error_message = "each zone_id must be the bare id of a hosted zone, such as Z0123456789ABCDEFGHIJ."
+  }
+
+  validation {
+    condition = alltrue([
+      for record in values(var.also) :
+      length(record.name) <= 255 && can(regex("^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", record.name))
+    ])
+    error_message = "each name must be a full DNS name in lower case without a trailing dot, such as db.example.com."
+  }
+
+  validation {
+    condition     = alltrue([for record in values(var.also) : record.ttl >= 1 && record.ttl <= 86400 && floor(record.ttl) == record.ttl])
+    error_message = "each ttl must be a whole number of seconds from 1 to 86400."
+  }
+}
+
 variable "ttl" {
   description = "How long resolvers may keep the answer, in seconds, 1-86400."
   type        = number

@@ -10,7 +10,7 @@ from rotator.commands.workbench import Workbench
 from rotator.database.replication import Link, Slot
 from rotator.errors import RotatorError
 from rotator.model import Strategy
-from rotator.steps import retire_steps, rotation_steps
+from rotator.steps import records, retire_steps, rotation_steps
 from rotator.steps.base import Context, Options
 from rotator.steps.links import backward, forward, size, way_back
 from rotator.steps.old_key import state_in_words
@@ -52,6 +52,8 @@ class EnvStatus:
     serving: str | None
     record: str
     record_target: str | None
+    also: tuple[str, ...]
+    at_blue: tuple[str, ...]
     blue: str | None
     green: str | None
     fenced: bool | None
@@ -71,6 +73,8 @@ class EnvStatus:
             "steps": [s.__dict__ for s in self.steps],
             "replication": list(self.replication),
             "left_behind": list(self.left_behind),
+            "also": list(self.also),
+            "at_blue": list(self.at_blue),
             "unknown": list(self.unknown),
         }
 
@@ -91,6 +95,8 @@ def status(bench: Workbench) -> EnvStatus:
         serving=journal.root.serving if journal.root else None,
         record=bench.env.config.dns.record,
         record_target=target,
+        also=tuple(_try(unknown, "the records that flip along", lambda: _also(bench, journal)) or ()),
+        at_blue=tuple(_try(unknown, "other records that lead to blue", lambda: _at_blue(bench, journal, record)) or ()),
         blue=record.rotation.blue if record else bench.env.config.database.identifier,
         green=record.rotation.green if record else None,
         fenced=fenced,
@@ -100,9 +106,16 @@ def status(bench: Workbench) -> EnvStatus:
         steps=_lines(record) if record else (),
         journal=bench.store.location,
         left_behind=left,
-        next_command=f"rotator {'rollback' if left else _NEXT[phase] if phase else 'rotate'} {bench.env.name}",
+        next_command=f"rotator {'rollback' if left else _next(record)} {bench.env.name}",
         unknown=tuple(unknown),
     )
+
+
+def _next(record: RotationRecord | None) -> str:
+    if record is None:
+        return "rotate"
+    taken_back = record.step("cutover").outputs.get("taking_back") and record.phase is Phase.ROTATING
+    return "rollback" if taken_back else _NEXT[record.phase]
 
 
 def render(found: EnvStatus) -> str:
@@ -110,6 +123,8 @@ def render(found: EnvStatus) -> str:
     lines = [f"env {found.env}: {found.phase}" + (f", rotation {found.rotation_id}" if found.rotation_id else "")]
     rows = [
         ("name", f"{found.record} -> {found.record_target or 'not known'}"),
+        ("", "; ".join(found.also)),
+        ("at blue", "; ".join(found.at_blue)),
         ("serving", found.serving or "not adopted yet"),
         ("blue", found.blue or ""),
         ("green", found.green or ""),
@@ -144,6 +159,30 @@ def _target(bench: Workbench, journal: Journal) -> str | None:
     zone = zone or bench.dns.zone_id(dns.zone, private=dns.private_zone)
     found = bench.dns.record(zone, dns.record) if zone else None
     return found.values[0] if found and found.values else None
+
+
+def _also(bench: Workbench, journal: Journal) -> Iterator[str]:
+    """The further records that flip with the applications' own, and where they point."""
+    for each in journal.root.also if journal.root is not None else ():
+        found = bench.dns.record(each.zone_id, each.name)
+        yield f"{each.name} -> {found.values[0] if found and found.values else 'nothing'}"
+
+
+def _at_blue(bench: Workbench, journal: Journal, record: RotationRecord | None) -> tuple[str, ...]:
+    """Records that no rotation flips and that name blue, which is or will be fenced, and then gone."""
+    blue = bench.rds.instance(record.rotation.blue if record else bench.env.config.database.identifier)
+    if blue is None:
+        return ()
+    found = records.at(bench.dns, blue)
+    if found is None:
+        return ("not known: these credentials may not list the account's hosted zones",)
+    flipped = {each.key for each in journal.root.names} if journal.root is not None else set()
+    own = bench.env.config.dns.record
+    return tuple(
+        records.words(each)
+        for each in found
+        if records.key(each) not in flipped and not (journal.root is None and each.name == own)
+    )
 
 
 def _fenced(bench: Workbench, record: RotationRecord) -> bool | None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class CnameAnswer:
+    """Where a name leads, without trailing dot and in lower case, and for how many seconds more that may be kept."""
+
+    target: str
+    ttl: int
 
 
 class RecordWatch(Protocol):
@@ -18,6 +27,10 @@ class Resolver(Protocol):
 
     def cname(self, name: str) -> str | None:
         """Target of the CNAME at `name`, without trailing dot; None when there is none."""
+        ...
+
+    def answer(self, name: str) -> CnameAnswer | None:
+        """The CNAME at `name` with the time to live that the resolver gives it; None when there is none."""
         ...
 
     def watch(self, name: str, target: str) -> RecordWatch:

@@ -13,6 +13,7 @@ import dns.rdatatype
 import dns.resolver
 
 from rotator.errors import DatabaseUnreachable, UsageError
+from rotator.network.interface import CnameAnswer
 from rotator.network.watch import NameWatch
 
 DEFAULT_PORT = 53
@@ -42,10 +43,15 @@ class ClientResolver:
 
     def cname(self, name: str) -> str | None:
         """Target of the CNAME at `name`, without trailing dot; None when there is none."""
+        found = self.answer(name)
+        return found.target if found is not None else None
+
+    def answer(self, name: str) -> CnameAnswer | None:
+        """The CNAME at `name` with the time to live that the server gives it; None when there is none."""
         answer = self._ask(name, dns.rdatatype.CNAME)
         if answer is None or answer.rrset is None:
             return None
-        return _plain(answer.rrset[0].target)
+        return CnameAnswer(_plain(answer.rrset[0].target), answer.rrset.ttl)
 
     def watch(self, name: str, target: str) -> NameWatch:
         """Begin to look for the moment at which the CNAME at `name` becomes `target`."""

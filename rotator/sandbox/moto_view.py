@@ -46,7 +46,8 @@ def entries() -> Iterator[Entry]:
         for record in tuple(zone.rrsets):
             if record.records:
                 values = tuple(str(value) for value in record.records)
-                yield Entry(plain(record.name), str(record.type), int(record.ttl or 0), values)
+                kind, ttl, private = str(record.type), int(record.ttl or 0), bool(zone.private_zone)
+                yield Entry(plain(record.name), kind, ttl, values, plain(zone.name), private)
 
 
 def _databases(region: str) -> tuple[Any, ...]:

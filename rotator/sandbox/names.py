@@ -14,12 +14,14 @@ LONGEST_CHAIN = 8
 
 @dataclass(frozen=True)
 class Entry:
-    """One record set: `name` in lower case without trailing dot."""
+    """One record set: `name` in lower case without trailing dot, as that of its `zone`."""
 
     name: str
     kind: str
     ttl: int
     values: tuple[str, ...]
+    zone: str = ""
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,21 @@ class Names:
 def _answers(name: str, kind: str, entries: Iterable[Entry], endpoints: Mapping[str, str]) -> Iterator[Answer]:
     if kind == "A" and name in endpoints:
         yield Answer(name, "A", endpoints[name], ENDPOINT_TTL)
-    for entry in entries:
+    for entry in _of_its_zone(name, tuple(entries)):
         if (entry.name, entry.kind) == (name, kind):
             for value in entry.values:
                 yield Answer(name, kind, value.rstrip(".") if kind in ("CNAME", "NS") else value, entry.ttl)
+
+
+def _of_its_zone(name: str, entries: tuple[Entry, ...]) -> Iterator[Entry]:
+    """As a resolver inside a VPC sees them: a private zone hides public ones, a more specific one the others."""
+    zones = {(each.private, len(each.zone), each.zone) for each in entries if _holds(each.zone, name)}
+    best = max(zones, default=None)
+    yield from (each for each in entries if (each.private, len(each.zone), each.zone) == best)
+
+
+def _holds(zone: str, name: str) -> bool:
+    return not zone or name == zone or name.endswith(f".{zone}")
 
 
 def plain(name: str) -> str:

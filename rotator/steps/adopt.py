@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from rotator.errors import Blocked
-from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, Instance, Key, KeySpec, RootData, Stage
+from rotator.model import DatabaseSpec, Generation, Imports, Instance, Key, KeySpec, RootData, Stage
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.steps.records import endpoint, with_names
 from rotator.steps.world import blue_instance, blue_record
+
+RECORD = "module.endpoint.aws_route53_record.this"
 
 
 class Adopt(Step):
@@ -29,13 +32,19 @@ class Adopt(Step):
             return absent("not in the state yet")
         wanted = {
             f'module.database["{data.serving}"].aws_db_instance.this',
-            "module.endpoint.aws_route53_record.this",
+            RECORD,
+            *(f'module.endpoint.aws_route53_record.also["{record.key}"]' for record in data.also),
         }
-        return satisfied(generation=data.serving) if wanted <= addresses else absent("not in the state yet")
+        if not wanted <= addresses:
+            return absent("not in the state yet")
+        new = set(ctx.env.config.dns.also) - {record.name for record in data.also}
+        if new and not ctx.memory.is_done(self.name):
+            return absent(f"{', '.join(sorted(new))} not in the state yet")
+        return satisfied(generation=data.serving)
 
     def act(self, ctx: Context) -> None:
         """Write the data with its imports, apply, then drop the imports from the data."""
-        data = ctx.memory.root() or first_data(ctx)
+        data = _more_data(ctx) or first_data(ctx)
         ctx.memory.note(self.name, imported=True)
         try:
             ctx.stages.apply(Stage.ADOPT, data, data, ctx.memory.stage, ctx.progress)
@@ -55,7 +64,6 @@ class Adopt(Step):
 def first_data(ctx: Context) -> RootData:
     """The root's data for generation g0, as the world has it, with the imports that bring it into the state."""
     blue = blue_instance(ctx)
-    record = blue_record(ctx)
     key = _own_key(ctx, blue)
     name = ctx.rotation.source
     database = DatabaseSpec(
@@ -69,14 +77,22 @@ def first_data(ctx: Context) -> RootData:
         keys={name: key.key_id} if key else {},
         aliases={name: alias} if key and (alias := adopted_alias(key)) else {},
         databases={name: blue.identifier},
-        record=f"{record.zone_id}_{record.name}_CNAME",
     )
-    return RootData(
+    data = RootData(
         generations={name: Generation(adopted_key(ctx, key) if key else None, database)},
         serving=name,
-        endpoint=EndpointSpec(record.zone_id, record.name, record.ttl or 60),
+        endpoint=endpoint(blue_record(ctx), blue),
         imports=imports,
     )
+    return with_names(ctx, data, blue, whole=True)
+
+
+def _more_data(ctx: Context) -> RootData | None:
+    """An adopted root, with what rotation.toml names since then, and with a record that was taken out by hand."""
+    root = ctx.memory.root()
+    if root is None:
+        return None
+    return with_names(ctx, root, blue_instance(ctx), whole=RECORD not in ctx.stages.state_addresses())
 
 
 def _own_key(ctx: Context, blue: Instance) -> Key | None:

@@ -128,6 +128,10 @@ class Stages(Protocol):
         """Raise Blocked unless the plan of the root is empty."""
         ...
 
+    def differing(self) -> tuple[str, ...]:
+        """Files of the root that take its data and are not as this version renders them."""
+        ...
+
     def version(self) -> str:
         """Terraform's version."""
         ...

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from rotator.database import compare
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked
-from rotator.model import Stage
+from rotator.model import EndpointSpec, Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
 from rotator.steps.fence import APPROVAL, open_writes
+from rotator.steps.following import Behind, behind, unseen
 from rotator.steps.green import green_server_is_this_lineage
+from rotator.steps.key import own_ttls
 from rotator.steps.validate import fingerprint
 from rotator.steps.wayback import flip_back
-from rotator.steps.world import instance, is_at, points_at, server
+from rotator.steps.world import any_at, instance, is_at, points_at, server
 
-SETTLE_SECONDS = 120.0
 NAMED = 5
 """So many sequences are named in a line for people."""
 
@@ -31,13 +33,13 @@ class Cutover(Step):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when Route 53 points at green and the state says so; conflict when it points elsewhere."""
-        blue, green = is_at(ctx, ctx.rotation.blue), is_at(ctx, ctx.rotation.green)
-        if not blue and not green:
+        if not any_at(ctx, ctx.rotation.blue) and not any_at(ctx, ctx.rotation.green):
             return conflict(
                 f"{ctx.env.config.dns.record} points at {points_at(ctx)}, neither at blue nor at green.",
                 "Somebody changed the record by hand: put it back on blue, or take the rotation back with rollback.",
             )
-        if green and ctx.data.serving == ctx.rotation.target and ctx.memory.outputs(self.name).get("applied"):
+        applied = ctx.data.serving == ctx.rotation.target and ctx.memory.outputs(self.name).get("applied")
+        if applied and is_at(ctx, ctx.rotation.green):
             return satisfied()
         return absent("the record points at blue")
 
@@ -50,7 +52,11 @@ class Cutover(Step):
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
         """DNS answers green; a write through the name lands on green; blue's old connections are ended."""
-        resolved = _wait_for_dns(ctx)
+        wanted = (instance(ctx, ctx.rotation.green).address or "").lower()
+        late = behind(ctx, wanted)
+        if late is not None:
+            raise self.not_followed(ctx, late)
+        resolved = None if unseen(ctx) else wanted
         landed = _probe(ctx)
         ended = 0
         blue = server(ctx, ctx.rotation.blue)
@@ -58,16 +64,32 @@ class Cutover(Step):
             ended = blue.end_clients()
         return {**outputs, "resolved": resolved, "write_landed_on_green": landed, "ended_clients": ended}
 
+    def not_followed(self, ctx: Context, late: Behind) -> Blocked:
+        """The resolver stays at blue, which is fenced: who sees green writes, who does not is refused. Say what to do.
+
+        What was written on green would be lost by a way back, so it is for people to choose.
+        """
+        name, green = ctx.env.name, ctx.rotation.green
+        return Blocked(
+            f"{late.words[0]}, and blue is fenced: those who ask this resolver cannot write.",
+            why=f"Route 53 has the new value. Writes are possible on {green}, for everybody who sees it.",
+            fix=f"Now: let the resolver follow (its cache, its zone) and run rotator rotate {name}; or put everybody "
+            f"back on blue: rotator rollback {name}",
+            details=late.words,
+            code="dns-not-green",
+        )
+
     def undo(self, ctx: Context) -> str:
         """Flip back to blue; with strategy snapshot, writes made on green since the flip stay behind."""
         return flip_back(ctx)
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
-        landed = {True: "a write through it landed on green", None: "writes not probed (access is none)"}
+        landed = {True: "a write through it landed on green", None: "writes through it not probed"}
+        seen = f"resolves to {outputs['resolved']}" if outputs["resolved"] else "what it resolves to was not checked"
         back = compare.capped(outputs.get("set_back") or (), NAMED)
         more = f"; sequences set back on blue since the snapshot: {', '.join(back)}" if back else ""
-        return f"resolves to {outputs['resolved']}; {landed[outputs['write_landed_on_green']]}{more}"
+        return f"{seen}; {landed[outputs['write_landed_on_green']]}{more}"
 
 
 def ready_to_flip(ctx: Context) -> bool:
@@ -118,26 +140,9 @@ def _still_fenced(ctx: Context, blue: DatabaseServer) -> None:
         )
 
 
-def _wait_for_dns(ctx: Context) -> str:
-    name = ctx.env.config.dns.record
-    wanted = (instance(ctx, ctx.rotation.green).address or "").lower()
-    deadline = ctx.clock.monotonic() + SETTLE_SECONDS + ctx.data.endpoint.ttl
-    while (seen := ctx.resolver.cname(name)) != wanted:
-        if ctx.clock.monotonic() > deadline:
-            raise Blocked(
-                f"{name} still resolves to {seen}, not to {wanted}.",
-                why="Route 53 has the new value, but the resolver asked from here does not see it.",
-                fix="Check which zone (public or private) and which resolver your applications use; then run again.",
-                code="dns-not-green",
-            )
-        ctx.progress(None, f"{name} resolves to {seen}")
-        ctx.clock.wait(min(1.0, ctx.env.config.rotation.poll_seconds))
-    return wanted
-
-
 def _probe(ctx: Context) -> bool | None:
     green = server(ctx, ctx.rotation.green)
-    if ctx.databases is None or green is None:
+    if ctx.databases is None or green is None or unseen(ctx):
         return None
     port = instance(ctx, ctx.rotation.green).port or 5432
     through = ctx.databases.at(ctx.env.config.dns.record, port)
@@ -163,17 +168,25 @@ class RestoreTtl(Step):
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when Route 53 has the old TTL again and the root has no gate."""
         wanted = ctx.memory.outputs("lower-ttl")["ttl_before"]
-        record = ctx.dns.record(ctx.data.endpoint.zone_id, ctx.data.endpoint.name)
         gates = [a for a in ctx.stages.state_addresses() if ".gate" in a]
-        if record is not None and record.ttl == wanted and not gates and not ctx.midway(self.name):
+        if not gates and not ctx.midway(self.name) and all(_has_ttl(ctx, *own) for own in self._wanted(ctx)):
             return satisfied(ttl=wanted)
         return absent(f"the TTL is not {wanted} s yet")
 
+    def _wanted(self, ctx: Context) -> Iterator[tuple[EndpointSpec, int]]:
+        own = own_ttls(ctx)
+        yield from ((record, own.get(record.key, record.ttl)) for record in ctx.data.names)
+
     def act(self, ctx: Context) -> None:
         """Apply the TTL."""
-        after = replace(edits.with_ttl(ctx.data, ctx.memory.outputs("lower-ttl")["ttl_before"]), gate=None)
+        after = replace(edits.with_own_ttls(ctx.data, own_ttls(ctx)), gate=None)
         ctx.apply(Stage.RESTORE_TTL, after)
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
         return f"{outputs['ttl']} s again"
+
+
+def _has_ttl(ctx: Context, record: EndpointSpec, ttl: int) -> bool:
+    found = ctx.dns.record(record.zone_id, record.name)
+    return found is not None and found.ttl == ttl

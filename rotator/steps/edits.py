@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +26,18 @@ def serving(data: RootData, name: str) -> RootData:
 
 
 def with_ttl(data: RootData, ttl: int) -> RootData:
-    """Give the record another TTL (seconds)."""
-    return replace(data, endpoint=replace(data.endpoint, ttl=ttl))
+    """Lower the records' TTLs (seconds) to that; a shorter one stays."""
+    return _with_ttls(data, {record.key: min(record.ttl, ttl) for record in data.names})
+
+
+def with_own_ttls(data: RootData, ttls: Mapping[str, int]) -> RootData:
+    """Give records their own TTLs, by their keys; those that are not named keep theirs."""
+    return _with_ttls(data, {record.key: ttls.get(record.key, record.ttl) for record in data.names})
+
+
+def _with_ttls(data: RootData, ttls: Mapping[str, int]) -> RootData:
+    endpoint, *also = (replace(record, ttl=ttls[record.key]) for record in data.names)
+    return replace(data, endpoint=endpoint, also=tuple(also))
 
 
 def without_imports(data: RootData) -> RootData:

@@ -12,13 +12,12 @@ from rotator.steps.base import (
     Step,
     absent,
     conflict,
-    in_progress,
     needs_approval,
     satisfied,
 )
+from rotator.steps.following import before_fence
 from rotator.steps.gates import Gate
-from rotator.steps.key import old_ttl_left
-from rotator.steps.world import instance, points_at, server
+from rotator.steps.world import elsewhere, instance, server
 
 APPROVAL = Gate.FENCED
 
@@ -35,7 +34,7 @@ class Fence(Step):
         """Satisfied when blue's catalogs say that every table refuses writes, by this rotation's fence."""
         blue = server(ctx, ctx.rotation.blue)
         if blue is None:
-            return self._lifted(ctx) or self._old_ttl(ctx) or self._operator(ctx)
+            return self._lifted(ctx) or self._resolvers(ctx) or self._operator(ctx)
         state = blue.fence_state()
         if state.on and state.rotation_id == ctx.rotation.identity:
             return satisfied(by="rotator", tables=state.fenced_tables)
@@ -44,7 +43,7 @@ class Fence(Step):
                 f"{ctx.rotation.blue} is fenced by another rotation ({state.rotation_id}).",
                 "Finish or roll back that rotation first.",
             )
-        return self._lifted(ctx) or self._old_ttl(ctx) or absent(f"{ctx.rotation.blue} takes writes")
+        return self._lifted(ctx) or self._resolvers(ctx) or absent(f"{ctx.rotation.blue} takes writes")
 
     def _lifted(self, ctx: Context) -> Observation | None:
         lifted = ctx.memory.outputs(self.name).get("lifted_at")
@@ -55,13 +54,8 @@ class Fence(Step):
             f"Take this rotation back (rotator rollback {ctx.env.name}), then rotate again.",
         )
 
-    def _old_ttl(self, ctx: Context) -> Observation | None:
-        noted = ctx.memory.outputs("lower-ttl")
-        left = old_ttl_left(noted, ctx.clock.now())
-        if left <= 0 or ctx.memory.is_done(self.name):
-            return None
-        text = f"resolvers may hold the old TTL for {left:.0f} s more (writes go on)"
-        return in_progress(text, 1 - left / noted["ttl_before"])
+    def _resolvers(self, ctx: Context) -> Observation | None:
+        return None if ctx.memory.is_done(self.name) else before_fence(ctx)
 
     def _operator(self, ctx: Context) -> Observation:
         if APPROVAL in ctx.options.approvals or ctx.memory.is_done(self.name):
@@ -103,11 +97,10 @@ def lift(ctx: Context) -> str:
     them. The worst case is then refused writes, never two writable databases. Raises Blocked when the record does not
     point at blue.
     """
-    address = (instance(ctx, ctx.rotation.blue).address or "").lower()
-    target = points_at(ctx)
-    if target != address:
+    away = elsewhere(ctx, instance(ctx, ctx.rotation.blue).identifier)
+    if away:
         raise Blocked(
-            f"The fence on {ctx.rotation.blue} stays: {ctx.env.config.dns.record} points at {target}.",
+            f"The fence on {ctx.rotation.blue} stays: {', '.join(away)}.",
             why="Writes on blue would be lost to those who read green.",
             fix=f"Finish: rotator rollback {ctx.env.name}"
             if ctx.options.taking_back

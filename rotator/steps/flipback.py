@@ -13,7 +13,7 @@ from rotator.steps.gates import Gate
 from rotator.steps.links import backward, blue_alone, budgets, forward, green_alone, green_may_hold_writes, way_back
 from rotator.steps.outlived import refuse_serving, refuse_two_open
 from rotator.steps.return_flip import flip_record_back
-from rotator.steps.world import is_at, server
+from rotator.steps.world import any_at, is_at, server
 
 PROOF_SECONDS = 60.0
 APPROVAL = Gate.NO_WAY_BACK
@@ -154,6 +154,8 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     link = backward(ctx)
 
     def pass_window() -> bool:
+        if _came_through(ctx):
+            return True
         if is_at(ctx, ctx.rotation.blue):
             # An earlier flip back, that was cut off, has come through since: what serves is not shut for another.
             if not green_may_hold_writes(ctx):
@@ -169,6 +171,14 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     else:
         flip_record_back(ctx, edits.serving(ctx.data, ctx.rotation.source), pass_window)
     _follow_the_world(ctx)
+
+
+def _came_through(ctx: Context) -> bool:
+    """An earlier flip back was cut off when some records had moved: green is shut and blue takes writes already."""
+    blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
+    if blue is None or green is None or not any_at(ctx, ctx.rotation.blue):
+        return False
+    return green.fence_state().on and not blue.fence_state().on
 
 
 def _follow_the_world(ctx: Context) -> None:

@@ -27,12 +27,12 @@ def forecast(ctx: Context, start: RootData, *, adopted: bool) -> tuple[Forecast,
     if not adopted:
         then(Stage.ADOPT, start)
         now = edits.without_imports(now)
-    ttl = now.endpoint.ttl
-    then(Stage.LOWER_TTL, edits.with_ttl(now, min(ttl, ctx.env.config.dns.rotation_ttl)))
+    own = {record.key: record.ttl for record in now.names}
+    then(Stage.LOWER_TTL, edits.with_ttl(now, ctx.env.config.dns.rotation_ttl))
     then(Stage.KEY, edits.with_generation(now, target, key=new_key(ctx)))
     then(Stage.GREEN, edits.with_generation(now, target, database=green_database(ctx)))
     then(Stage.CUTOVER, replace(edits.serving(now, target), gate="gate"))
-    then(Stage.RESTORE_TTL, replace(edits.with_ttl(now, ttl), gate=None))
+    then(Stage.RESTORE_TTL, replace(edits.with_own_ttls(now, own), gate=None))
     delete = not ctx.env.config.retire.keep_automated_backups
     then(Stage.UNPROTECT, edits.unprotected(now, source, delete_automated_backups=delete))
     gone = edits.with_generation(now, source, database=None)

@@ -11,7 +11,7 @@ from rotator.model import DatabaseSpec, Imports, Instance, RootData, Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.snapshots import look
-from rotator.steps.world import STRANGER, blue_instance, instance, is_at, made_by, ours, server
+from rotator.steps.world import STRANGER, any_at, blue_instance, instance, made_by, ours, server
 
 PATIENCE = 20
 """Looks that may find nothing after RDS has accepted a snapshot: its answers are eventually consistent."""
@@ -80,7 +80,7 @@ class Green(Step):
         known = ctx.data.generations.get(name)
         if (known is None or known.database is None) and (found is None or not ours(ctx, found.tags)):
             return ""
-        if is_at(ctx, ctx.rotation.green):
+        if any_at(ctx, ctx.rotation.green):
             raise Blocked("Green serves: it cannot be removed.", fix="Flip back first.", code="green-serves")
         data = ctx.data
         if known is None or known.database is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -101,12 +102,24 @@ def old_ttl_left(noted: Outputs, now: datetime) -> float:
     """Seconds for which a resolver may still hold the answer with the old, long TTL; 0 when it was never lowered."""
     if "lowered_at" not in noted or "ttl_before" not in noted:
         return 0.0
-    safe = datetime.fromisoformat(noted["lowered_at"]) + timedelta(seconds=noted["ttl_before"])
+    safe = datetime.fromisoformat(noted["lowered_at"]) + timedelta(seconds=longest_ttl(noted))
     return max(0.0, (safe - now).total_seconds())
 
 
+def longest_ttl(noted: Outputs) -> float:
+    """Seconds that the longest of the records' own TTLs has; 0 when none was noted."""
+    return float(max([noted.get("ttl_before", 0), *noted.get("own_ttls", {}).values()]))
+
+
+def own_ttls(ctx: Context) -> Mapping[str, int]:
+    """The TTLs that the records had before, by their keys; empty when they were never lowered."""
+    noted = ctx.memory.outputs("lower-ttl")
+    own = {ctx.data.endpoint.key: noted["ttl_before"]} if "ttl_before" in noted else {}
+    return {**own, **noted.get("own_ttls", {})}
+
+
 class LowerTtl(Step):
-    """Lower the record's TTL, so that clients learn of the flip at once. Resolvers forget the long one meanwhile."""
+    """Lower the records' TTLs, so that clients learn of the flip at once. Resolvers forget the long one meanwhile."""
 
     name = "lower-ttl"
     title = "Lower the record's TTL"
@@ -114,20 +127,24 @@ class LowerTtl(Step):
     estimate_seconds = 35
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied when Route 53 has a TTL no longer than wanted."""
+        """Satisfied when Route 53 has no TTL that is longer than wanted."""
         wanted = ctx.env.config.dns.rotation_ttl
         record = ctx.dns.record(ctx.data.endpoint.zone_id, ctx.data.endpoint.name)
         noted = ctx.memory.outputs(self.name)
         cut_off = "ttl_before" in noted and "lowered_at" not in noted
         if record is None or record.ttl is None or record.ttl > wanted or ctx.midway(self.name) or cut_off:
             return absent("TTL not lowered yet")
+        further = (ctx.dns.record(each.zone_id, each.name) for each in ctx.data.also)
+        if any(each is None or each.ttl is None or each.ttl > wanted for each in further):
+            return absent("not every TTL is lowered yet")
         return satisfied(ttl=record.ttl)
 
     def act(self, ctx: Context) -> None:
         """Apply the TTL; the journal keeps the old one to put back."""
         noted = ctx.memory.outputs(self.name)
         if "ttl_before" not in noted:
-            ctx.memory.note(self.name, ttl_before=ctx.data.endpoint.ttl)
+            own = {record.key: record.ttl for record in ctx.data.names}
+            ctx.memory.note(self.name, ttl_before=ctx.data.endpoint.ttl, own_ttls=own)
         ctx.apply(Stage.LOWER_TTL, edits.with_ttl(ctx.data, ctx.env.config.dns.rotation_ttl))
         ctx.memory.note(self.name, lowered_at=ctx.clock.now().isoformat())
 
@@ -139,9 +156,10 @@ class LowerTtl(Step):
     def undo(self, ctx: Context) -> str:
         """Put the old TTL back."""
         before = ctx.memory.outputs(self.name).get("ttl_before")
-        if before is None or ctx.data.endpoint.ttl == before:
+        after = edits.with_own_ttls(ctx.data, own_ttls(ctx))
+        if after == ctx.data:
             return ""
-        ctx.apply(Stage.ROLLBACK, edits.with_ttl(ctx.data, before))
+        ctx.apply(Stage.ROLLBACK, after)
         return f"TTL is {before} s again"
 
     def result(self, outputs: Outputs) -> str:

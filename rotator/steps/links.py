@@ -8,7 +8,7 @@ from rotator.database.interface import DatabaseOpener
 from rotator.database.replication import Budgets, Link
 from rotator.errors import Blocked, RotatorError
 from rotator.steps.base import Context
-from rotator.steps.world import blue_instance, instance, is_at, server
+from rotator.steps.world import any_at, blue_instance, instance, server
 
 GIB = 1 << 30
 LEAST_FREE = 0.1
@@ -134,7 +134,7 @@ def green_may_hold_writes(ctx: Context) -> bool:
     if not cutover.get("opened_at") or cutover.get("returned") or found is None:
         return False
     green = server(ctx, ctx.rotation.green)
-    return green is None or not green.fence_state().on or is_at(ctx, ctx.rotation.green)
+    return green is None or not green.fence_state().on or any_at(ctx, ctx.rotation.green)
 
 
 def way_back(ctx: Context) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rotator.errors import Blocked
 from rotator.steps.base import Context
-from rotator.steps.world import is_at, points_at, server
+from rotator.steps.world import any_at, server, targets
 
 SENT_SECONDS = 3.0
 """How long a record change that was sent before its sender died may still take to be accepted."""
@@ -22,16 +22,16 @@ def settle(ctx: Context) -> None:
     ctx.stages.settle()
     if root is None or pending.serving == root.serving:
         return
-    before = points_at(ctx)
+    before = targets(ctx)
     ctx.clock.wait(SENT_SECONDS)
-    while (now := points_at(ctx)) != before:
+    while (now := targets(ctx)) != before:
         before = now
         ctx.clock.wait(SENT_SECONDS)
 
 
 def refuse_serving(ctx: Context, identifier: str, what: str) -> None:
     """Raise Blocked when the record points at an instance to which something is about to be done."""
-    if is_at(ctx, identifier):
+    if any_at(ctx, identifier):
         raise Blocked(
             f"{identifier} serves: {ctx.env.config.dns.record} points at it. {what}",
             why="The journal says otherwise: it is older than what has happened, or the record was changed by hand.",

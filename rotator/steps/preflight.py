@@ -12,7 +12,8 @@ from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
 from rotator.steps.choose import reasons_against, replicate_findings
 from rotator.steps.green import green_tags
 from rotator.steps.old_key import uses_outside
-from rotator.steps.world import STRANGER, blue_instance, blue_record, made_by, ours, server
+from rotator.steps.preflight_names import name_findings
+from rotator.steps.world import STRANGER, blue_instance, made_by, ours, server
 
 TAG_LIMIT = 50
 CLUSTER_KEYS = ("DBClusterIdentifier", "ReadReplicaDBInstanceIdentifiers", "ReadReplicaSourceDBInstanceIdentifier")
@@ -85,10 +86,11 @@ def _warn(code: str, what: str, why: str, fix: str) -> Finding:
 
 def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
     yield from _account(ctx)
+    yield from _root(ctx)
     yield from _instance(ctx, blue)
     yield from _key(ctx, blue)
     yield from _names(ctx)
-    yield from _record(ctx, blue)
+    yield from name_findings(ctx, blue)
     yield from _quotas(ctx)
     yield from _clients(ctx, blue)
     if ctx.databases is not None and not blue.engine.startswith("postgres"):
@@ -128,6 +130,18 @@ def _account(ctx: Context) -> Iterator[Finding]:
             f"These credentials belong to account {caller.account}, not {wanted}.",
             f"They are {caller.arn}.",
             "Use the right profile, or correct [aws] account in rotation.toml.",
+        )
+
+
+def _root(ctx: Context) -> Iterator[Finding]:
+    """A root of an older rotator drops what its variables do not know, and its plans surprise everybody."""
+    differing = ctx.stages.differing()
+    if differing:
+        yield _block(
+            "render-differs",
+            f"The root {ctx.env.path} is not the one that this rotator renders: {', '.join(differing)}.",
+            "It was rendered by another version, or changed by hand; it may not take what a rotation changes.",
+            f"rotator render {ctx.env.name}, look at the difference, commit it.",
         )
 
 
@@ -230,21 +244,6 @@ def _taken(code: str, what: str) -> Finding:
         "Its name is one that this rotation needs; adopting a stranger's thing could lose data.",
         f"{STRANGER} For the key, [key] alias in rotation.toml can be changed instead.",
     )
-
-
-def _record(ctx: Context, blue: Instance) -> Iterator[Finding]:
-    try:
-        record = blue_record(ctx)
-    except Blocked as fault:
-        yield _block(fault.code, fault.what, fault.why, fault.fix)
-        return
-    if record.values[0].lower() != (blue.address or "").lower():
-        yield _block(
-            "record-elsewhere",
-            f"{record.name} points at {record.values[0]}, not at {blue.identifier} ({blue.address}).",
-            "Either the wrong instance is named, or applications do not use this name.",
-            "Correct [database] identifier or [dns] record in rotation.toml, or the record itself.",
-        )
 
 
 def _quotas(ctx: Context) -> Iterator[Finding]:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from rotator.errors import Blocked
 from rotator.model import Stage
-from rotator.steps import edits
+from rotator.steps import edits, records
 from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.snapshots import look, source
-from rotator.steps.world import is_at, points_at, server
+from rotator.steps.world import elsewhere, is_at, server
 
 
 class RetireCheck(Step):
@@ -32,8 +32,9 @@ class RetireCheck(Step):
             )
         serving = ctx.data.generations[ctx.data.serving].database
         if serving is None or serving.identifier == ctx.rotation.blue or not is_at(ctx, serving.identifier):
+            away = elsewhere(ctx, serving.identifier) if serving is not None else ()
             return conflict(
-                f"{ctx.env.config.dns.record} points at {points_at(ctx)}, not at what the journal calls serving.",
+                f"{', '.join(away) or ctx.env.config.dns.record}: that is not what the journal calls serving.",
                 "Put the record right first: only what does not serve may be retired.",
             )
         blue = server(ctx, ctx.rotation.blue) if ctx.rds.instance(ctx.rotation.blue) else None
@@ -42,11 +43,31 @@ class RetireCheck(Step):
                 f"{ctx.rotation.blue} is no longer fenced: it may hold writes that green does not have.",
                 "Compare it with green and save those writes; then fence it again by hand or delete it by hand.",
             )
-        return satisfied()
+        return satisfied(**_left_behind(ctx))
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
-        return "soak over, green serves, blue fenced"
+        left = outputs.get("left_behind")
+        return "soak over, green serves, blue fenced" + (f"; records that will dangle: {left}" if left else "")
+
+
+def _left_behind(ctx: Context) -> Outputs:
+    """Records that still name blue. Raises Blocked for those that lead clients there: soon that is nobody's name."""
+    blue = ctx.rds.instance(ctx.rotation.blue)
+    if blue is None:
+        return {}
+    found = records.at(ctx.dns, blue)
+    if found is None:
+        return {"left_behind": "not known (these credentials may not list the account's zones)"}
+    leading = tuple(each for each in found if each.kind in records.LEADING)
+    if leading:
+        raise Blocked(
+            f"Records still lead to {blue.identifier}: {', '.join(map(records.words, leading))}.",
+            why="Whoever uses them is refused by blue's fence today, and would find nothing once it is gone.",
+            fix=f"Make each a CNAME to {ctx.env.config.dns.record}, or remove it; then run retire again.",
+            code="records-at-blue",
+        )
+    return {"left_behind": ", ".join(map(records.words, found))} if found else {}
 
 
 class FinalSnapshot(Step):

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rotator.database.replication import Passed, lsn_text
-from rotator.errors import Blocked
+from rotator.errors import Blocked, RotatorError
 from rotator.model import Stage
 from rotator.network.interface import RecordWatch
 from rotator.steps import edits
-from rotator.steps.base import Context, Kind, Observation, Outputs, in_progress
+from rotator.steps.base import Context, Kind, Observation, Outputs
 from rotator.steps.cutover import Cutover
 from rotator.steps.fence import lift
 from rotator.steps.flipback import flip_back_without_loss
+from rotator.steps.following import Behind, before_fence
 from rotator.steps.green import green_server_is_this_lineage
-from rotator.steps.key import old_ttl_left
 from rotator.steps.links import budgets, forward, watch
 from rotator.steps.outlived import settle
 from rotator.steps.validate import fingerprint
 from rotator.steps.verify import compare_online, is_fresh, shrink
 from rotator.steps.wayback import flip_back
-from rotator.steps.world import instance, is_at, server
+from rotator.steps.world import any_at, instance, is_at, server
 
 SEEN_SECONDS = 5.0
 """How long after the apply's end the name is still watched for."""
@@ -43,18 +43,15 @@ class Switch(Cutover):
     commits = ""  # way-back carries what is written on green back to blue
 
     def observe(self, ctx: Context) -> Observation:
-        """As Cutover; before the flip, the old TTL is waited out while writes go on."""
+        """As Cutover; before the flip, the resolver must serve the lowered TTL, while writes go on."""
         seen = super().observe(ctx)
-        noted = ctx.memory.outputs("lower-ttl")
-        left = old_ttl_left(noted, ctx.clock.now())
-        if seen.kind is Kind.ABSENT and left > 0:
-            text = f"resolvers may hold the old TTL for {left:.0f} s more (writes go on)"
-            return in_progress(text, 1 - left / noted["ttl_before"])
+        if seen.kind is Kind.ABSENT and not any_at(ctx, ctx.rotation.green):
+            return before_fence(ctx) or seen
         return seen
 
     def act(self, ctx: Context) -> None:
         """Apply with the gate; note how long each part of the pause took."""
-        if not is_fresh(ctx) and not is_at(ctx, ctx.rotation.green):
+        if not is_fresh(ctx) and not any_at(ctx, ctx.rotation.green):
             compare_online(ctx)
         flip, before = _Flip(), ctx.memory.outputs(self.name).get("opened_at")
         # From here on green may have been opened, whatever becomes of this run.
@@ -73,7 +70,7 @@ class Switch(Cutover):
 
         Where the record has flipped already (a run that was cut off after its go), green serves: nothing is touched.
         """
-        if is_at(ctx, ctx.rotation.green) and _flipped(ctx):
+        if any_at(ctx, ctx.rotation.green) and _flipped(ctx):
             return True
         link, target = forward(ctx), (instance(ctx, ctx.rotation.green).address or "").lower()
         watch(ctx, link)
@@ -89,6 +86,31 @@ class Switch(Cutover):
             ctx.memory.note(self.name, back={name: lsn_text(position) for name, position in flip.passed.back.items()})
         flip.watch = ctx.resolver.watch(ctx.env.config.dns.record, target)
         return True
+
+    def not_followed(self, ctx: Context, late: Behind) -> Blocked:
+        """Nothing is lost by going back: do it, so that everybody can write again, whatever their resolver says."""
+        if not late.answered:
+            return super().not_followed(ctx, late)
+        ctx.memory.note(self.name, taking_back=True)
+        ctx.progress(None, f"{late.words[0]}: taking the flip back")
+        stays = super().not_followed(ctx, late)
+        try:
+            back = flip_back_without_loss(ctx)
+        except RotatorError as fault:
+            # The replication may have been turned round already, so that only rollback can go on from here.
+            stays.fix = f"Now: rotator rollback {ctx.env.name} puts everybody back on blue, and loses nothing."
+            stays.details = (*stays.details, f"Taking the flip back was cut off: {fault.what} {fault.why}")
+            return stays
+        if not back:
+            ctx.memory.note(self.name, taking_back=None)
+            return stays
+        return Blocked(
+            f"{late.words[0]}, so the flip was taken back.",
+            why=f"{back}. Writes go on; this rotation cannot.",
+            fix=f"Find out why the resolver stays. Clean up with: rotator rollback {ctx.env.name}; then rotate again.",
+            details=late.words,
+            code="flipped-back",
+        )
 
     def undo(self, ctx: Context) -> str:
         """Flip back to blue: through the way back without a loss, where it is open."""
@@ -142,6 +164,13 @@ def reopen(ctx: Context) -> None:
     First an apply that outlived its driver ends, as it may flip the record yet.
     """
     noted = ctx.memory.outputs("cutover")
+    if noted.get("taking_back"):
+        raise Blocked(
+            "The flip was taken back, because the resolver did not follow; or that was cut off.",
+            why="The replication to green has ended with it, so this rotation cannot go on.",
+            fix=f"rotator rollback {ctx.env.name}; rotate again once the resolver is as it should be.",
+            code="flipped-back",
+        )
     if not noted.get("opened_at") or noted.get("applied"):
         return
     settle(ctx)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked
-from rotator.model import Instance, Record
+from rotator.model import EndpointSpec, Instance, Record
 from rotator.steps.base import Context
 
 
@@ -56,7 +56,7 @@ def blue_record(ctx: Context) -> Record:
             fix=f"Create it as a CNAME to the endpoint of {ctx.rotation.blue}, let applications use it, then rotate.",
             code="no-such-record",
         )
-    if found.kind != "CNAME" or found.alias or found.routing_policy or len(found.values) != 1:
+    if not found.is_plain_cname:
         what = found.routing_policy or ("alias" if found.alias else found.kind)
         raise Blocked(
             f"The record {name} is not a plain CNAME but {what}.",
@@ -77,15 +77,46 @@ def blue_record(ctx: Context) -> Record:
 
 
 def points_at(ctx: Context) -> str | None:
-    """The record's target now, lower case; None when the record is gone."""
+    """The applications' record's target now, lower case; None when the record is gone."""
+    root = ctx.memory.root()
+    if root is not None:
+        return _target(ctx, root.endpoint)
     found = ctx.dns.record(zone_id(ctx), ctx.env.config.dns.record)
     return found.values[0].lower() if found and found.values else None
 
 
+def _target(ctx: Context, record: EndpointSpec) -> str | None:
+    found = ctx.dns.record(record.zone_id, record.name)
+    return found.values[0].lower() if found and found.values else None
+
+
 def is_at(ctx: Context, identifier: str) -> bool:
-    """Whether the record points at that instance's endpoint."""
+    """Whether all records that flip point at that instance's endpoint."""
+    return not elsewhere(ctx, identifier)
+
+
+def elsewhere(ctx: Context, identifier: str) -> tuple[str, ...]:
+    """The records that do not point at that instance's endpoint, in words."""
     found = ctx.rds.instance(identifier)
-    return found is not None and found.address is not None and points_at(ctx) == found.address.lower()
+    address = found.address.lower() if found is not None and found.address is not None else None
+    return tuple(
+        f"{name} points at {target or 'nothing'}" for name, target in targets(ctx) if target != address or not address
+    )
+
+
+def any_at(ctx: Context, identifier: str) -> bool:
+    """Whether one of the records that flip points there: an apply that was cut off may have changed some of them."""
+    found = ctx.rds.instance(identifier)
+    address = found.address.lower() if found is not None and found.address is not None else None
+    return address is not None and any(target == address for _, target in targets(ctx))
+
+
+def targets(ctx: Context) -> tuple[tuple[str, str | None], ...]:
+    """Every record that flips, the applications' own first, with where it points now."""
+    root = ctx.memory.root()
+    also = root.also if root is not None else ()
+    own = (ctx.env.config.dns.record, points_at(ctx))
+    return (own, *((record.name, _target(ctx, record)) for record in also))
 
 
 def server(ctx: Context, identifier: str) -> DatabaseServer | None:

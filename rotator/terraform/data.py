@@ -48,6 +48,8 @@ def from_json(document: Mapping[str, Any]) -> RootData:
     unknown = tuple(_unknown(document, to_json(data)))
     if unknown:
         raise _damaged(tuple(f"{path}: not known here" for path in unknown))
+    if len({record.key for record in data.names}) < len(data.names):
+        raise _damaged(("also: a record is named twice",))
     if data.serving not in data.generations:
         raise _damaged((f"serving: there is no generation {data.serving}",))
     return data

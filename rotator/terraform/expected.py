@@ -47,6 +47,11 @@ _RECORD_OWN = frozenset({"allow_overwrite", "timeouts"})
 """Arguments that live in the provider and the state alone: AWS does not know them, so an import cannot read them."""
 
 
+def also(key: str) -> str:
+    """Address of a further record that flips with the applications' own."""
+    return f'module.endpoint.aws_route53_record.also["{key}"]'
+
+
 def key(generation: str) -> str:
     """Address of a generation's key."""
     return f'module.key["{generation}"].aws_kms_key.this'
@@ -87,6 +92,7 @@ def _adopt(before: RootData, after: RootData) -> Iterable[Expected]:
         ([alias(name) for name in imports.aliases], frozenset[str]()),
         ([database(name) for name in imports.databases], _DATABASE_OWN),
         ([RECORD] if imports.record else [], _RECORD_OWN),
+        ([also(name) for name in imports.also], _RECORD_OWN),
     ):
         yield from (Expected(address, UPDATE, own, importing=True) for address in addresses)
 
@@ -114,14 +120,19 @@ def _made(address: str, imported: bool) -> Expected:
 def _ttl(before: RootData, after: RootData) -> Iterable[Expected]:
     if before.endpoint.ttl != after.endpoint.ttl:
         yield Expected(RECORD, UPDATE, frozenset({"ttl"}))
+    old = {record.key: record.ttl for record in before.also}
+    for record in after.also:
+        if old.get(record.key) != record.ttl:
+            yield Expected(also(record.key), UPDATE, frozenset({"ttl"}))
 
 
 def _flip(before: RootData, after: RootData) -> Iterable[Expected]:
-    """The record never without the gate: a gate that is already passed (a cut-off apply) must be made anew.
+    """The records never without the gate: a gate that is already passed (a cut-off apply) must be made anew.
 
     An aborted gate is left tainted in the state, so that the next one replaces it; that destroys nothing but a marker.
     """
-    yield Expected(RECORD, UPDATE, frozenset({"records"}), needs=GATE)
+    for address in (RECORD, *(also(record.key) for record in after.also)):
+        yield Expected(address, UPDATE, frozenset({"records"}), needs=GATE)
     yield Expected(GATE, CREATE, also=REPLACE)
 
 

@@ -15,16 +15,21 @@ from rotator.terraform.plan import PlanSummary
 from rotator.terraform.policy import enforce
 from rotator.terraform.stagerunner import DATA_FILE, AtGate, StageRunner
 
+TAKES_DATA = ("variables.tf", "imports.tf")
+
 Write = Callable[[RootData], None]
 Progress = Callable[[float | None, str], None]
 
 
 class TerraformStages:
-    """One env's root. `work` is its private folder for plans and pipes."""
+    """One env's root. `work` is its private folder for plans and pipes; `unlike` names the files of the root that are
+    not as they would be rendered.
+    """
 
-    def __init__(self, terraform: Terraform, work: Path) -> None:
+    def __init__(self, terraform: Terraform, work: Path, unlike: Callable[[], tuple[str, ...]] = tuple) -> None:
         self._terraform = terraform
         self._work = work
+        self._unlike = unlike
         self._progress: Progress = lambda fraction, detail: None
         self._runner = StageRunner(terraform, work, self._event)
         # What the state holds, as long as only applies of ours have changed it: three Terraform runs a stage, not five.
@@ -34,6 +39,10 @@ class TerraformStages:
     def runs(self) -> tuple[tuple[str, float], ...]:
         """(subcommand, seconds) of every Terraform run of this process."""
         return self._terraform.runs
+
+    def differing(self) -> tuple[str, ...]:
+        """Those of them that take the root's data: what a person changed elsewhere is for the firewall to judge."""
+        return tuple(name for name in self._unlike() if name in TAKES_DATA)
 
     def version(self) -> str:
         """Terraform's version."""

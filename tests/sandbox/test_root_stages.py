@@ -1,118 +1,20 @@
+# ruff: noqa: F811 (the fixture `root` is imported)
 """The rendered root under the real Terraform and provider, against the local AWS: what the first stages plan, exactly.
 
 The whole rotation, with its long applies, is tests/e2e. Here are the stages whose applies are quick, and the refusals.
 """
 
-import os
 import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-from sandbox_env import small_env
-from sandbox_fakes import FakeFleet
+from root_fixture import BLUE, GREEN, RECORD, Root, root  # noqa: F401
 
-from rotator.aws.session import Aws
 from rotator.errors import TerraformError
-from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, Instance, KeySpec, RootData, Stage
-from rotator.sandbox import world
-from rotator.sandbox.aws_server import serve
-from rotator.sandbox.endpoints import endpoints
-from rotator.sandbox.patches import PATCHES, Context, installed
-from rotator.sandbox.timeline import Durations
+from rotator.model import DatabaseSpec, KeySpec, RootData, Stage
 from rotator.steps import edits
-from rotator.terraform.binary import find_terraform
-from rotator.terraform.data import write_data
-from rotator.terraform.environment import terraform_env
-from rotator.terraform.interface import ApplyEvent
-from rotator.terraform.render import write_root
-from rotator.terraform.runner import TerraformRunner
-from rotator.terraform.stagerunner import DATA_FILE, StageRunner
 
 pytestmark = pytest.mark.terraform
-
-PROJECT = Path(__file__).parents[2]
-AT_ONCE = Durations(create=0, snapshot=0, copy=0, restore=0, modify=0, delete=0)
-BLUE, GREEN, RECORD = (
-    'module.database["g0"].aws_db_instance.this',
-    'module.database["g1"].aws_db_instance.this',
-    "module.endpoint.aws_route53_record.this",
-)
-
-
-@dataclass(frozen=True)
-class Root:
-    """A rendered root beside a local AWS in which somebody has built a database by hand."""
-
-    terraform: TerraformRunner
-    stages: StageRunner
-    rds: world.Clients
-    aws: Aws
-    blue: Instance
-    adopted: RootData
-
-    def write(self, data: RootData) -> None:
-        write_data(self.terraform.root / DATA_FILE, data)
-
-    def apply(self, stage: Stage, before: RootData, after: RootData) -> dict[str, tuple[str, ...]]:
-        """Address -> actions of the stage, which the firewall let through."""
-        summary = self.stages.apply_stage(stage, before, after, self.write)
-        return {change.address: change.actions for change in summary.changes}
-
-    def planned(self, data: RootData) -> dict[str, tuple[str, ...]]:
-        """Address -> actions, with nothing applied."""
-        self.write(data)
-        return {change.address: change.actions for change in self.stages.inspect().changes}
-
-
-def nothing(happened: ApplyEvent) -> None:
-    """Show nothing."""
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
-    for name, value in (("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_ACCESS_KEY", "sandbox")):
-        monkeypatch.setenv(name, value)
-    with installed(PATCHES, Context(FakeFleet(), time.monotonic, AT_ONCE)):
-        server = serve("127.0.0.1", 0, {})
-        try:
-            yield _build(tmp_path, server.port)
-        finally:
-            server.close()
-
-
-def _build(tmp_path: Path, port: int) -> Root:
-    env = small_env(tmp_path, http=port)
-    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST")).close()
-    clients = world.clients(endpoints(env))
-    world.build(env, clients, "15.10", "first-password", lambda line: None)
-    write_root(env)
-    environ = terraform_env(env.config, tmp_path / "work", os.environ)
-    terraform = TerraformRunner(env.path, find_terraform(None, PROJECT, environ), environ)
-    aws = Aws(env.config.aws)
-    blue = aws.rds.instance(env.config.database.identifier)
-    assert blue is not None
-    return Root(terraform, StageRunner(terraform, tmp_path / "plans", nothing), clients, aws, blue, _found(aws, blue))
-
-
-def _found(aws: Aws, blue: Instance) -> RootData:
-    """What the adopt stage would write."""
-    key = aws.kms.key(blue.kms_key_arn or "")
-    zone = aws.dns.zone_id("shop.internal", private=False)
-    assert key is not None
-    assert zone is not None
-    own = KeySpec(key.aliases[0], key.description, key.policy, enable_key_rotation=False, rotation_period_in_days=None)
-    database = DatabaseSpec(blue.identifier, blue.settings, deletion_protection=True, tags=blue.tags)
-    return RootData(
-        generations={"g0": Generation(replace(own, tags=key.tags), database)},
-        serving="g0",
-        endpoint=EndpointSpec(zone, "db.shop.internal", world.RECORD_TTL),
-        imports=Imports(
-            {"g0": key.key_id}, {"g0": key.aliases[0]}, {"g0": blue.identifier}, f"{zone}_db.shop.internal_CNAME"
-        ),
-    )
 
 
 def test_adopt_key_and_the_proof_of_greens_key(root: Root) -> None:

@@ -32,6 +32,7 @@ from rotator.model import (
     TableDigest,
     WriteStats,
 )
+from rotator.network.interface import CnameAnswer
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 OLD_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/old"
@@ -80,7 +81,7 @@ def instance(identifier: str, key: str | None, tags: Mapping[str, str], settings
 
 def record_at(identifier: str) -> Record:
     target = f"{identifier}.abc.{REGION}.rds.amazonaws.com"
-    return Record("Z1", "db.example.internal", "CNAME", 60, (target,))
+    return Record("Z1", "db.example.internal", "CNAME", 60, (target,), written=(target,))
 
 
 @dataclass
@@ -115,6 +116,9 @@ class World:
     log_groups: dict[str, str] = field(default_factory=dict)
     last_use: LastUse | None = None
     record: Record = field(default_factory=lambda: record_at(BLUE))
+    others: list[Record] = field(default_factory=list)
+    resolves: dict[str, CnameAnswer | Exception | None] = field(default_factory=dict)
+    unlike: tuple[str, ...] = ()
     data: dict[str, Data] = field(default_factory=dict)
     snapshot_data: dict[str, Data] = field(default_factory=dict)
     state: set[str] = field(default_factory=set)
@@ -343,7 +347,19 @@ class FakeDns:
         return "Z1" if zone == "example.internal" else None
 
     def record(self, zone_id: str, name: str) -> Record | None:
-        return self.world.record if name == self.world.record.name else None
+        found = (each for each in self._all() if (each.zone_id, each.name) == (zone_id, name))
+        return next(found, None)
+
+    def _all(self) -> tuple[Record, ...]:
+        return (self.world.record, *self.world.others)
+
+    def holders(self, name: str) -> tuple[Record, ...]:
+        return tuple(each for each in self._all() if each.name == name)
+
+    def records_at(self, target: str) -> tuple[Record, ...]:
+        if "list_zones" in self.world.fail:
+            raise self.world.fail["list_zones"]
+        return tuple(each for each in self._all() if target.lower() in " ".join(each.values).lower().split())
 
 
 @dataclass
@@ -357,7 +373,19 @@ class FakeResolver:
     world: World
 
     def cname(self, name: str) -> str | None:
-        return self.world.record.values[0]
+        found = self.answer(name)
+        return found.target if found is not None else None
+
+    def answer(self, name: str) -> CnameAnswer | None:
+        """What the world's `resolves` says of the name, or else Route 53 itself."""
+        if name in self.world.resolves:
+            said = self.world.resolves[name]
+            if isinstance(said, Exception):
+                raise said
+            return said
+        all_ = (self.world.record, *self.world.others)
+        found = next((each for each in all_ if each.name == name and each.kind == "CNAME"), None)
+        return CnameAnswer(found.values[0].lower(), found.ttl or 0) if found is not None else None
 
     def addresses(self, name: str) -> tuple[str, ...]:
         return ("127.0.0.1",)
@@ -486,6 +514,9 @@ class FakeStages:
     def review(self, start: RootData, *, adopted: bool, midway: bool) -> tuple[str, ...]:
         return ()
 
+    def differing(self) -> tuple[str, ...]:
+        return self.world.unlike
+
     def state_addresses(self) -> frozenset[str]:
         return frozenset(self.world.state)
 
@@ -548,6 +579,8 @@ class FakeStages:
             for name in data.imports.keys:
                 world.state.add(f'module.key["{name}"].aws_kms_alias.this[0]')
             world.state.add("module.endpoint.aws_route53_record.this")
+            for key in data.imports.also:
+                world.state.add(f'module.endpoint.aws_route53_record.also["{key}"]')
         for name, generation in data.generations.items():
             if generation.key is not None:
                 self._key(name, generation.key)
@@ -591,14 +624,20 @@ class FakeStages:
     def _record(self, data: RootData) -> None:
         database = data.generations[data.serving].database
         assert database is not None
-        address = self.world.instances[database.identifier].address
-        wanted = replace(self.world.record, values=(str(address),), ttl=data.endpoint.ttl)
-        if wanted != self.world.record:
+        address = str(self.world.instances[database.identifier].address)
+        for spec in data.names:
+            self._other(spec, address)
+            main = self.world.record
+            wanted = replace(main, **_spelled(spec, address), ttl=spec.ttl)
+            if (main.zone_id, main.name) == (spec.zone_id, spec.name) and wanted != main:
+                self.world.effect("record", lambda w=wanted: setattr(self.world, "record", w))
 
-            def flip() -> None:
-                self.world.record = wanted
-
-            self.world.effect("record", flip)
+    def _other(self, spec: Any, address: str) -> None:
+        for number, found in enumerate(self.world.others):
+            if (found.zone_id, found.name) == (spec.zone_id, spec.name):
+                wanted = replace(found, **_spelled(spec, address), ttl=spec.ttl)
+                if wanted != found:
+                    self.world.effect("record", lambda n=number, w=wanted: self.world.others.__setitem__(n, w))
 
     def _remove(self, data: RootData) -> None:
         for address in sorted(self.world.state):
@@ -615,6 +654,12 @@ class FakeStages:
                 found = replace(self.world.keys[arn], state="PendingDeletion")
                 self.world.effect("schedule", lambda a=arn, k=found: self.world.keys.update({a: k}))
                 self.world.state.discard(address)
+
+
+def _spelled(spec: Any, address: str) -> dict[str, Any]:
+    names_it = spec.spelling is not None and spec.spelling.removesuffix(".").lower() == address.lower()
+    written = spec.spelling if names_it else address
+    return {"values": (written.removesuffix("."),), "written": (written,)}
 
 
 @dataclass

@@ -95,3 +95,68 @@ run "gate_never_waits" {
   variables { gate_wait_seconds = 0 }
   expect_failures = [var.gate_wait_seconds]
 }
+
+run "the_value_as_people_wrote_it" {
+  command = plan
+  variables { spelling = "Shop-DB.c1a2b3c4d5e6.eu-central-1.rds.amazonaws.com." }
+
+  assert {
+    condition     = aws_route53_record.this.records == toset(["Shop-DB.c1a2b3c4d5e6.eu-central-1.rds.amazonaws.com."])
+    error_message = "a value that names the target is kept letter by letter"
+  }
+}
+
+run "another_hosts_spelling_does_not_count" {
+  command = plan
+  variables {
+    spelling = "old-db.c1a2b3c4d5e6.eu-central-1.rds.amazonaws.com."
+    also     = { one = { zone_id = "Z2", name = "legacy.example.com", ttl = 300, spelling = "old-db.example.com" } }
+  }
+
+  assert {
+    condition = alltrue([
+      for record in [aws_route53_record.this, aws_route53_record.also["one"]] :
+      record.records == toset(["shop-db.c1a2b3c4d5e6.eu-central-1.rds.amazonaws.com"])
+    ])
+    error_message = "every record must point to the target, whatever a spelling says"
+  }
+}
+
+run "further_records_have_their_own_zone_and_ttl" {
+  command = plan
+  variables {
+    also = { one = { zone_id = "Z2", name = "legacy.example.com", ttl = 300 } }
+  }
+
+  assert {
+    condition = (
+      aws_route53_record.also["one"].zone_id == "Z2" && aws_route53_record.also["one"].ttl == 300 &&
+      aws_route53_record.also["one"].type == "CNAME"
+    )
+    error_message = "a further record is a CNAME with its own zone and TTL"
+  }
+}
+
+run "also_with_a_trailing_dot" {
+  command = plan
+  variables {
+    also = { one = { zone_id = "Z2", name = "legacy.example.com.", ttl = 300 } }
+  }
+  expect_failures = [var.also]
+}
+
+run "also_without_a_ttl_to_speak_of" {
+  command = plan
+  variables {
+    also = { one = { zone_id = "Z2", name = "legacy.example.com", ttl = 0 } }
+  }
+  expect_failures = [var.also]
+}
+
+run "also_with_a_zone_that_is_none" {
+  command = plan
+  variables {
+    also = { one = { zone_id = "/hostedzone/Z2", name = "legacy.example.com", ttl = 60 } }
+  }
+  expect_failures = [var.also]
+}

@@ -193,6 +193,34 @@ def test_a_cname_among_hundreds(aws):
     assert aws.dns.record(zone_id, "zz.example.com") is None
 
 
+def test_every_zone_that_holds_a_name(aws):
+    zones = [zone("example.com"), zone("db.example.com"), zone("a.db.example.com"), zone("other.com")]
+    for zone_id in zones[:2]:
+        put(zone_id, "x.db.example.com", "A", TTL=60, ResourceRecords=[{"Value": "10.0.0.1"}])
+    put(zones[1], "db.example.com", "TXT", TTL=60, ResourceRecords=[{"Value": '"no address"'}])
+    put(zones[0], "db.example.com", "CNAME", TTL=60, ResourceRecords=[{"Value": "b.example.com"}])
+    assert {each.zone_id for each in aws.dns.holders("X.db.example.com.")} == set(zones[:2])
+    assert [(each.zone_id, each.private) for each in aws.dns.holders("db.example.com")] == [(zones[0], False)]
+    assert aws.dns.holders("nobody.example.com") == ()
+
+
+def test_everything_that_names_a_host_in_all_zones(aws):
+    one, two = zone("example.com"), zone("old.net")
+    host = "orders.abc.eu-central-1.rds.amazonaws.com"
+    put(one, "db.example.com", "CNAME", TTL=60, ResourceRecords=[{"Value": host}])
+    put(two, "db.old.net", "CNAME", TTL=300, ResourceRecords=[{"Value": f"{host.upper()}."}])
+    put(one, "via.example.com", "CNAME", TTL=60, ResourceRecords=[{"Value": "db.example.com"}])
+    put(one, "near.example.com", "CNAME", TTL=60, ResourceRecords=[{"Value": f"not-{host}"}])
+    put(one, "w.example.com", "CNAME", TTL=60, SetIdentifier="1", Weight=1, ResourceRecords=[{"Value": host}])
+    put(two, "_pg.old.net", "SRV", TTL=60, ResourceRecords=[{"Value": f"0 5 5432 {host}."}])
+    put(two, "note.old.net", "TXT", TTL=60, ResourceRecords=[{"Value": f'"{host}"'}])
+    found = {each.name: each for each in aws.dns.records_at(host)}
+    assert found.keys() == {"db.example.com", "db.old.net", "w.example.com", "_pg.old.net", "note.old.net"}
+    assert found["db.old.net"].written == (f"{host.upper()}.",)
+    assert found["w.example.com"].routing_policy == "weighted"
+    assert {each.zone_id for each in found.values()} == {one, two}
+
+
 def test_weighted_and_alias_records_are_told_apart(aws):
     zone_id = zone("example.com")
     for number in (1, 2):

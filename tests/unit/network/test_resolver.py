@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from rotator.errors import DatabaseUnreachable, UsageError
+from rotator.network.interface import CnameAnswer
 from rotator.network.resolver import ClientResolver, Link, parse_host_port
 from rotator.sandbox.dns_server import serve
 from rotator.sandbox.interface import Answer
@@ -47,6 +48,11 @@ def resolver(zone: Zone) -> Iterator[ClientResolver]:
 def test_cname_and_addresses_follow_the_chain(resolver: ClientResolver) -> None:
     assert resolver.cname(NAME) == BLUE
     assert resolver.addresses(NAME) == ("127.9.9.1",)
+
+
+def test_an_answer_has_the_time_that_it_may_be_kept(resolver: ClientResolver) -> None:
+    assert resolver.answer(NAME) == CnameAnswer(BLUE, 7)
+    assert resolver.answer("nobody.internal") is None
 
 
 def test_each_record_on_the_way_has_its_own_ttl(resolver: ClientResolver) -> None:

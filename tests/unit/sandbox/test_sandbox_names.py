@@ -44,5 +44,26 @@ def test_a_chain_of_two_names() -> None:
     assert kinds == [("CNAME", 7), ("CNAME", 60), ("A", ENDPOINT_TTL)]
 
 
+def test_a_private_zone_hides_a_public_one_and_a_more_specific_one_the_others() -> None:
+    def cname(value: str, zone: str, *, private: bool) -> Entry:
+        return Entry("db.shop.internal", "CNAME", 60, (value,), zone, private)
+
+    public, private = (
+        cname("public.rds", "shop.internal", private=False),
+        cname("private.rds", "shop.internal", private=True),
+    )
+    other = Entry("web.shop.internal", "A", 60, ("10.0.0.1",), "shop.internal", private=False)
+    specific = Entry("db.shop.internal", "A", 60, ("10.0.0.2",), "db.shop.internal", private=True)
+
+    def seen(*entries: Entry, name: str = "db.shop.internal", kind: str = "CNAME") -> list[str]:
+        return [each.value for each in Names(lambda: entries, dict).lookup(name, kind)]
+
+    assert seen(public, other) == ["public.rds"]
+    assert seen(public, private) == seen(private, public) == ["private.rds"]
+    assert seen(public, private, other, name="web.shop.internal", kind="A") == [], "the private zone has no such name"
+    assert seen(private, specific) == []
+    assert seen(private, specific, kind="A") == ["10.0.0.2"]
+
+
 def test_a_loop_ends() -> None:
     assert all(each.kind == "CNAME" for each in NAMES.lookup("loop.shop.internal", "A"))

@@ -43,6 +43,8 @@ databases = st.builds(
     tags=tags,
 )
 
+records = st.builds(EndpointSpec, st.sampled_from(["Z1", "Z2"]), texts, st.integers(1, 86400), st.none() | texts)
+
 
 @st.composite
 def roots(draw: st.DrawFn) -> RootData:
@@ -53,9 +55,10 @@ def roots(draw: st.DrawFn) -> RootData:
     return RootData(
         generations=generations,
         serving=draw(st.sampled_from(sorted(generations))),
-        endpoint=draw(st.builds(EndpointSpec, texts, texts, st.integers(1, 86400))),
+        endpoint=draw(st.builds(EndpointSpec, st.just("Z0"), texts, st.integers(1, 86400))),
+        also=draw(st.builds(tuple, st.lists(records, max_size=2, unique_by=lambda each: each.key))),
         gate=draw(st.none() | texts),
-        imports=draw(st.builds(Imports, ids, ids, ids, st.none() | texts)),
+        imports=draw(st.builds(Imports, ids, ids, ids, st.none() | texts, ids)),
     )
 
 
@@ -105,10 +108,22 @@ def test_the_contract_with_the_root() -> None:
             }
         },
         "serving": "g0",
-        "endpoint": {"zone_id": "Z1", "name": "db.x.org", "ttl": 60},
+        "endpoint": {"zone_id": "Z1", "name": "db.x.org", "ttl": 60, "spelling": None},
+        "also": [],
         "gate": None,
-        "imports": {"keys": {}, "aliases": {}, "databases": {}, "record": None},
+        "imports": {"keys": {}, "aliases": {}, "databases": {}, "record": None, "also": {}},
     }
+
+
+def test_data_of_an_older_version_is_read() -> None:
+    old = to_json(root())
+    del old["also"], old["endpoint"]["spelling"], old["imports"]["also"]
+    assert from_json(old) == root()
+
+
+def test_a_record_that_is_named_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match="named twice"):
+        from_json(to_json(replace(root(), also=(root().endpoint,))))
 
 
 def test_generations_are_in_their_natural_order() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
-from rotator.terraform.expected import GATE, RECORD, alias, database, key
+from rotator.terraform.expected import GATE, RECORD, alias, also, database, key
 from rotator.terraform.policy import describe, expected
 
 KEY = KeySpec(alias="alias/orders", description="orders")
@@ -75,6 +75,26 @@ def test_adopt_imports_what_the_data_says() -> None:
     assert describe(Stage.ADOPT, data, replace(data, imports=Imports(databases={"g0": "x"}))) == (
         f"< {database('g0')}",
     )
+
+
+FURTHER = (EndpointSpec("Z1", "legacy.example.org", 300), EndpointSpec("Z2", "db.example.org", 5))
+MORE = [also(each.key) for each in FURTHER]
+
+
+def test_further_records_change_in_the_same_stages_and_never_without_the_gate() -> None:
+    more, short = replace(BOTH, also=FURTHER), (replace(FURTHER[0], ttl=5), FURTHER[1])
+    assert describe(Stage.LOWER_TTL, replace(KEYED, also=FURTHER), replace(LOWERED, also=short)) == (
+        f"~ {RECORD} (ttl)",
+        f"~ {MORE[0]} (ttl)",
+    )
+    for stage in (Stage.CUTOVER, Stage.ROLLBACK_CUTOVER):
+        flips = expected(stage, more, replace(more, gate="/run/gate-1"))
+        records = [item for item in flips if item.address in (RECORD, *MORE)]
+        assert len(records) == 3
+        assert all(item.needs == GATE and item.attributes == {"records"} for item in records)
+    imports = Imports(also={FURTHER[0].key: "Z1_legacy.example.org_CNAME"})
+    assert describe(Stage.ADOPT, more, replace(more, imports=imports)) == (f"< {MORE[0]}",)
+    assert all(item.address not in MORE for item in expected(Stage.GREEN, more, more))
 
 
 def test_adopt_lets_through_only_what_aws_does_not_know() -> None:
