@@ -17,6 +17,7 @@ from rotator.report.summary import Summary
 from rotator.steps import last_steps, retire_steps, rollback_steps, rotation_steps
 from rotator.steps.base import Context, Options, Step
 from rotator.steps.choose import decide
+from rotator.steps.keeping_up import resume
 from rotator.steps.outlived import settle
 from rotator.steps.return_flip import open_again
 from rotator.steps.switch import reopen
@@ -54,6 +55,7 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     def work() -> None:
         if ctx.rotation.strategy is Strategy.REPLICATE:
             reopen(ctx)
+            resume(ctx)
         engine.run(ctx, steps)
         heard.append(_canary(bench))
         # Judged before the phase: the same command again must not begin another rotation after a bad verdict.

@@ -12,6 +12,7 @@ from rotator.errors import RotatorError
 from rotator.model import Strategy
 from rotator.steps import records, retire_steps, rotation_steps
 from rotator.steps.base import Context, Options
+from rotator.steps.keeping_up import standing
 from rotator.steps.links import backward, forward, size, way_back
 from rotator.steps.old_key import state_in_words
 from rotator.workflow.begin import left_behind
@@ -206,6 +207,7 @@ def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, 
         for side, link in _links(ctx)
         for slot in link.slots()
     ]
+    lines += _standing(ctx)
     if record.step("cutover").status is Status.DONE and record.phase is not Phase.ROLLED_BACK:
         closed = way_back(ctx)
         lines.append(f"way back CLOSED: {closed}" if closed else "way back open: rollback loses no write")
@@ -218,6 +220,15 @@ def _old_key(bench: Workbench, record: RotationRecord | None) -> str:
         return ""
     memory = JournalMemory(Preview(bench.store.load()), record.rotation.id)
     return state_in_words(bench.context(memory, record, Options()))
+
+
+def _standing(ctx: Context) -> tuple[str, ...]:
+    """Where one side does not follow the other at this moment, and whether that heals by itself."""
+    if ctx.rds.instance(ctx.rotation.green) is None:
+        return ()
+    if ctx.memory.outputs("way-back").get("opened"):
+        return standing(ctx, backward(ctx), ctx.rotation.blue)
+    return standing(ctx, forward(ctx), ctx.rotation.green)
 
 
 def _links(ctx: Context) -> Iterator[tuple[str, Link]]:

@@ -104,6 +104,19 @@ class Lag:
 
 
 @dataclass(frozen=True)
+class Worker:
+    """One database's subscription on the target: is it there, switched on, and is somebody applying right now.
+
+    Switched on and not running: its connection is lost, or a change cannot be applied; it is tried again by itself.
+    """
+
+    name: str
+    there: bool
+    enabled: bool
+    running: bool
+
+
+@dataclass(frozen=True)
 class Budgets:
     """Seconds for each part of the window. Over one of them the window is given up and blue takes writes again.
 
@@ -249,8 +262,24 @@ class Link(Protocol):
     def enable(self) -> None: ...
     def unsubscribe(self) -> None: ...
 
+    def disable(self) -> None:
+        """Stop applying; the place is kept."""
+        ...
+
+    def resume(self) -> tuple[str, ...]:
+        """Switch on again what an error, or somebody, has switched off; words."""
+        ...
+
+    def workers(self) -> tuple[Worker, ...]:
+        """The subscriptions as they stand."""
+        ...
+
     def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
-        """What the target's log says of changes that could not be applied, since a worker last started."""
+        """What the target's log says of changes that could not be applied, in the last attempts."""
+        ...
+
+    def connection_errors(self, log: Iterable[str]) -> tuple[str, ...]:
+        """What it says of connections to the source that were lost, or could not be had."""
         ...
 
     def subscribed(self) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from rotator.database.replication import lsn
-from rotator.errors import Blocked
+from datetime import datetime, timedelta
+
+from rotator.database.replication import Link, lsn
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, in_progress, satisfied
-from rotator.steps.links import backward, forward, log_tail, size, watch
+from rotator.steps.keeping_up import link_down, lost, prove, refuse_stopped
+from rotator.steps.links import backward, forward, size, watch
 from rotator.steps.outlived import refuse_serving
 
 CLOSE_BYTES = 16 << 20
 CLOSE_SECONDS = 5.0
 """Caught up: no further behind than this."""
-PROOF_SECONDS = 60.0
+PATIENCE = timedelta(minutes=5)
+"""So long a connection may be lost while green catches up; each run waits anew."""
 
 
 class CatchUp(Step):
@@ -30,8 +33,9 @@ class CatchUp(Step):
             return absent("not subscribed yet")
         lag = link.lag()
         if lag.stopped:
-            self._look_for_errors(ctx, lag.stopped)
-            return in_progress("waiting for the apply workers")
+            return self._interrupted(ctx, link)
+        if ctx.memory.outputs(self.name).get("interrupted_at"):
+            ctx.memory.note(self.name, interrupted_at=None)
         if lag.seconds is not None and lag.seconds <= CLOSE_SECONDS and lag.bytes <= CLOSE_BYTES:
             return satisfied(lag_bytes=lag.bytes, lag_seconds=round(lag.seconds, 3))
         behind = f"{size(lag.bytes)} behind" + (f", {lag.seconds:.0f} s" if lag.seconds is not None else "")
@@ -48,7 +52,7 @@ class CatchUp(Step):
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
         """A marker written on blue arrives; green gets the slots from which the way back will begin."""
-        forward(ctx).catch_up(PROOF_SECONDS)
+        prove(ctx, forward(ctx), ctx.rotation.green)
         backward(ctx).open_slots()
         return outputs
 
@@ -62,17 +66,16 @@ class CatchUp(Step):
         backward(ctx).close_slots()
         return f"{ctx.rotation.green} no longer follows {ctx.rotation.blue}"
 
-    def _look_for_errors(self, ctx: Context, stopped: tuple[str, ...]) -> None:
-        errors = forward(ctx).apply_errors(log_tail(ctx, ctx.rotation.green))
-        if errors:
-            raise Blocked(
-                f"Applying blue's changes on {ctx.rotation.green} has stopped ({', '.join(stopped)}).",
-                why="Green's log names the error, the table and the row's key.",
-                fix=f"If it can be mended on green (a grant, a column), mend it, enable the subscription and run "
-                f"rotate again; else: rotator rollback {ctx.env.name}, then rotate again.",
-                details=errors,
-                code="apply-stopped",
-            )
+    def _interrupted(self, ctx: Context, link: Link) -> Observation:
+        """Not followed at this moment: told apart by the log, and waited for when it heals by itself."""
+        refuse_stopped(ctx, link, ctx.rotation.green)
+        since = ctx.memory.outputs(self.name).get("interrupted_at")
+        if since is None:
+            ctx.memory.note(self.name, interrupted_at=ctx.clock.now().isoformat())
+        elif ctx.clock.now() - datetime.fromisoformat(since) > PATIENCE:
+            ctx.memory.note(self.name, interrupted_at=None)  # the next run waits anew
+            raise link_down(ctx, link, ctx.rotation.green)
+        return in_progress(f"waiting for the apply workers: {lost(ctx, link, ctx.rotation.green)}")
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""

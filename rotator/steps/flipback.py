@@ -10,12 +10,12 @@ from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
 from rotator.steps.fence import lift, open_writes
 from rotator.steps.gates import Gate
+from rotator.steps.keeping_up import prove
 from rotator.steps.links import backward, blue_alone, budgets, forward, green_alone, green_may_hold_writes, way_back
 from rotator.steps.outlived import refuse_serving, refuse_two_open
 from rotator.steps.return_flip import flip_record_back
 from rotator.steps.world import any_at, is_at, server
 
-PROOF_SECONDS = 60.0
 APPROVAL = Gate.NO_WAY_BACK
 
 
@@ -101,7 +101,7 @@ def open_way_back(ctx: Context) -> None:
     ctx.memory.note("way-back", begun=True)  # before it is there: a rollback takes back what was begun
     link.subscribe({name: lsn(text) for name, text in positions.items()} or None)
     link.enable()
-    link.catch_up(PROOF_SECONDS)
+    prove(ctx, link, ctx.rotation.blue)
     ctx.memory.note("way-back", opened=True)
 
 
@@ -152,6 +152,7 @@ def flip_back_without_loss(ctx: Context) -> str:
 
 def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     link = backward(ctx)
+    prove(ctx, link, ctx.rotation.blue)
 
     def pass_window() -> bool:
         if _came_through(ctx):

@@ -158,8 +158,13 @@ def way_back(ctx: Context) -> str:
         feeds = link.feeds()
         if feeds:
             return f"{', '.join(feeds)} writes to {ctx.rotation.green}, and what it writes does not flow to blue"
-        if not link.subscribed():
-            return f"a subscription on {ctx.rotation.blue} is missing, or has stopped at an error"
+        workers = link.workers()
+        if not all(worker.there for worker in workers):
+            return f"a subscription on {ctx.rotation.blue} is missing"
+        tried = any(worker.enabled and not worker.running for worker in workers)
+        errors = link.apply_errors(log_tail(ctx, ctx.rotation.blue)) if tried else ()
+        if errors:
+            return f"a change could not be applied on {ctx.rotation.blue}: {'; '.join(errors)}"
     except RotatorError as fault:
         return f"it cannot be looked at: {fault.what}"
     return ""

@@ -16,6 +16,7 @@ from rotator.steps.fence import lift
 from rotator.steps.flipback import flip_back_without_loss
 from rotator.steps.following import Behind, before_fence
 from rotator.steps.green import green_server_is_this_lineage
+from rotator.steps.keeping_up import prove
 from rotator.steps.links import budgets, forward, watch
 from rotator.steps.outlived import settle
 from rotator.steps.validate import fingerprint
@@ -53,6 +54,8 @@ class Switch(Cutover):
         """Apply with the gate; note how long each part of the pause took."""
         if not is_fresh(ctx) and not any_at(ctx, ctx.rotation.green):
             compare_online(ctx)
+        if not any_at(ctx, ctx.rotation.green):
+            prove(ctx, forward(ctx), ctx.rotation.green)  # a connection that is lost now heals before the gate
         flip, before = _Flip(), ctx.memory.outputs(self.name).get("opened_at")
         # From here on green may have been opened, whatever becomes of this run.
         ctx.memory.note(self.name, opened_at=before or ctx.clock.now().isoformat())

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
 from fakes import World
 
-from rotator.database.replication import Bracket, Budgets, Lag, Opened, Passed, Seed, Slot, Storage, Verified
+from rotator.database.replication import Bracket, Budgets, Lag, Opened, Passed, Seed, Slot, Storage, Verified, Worker
 from rotator.errors import DatabaseError
 
 
@@ -39,6 +40,8 @@ class Replication:
     problem: str = ""
     differences: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    cut: int = 0
+    """For how many looks, or tries to catch up, the connection is lost."""
     refuse_window: str = ""
     feeds: tuple[str, ...] = ()
     windows: list[str] = field(default_factory=list)
@@ -156,16 +159,40 @@ class FakeLink:
     def subscribed(self) -> bool:
         return self.stream.enabled
 
+    def disable(self) -> None:
+        self.stream.enabled = False
+
+    def resume(self) -> tuple[str, ...]:
+        if self.stream.subscribed and not self.stream.enabled:
+            self.stream.enabled = True
+            return ("switched on again",)
+        return ()
+
+    def workers(self) -> tuple[Worker, ...]:
+        stream = self.stream
+        running = stream.enabled and not self.replication.errors and not self.replication.cut
+        return (Worker("rotator_s", stream.subscribed, stream.enabled, running),)
+
+    def connection_errors(self, log: Iterable[str]) -> tuple[str, ...]:
+        return ("server closed the connection",) if self.replication.cut else ()
+
     def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
         return self.replication.errors
 
     def lag(self) -> Lag:
-        if self.replication.errors:
+        if self.replication.errors or self._lost() or not self.stream.enabled:
             return Lag(100, None, ("rotator_s",))
         self._flow()
         return Lag(0, 0.0)
 
+    def _lost(self) -> bool:
+        self.replication.cut = max(0, self.replication.cut - 1)
+        return self.replication.cut > 0
+
     def catch_up(self, seconds: float) -> None:
+        if self.replication.errors or self._lost() or not self.stream.enabled:
+            self.world.time += timedelta(seconds=seconds)
+            raise DatabaseError("green does not have all of blue's changes in time", code="window-drain")
         self._flow()
 
     def verify(self, progress: Any) -> Verified:

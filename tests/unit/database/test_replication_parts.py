@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.database.compare import is_behind
-from rotator.database.postgres.replication.apply_log import apply_errors
+from rotator.database.postgres.replication.apply_log import apply_errors, connection_errors
 from rotator.database.postgres.replication.names import Names, is_own
 from rotator.database.postgres.sequence_places import Limits, with_headroom
 from rotator.model import SequenceState
@@ -83,9 +83,20 @@ def test_errors_of_clients_are_none_of_apply() -> None:
 
 
 def test_what_was_before_the_worker_started_again_is_mended() -> None:
-    assert apply_errors([*BROKEN, BROKEN[0]]) == ()
+    assert apply_errors([*BROKEN, BROKEN[0], BROKEN[0]]) == ()
+
+
+def test_between_a_start_and_its_error_the_run_before_tells() -> None:
+    assert apply_errors([*BROKEN, *BROKEN, BROKEN[0]]) == apply_errors(BROKEN)
+
+
+def test_a_lost_connection_is_no_change_that_cannot_be_applied() -> None:
+    lost = f"{PREFIX}ERROR:  could not receive data from WAL stream: server closed the connection unexpectedly"
+    assert apply_errors([BROKEN[0], lost]) == ()
+    assert connection_errors([BROKEN[0], lost, BROKEN[0]])[0].startswith("could not receive data")
+    assert connection_errors(BROKEN) == ()
 
 
 def test_a_publisher_that_cannot_be_reached_is_told() -> None:
     line = f'{PREFIX}ERROR:  apply worker for subscription "s" could not connect to the publisher: timeout expired'
-    assert "could not connect to the publisher" in apply_errors([BROKEN[0], line])[0]
+    assert "could not connect to the publisher" in connection_errors([BROKEN[0], line])[0]

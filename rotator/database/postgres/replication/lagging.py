@@ -9,7 +9,7 @@ from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.replication import sentinels
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import replicated
-from rotator.database.replication import Lag, Slot, Storage, lsn
+from rotator.database.replication import Lag, Slot, Storage, Worker, lsn
 from rotator.qualified import qualified
 
 _SLOTS = """
@@ -55,12 +55,18 @@ def feeds(connection: Connection) -> tuple[str, ...]:
 
 def subscribed(target: Target, names: Names) -> bool:
     """Whether every replicated database has its subscription, and it is enabled."""
+    found = workers(target, names)
+    return bool(found) and all(worker.enabled for worker in found)
+
+
+def workers(target: Target, names: Names) -> tuple[Worker, ...]:
+    """Every replicated database's subscription, and whether somebody applies it at this moment."""
     found = []
     for database, oid in replicated(target, names):
         with session(target, database, doing="look at the subscriptions") as connection:
             row = connection.execute(_SUBSCRIPTION, [names.slot(oid)]).fetchone()
-            found.append(bool(row and row[0]))
-    return bool(found) and all(found)
+            found.append(Worker(names.slot(oid), bool(row), bool(row and row[0]), bool(row and row[1])))
+    return tuple(found)
 
 
 def lag(source: Target, target: Target, names: Names) -> Lag:

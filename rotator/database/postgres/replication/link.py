@@ -13,17 +13,18 @@ from rotator.database.interface import Progress, Target
 from rotator.database.postgres.connection import Connection, open_session, session
 from rotator.database.postgres.objects import databases, each_database, stored_tables
 from rotator.database.postgres.replication import guard, lagging, publish, sentinels, subscribe, verify, views
-from rotator.database.postgres.replication.apply_log import apply_errors
+from rotator.database.postgres.replication.apply_log import apply_errors, connection_errors
 from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
 from rotator.database.postgres.replication.covering import Covering
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.seed import decide_seed, read_recovery
 from rotator.database.postgres.replication.window import PostgresWindow
-from rotator.database.replication import Bracket, Budgets, Lag, Opened, Seed, Slot, Storage, Verified, Window
+from rotator.database.replication import Bracket, Budgets, Lag, Opened, Seed, Slot, Storage, Verified, Window, Worker
 from rotator.qualified import qualified
 
 COVER_SECONDS = 30.0
-VERIFY_CATCH_UP_SECONDS = 120.0
+VERIFY_CATCH_UP_SECONDS = 240.0
+"""A connection that was cut without a word for a minute is not noticed at once, and comes back by itself."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,20 @@ class PostgresLink:
     def unsubscribe(self) -> None:
         subscribe.unsubscribe(self.target, self.names)
 
+    def disable(self) -> None:
+        subscribe.disable(self.target, self.names)
+
+    def resume(self) -> tuple[str, ...]:
+        return subscribe.resume(self.target, self.names)
+
+    def workers(self) -> tuple[Worker, ...]:
+        return lagging.workers(self.target, self.names)
+
     def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
         return apply_errors(log)
+
+    def connection_errors(self, log: Iterable[str]) -> tuple[str, ...]:
+        return connection_errors(log)
 
     def subscribed(self) -> bool:
         return lagging.subscribed(self.target, self.names)

@@ -128,10 +128,25 @@ def _login(connection: Connection, names: Names, databases: Sequence[str]) -> No
             connection.execute(sql.SQL("grant connect on database {} to {}").format(sql.Identifier(name), role))
 
 
+_NOTICING = {
+    "wal_sender_timeout": "60s",
+    "tcp_keepalives_idle": "30s",
+    "tcp_keepalives_interval": "10s",
+    "tcp_keepalives_count": "3",
+}
+"""So that the sending side, too, notices a connection that was cut without a word, and lets go of the slot."""
+
+
 def new_password(target: Target, names: Names) -> str:
     """Give the rotation's login a new password, sent as its SCRAM form; it is kept nowhere but in subscriptions."""
     password = secrets.token_urlsafe(32)
     with session(target, doing="set the rotation's password") as connection:
+        for name, value in _NOTICING.items():
+            connection.execute(
+                sql.SQL("alter role {} set {} = {}").format(
+                    sql.Identifier(names.role), sql.Identifier(name), sql.Literal(value)
+                )
+            )
         connection.execute(
             sql.SQL("alter role {} password {}").format(
                 sql.Identifier(names.role), _verifier(connection, names.role, password)

@@ -168,6 +168,11 @@ def _conninfo(source: Target, names: Names, database: str, password: str, *, pin
         dbname=database,
         sslmode="require" if strict else source.sslmode,
         connect_timeout=10,
+        # A connection that was cut without a word is noticed whatever wal_receiver_timeout says.
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+        tcp_user_timeout=60_000,
     )
 
 
@@ -196,12 +201,16 @@ def _setting(connection: Connection, value: str) -> Iterator[None]:
 
 
 def _options(version: int, *, back: bool) -> str:
-    """Nothing is copied, nothing begins yet, and an error stops the subscription instead of being retried for ever."""
+    """Nothing is copied, nothing begins yet.
+
+    No `disable_on_error`: a lost connection is an error too, and would end the replication until somebody comes. So it
+    is tried again every few seconds, and a change that cannot be applied is as well; whoever looks tells them apart.
+    """
     options = ["create_slot = false", "copy_data = false", "enabled = false"]
     if version >= 140000:
         options.append("streaming = off")  # one transaction after the other: what a sentinel's arrival proves
     if version >= 150000:
-        options.append("disable_on_error = true")
+        options.append("disable_on_error = false")
     if version >= 160000:
         options.append("run_as_owner = true")  # the owners' rights suffice, as before version 16
     if back and version >= ORIGINS:
@@ -239,17 +248,54 @@ def enable(target: Target, names: Names) -> None:
             connection.execute(sql.SQL("alter subscription {} enable").format(sql.Identifier(names.slot(oid))))
 
 
+def disable(target: Target, names: Names) -> None:
+    """Let them stop, and keep their place."""
+
+    def stop(database: str, connection: Connection) -> None:
+        for name, _, _ in _present(connection, names):
+            connection.execute(sql.SQL("alter subscription {} disable").format(sql.Identifier(name)))
+
+    each_database(target, "stop the subscriptions", stop)
+
+
+def resume(target: Target, names: Names) -> tuple[str, ...]:
+    """Enable those that are switched off, and let none be switched off by a lost connection any more. Words."""
+
+    def go(database: str, connection: Connection) -> list[str]:
+        done = []
+        for name, enabled, brittle in _present(connection, names):
+            one = sql.Identifier(name)
+            if brittle:
+                connection.execute(sql.SQL("alter subscription {} set (disable_on_error = false)").format(one))
+            if not enabled:
+                connection.execute(sql.SQL("alter subscription {} enable").format(one))
+                done.append(f"subscription {name} switched on again")
+        return done
+
+    return tuple(word for part in each_database(target, "resume the subscriptions", go) for word in part)
+
+
+def _present(connection: Connection, names: Names) -> list[tuple[str, bool, bool]]:
+    """(name, enabled, switched off by any error) of this direction's subscriptions in this database."""
+    brittle = "subdisableonerr" if connection.info.server_version >= 150000 else "false"
+    query = (
+        f"select subname, subenabled, {brittle} from pg_subscription where subname ~ %s"  # noqa: S608
+        " and subdbid = (select oid from pg_database where datname = current_database())"
+    )
+    rows = connection.execute(query, [_pattern(names)]).fetchall()
+    return [(str(name), bool(enabled), bool(off)) for name, enabled, off in rows]
+
+
+def _pattern(names: Names) -> str:
+    return f"^{names.stem}_[0-9]+{'_back' if names.back else ''}$"
+
+
 def unsubscribe(target: Target, names: Names) -> None:
     """Remove the subscriptions of this direction, without a word to the other side: its slots go there."""
 
     def drop(database: str, connection: Connection) -> None:
-        pattern = f"^{names.stem}_[0-9]+{'_back' if names.back else ''}$"
-        query = (
-            "select subname from pg_subscription where subname ~ %s"
-            " and subdbid = (select oid from pg_database where datname = current_database())"
-        )
-        for (name,) in connection.execute(query, [pattern]).fetchall():
-            one = sql.Identifier(str(name))
+        for name, _, _ in _present(connection, names):
+            one = sql.Identifier(name)
             connection.execute(sql.SQL("alter subscription {} disable").format(one))
             connection.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(one))
             connection.execute(sql.SQL("drop subscription {}").format(one))
