@@ -11,9 +11,9 @@ READY := .venv/.ready
 WORKERS ?= 2
 on = $(filter 1 yes true,$(1))
 
-# A recipe that runs rotator ends with its exit code. make itself then ends with 2 whatever it was, so it is printed.
+# A recipe that runs rotator tells it so, for the commands in its messages, and ends with its exit code. make itself then ends with 2 whatever it was, so it is printed.
 define rotator
-@code=0; $(BIN)/rotator $(1) || code=$$?; \
+@code=0; ROTATOR_STARTED_BY=make $(BIN)/rotator $(1) || code=$$?; \
 if [ $$code -ne 0 ]; then echo "rotator ended with exit code $$code (docs/runbook.md, \"Exit codes\")" >&2; fi; \
 exit $$code
 endef
@@ -26,7 +26,7 @@ help: ## Show this
 
 ##- set-up -----------------------------------------------------------------------------------------------------------
 
-.PHONY: setup venv terraform need-terraform postgres need-env
+.PHONY: setup venv terraform need-terraform postgres need-env need-login
 setup: venv need-terraform ## Build .venv from the lock file, look for Terraform (other targets do it when needed)
 
 venv: $(READY)
@@ -46,22 +46,25 @@ postgres: venv
 need-env:
 	@scripts/need-env
 
+need-login: need-env
+	@scripts/need-login
+
 ##- a rotation -------------------------------------------------------------------------------------------------------
 
 .PHONY: rotate retire rollback status plan render
-rotate: need-env venv need-terraform sandbox-if-wanted ## Give the database of ENV a new key (starts its sandbox, if it has one)
+rotate: need-env need-login venv need-terraform sandbox-if-wanted ## Give the database of ENV a new key (starts its sandbox, if it has one)
 	$(call rotator,rotate "$$ENV" $(if $(call on,$(YES)),--yes) $(ARGS))
 
-retire: need-env venv need-terraform ## After the soak: final snapshot, then the old database and the old key go
+retire: need-env need-login venv need-terraform ## After the soak: final snapshot, then the old database and the old key go
 	$(call rotator,retire "$$ENV" $(if $(call on,$(YES)),--yes) $(ARGS))
 
-rollback: need-env venv need-terraform ## Take the rotation of ENV back (CONFIRM=name after the flip, DELETE_SNAPSHOTS=1)
+rollback: need-env need-login venv need-terraform ## Take the rotation of ENV back (CONFIRM=name after the flip, DELETE_SNAPSHOTS=1)
 	$(call rotator,rollback "$$ENV" $(if $(call on,$(YES)),--yes) $${CONFIRM:+--confirm "$$CONFIRM"} $(if $(call on,$(DELETE_SNAPSHOTS)),--delete-snapshots) $(ARGS))
 
 status: need-env venv need-terraform ## Where the rotation of ENV stands
 	$(call rotator,status "$$ENV" $(ARGS))
 
-plan: need-env venv need-terraform sandbox-if-wanted ## What a rotation of ENV would change, stage by stage; changes nothing
+plan: need-env need-login venv need-terraform sandbox-if-wanted ## What a rotation of ENV would change, stage by stage; changes nothing
 	$(call rotator,plan "$$ENV" $(ARGS))
 
 render: need-env venv ## Write the Terraform root of ENV from templates/ (ARGS=--check only compares)
@@ -111,7 +114,7 @@ bench-overhead: need-terraform postgres ## Time a rotation beside a plain shell 
 
 bench-checksum: postgres ## Time the online comparison beside COPY and reladiff on the same servers
 	@scripts/ensure-aws-cli
-	@.rotator/bench-venv/bin/python -m pip install -qq --disable-pip-version-check 'reladiff>=0.6' psycopg2-binary
+	@scripts/with-progress "installing reladiff" .rotator/bench-venv/bin/python -m pip install -qq --disable-pip-version-check 'reladiff>=0.6' psycopg2-binary
 	@$(PY) bench/checksum.py $(ARGS)
 
 bench-cutover: postgres ## Time how long writers wait in the window of strategy replicate (ARGS="--runs 20")

@@ -15,54 +15,70 @@ import click
 
 from rotator import __version__
 from rotator.errors import ExitCode, Interrupted, RotatorError
+from rotator.machine import explain
 from rotator.report.errors import error_json, render_error
 from rotator.report.pipes import put
+from rotator.started import typed
 
 # What may look like a secret in a crash file: values after words that name one, URLs with a password.
 _SECRETS = re.compile(r"(?i)(pass(?:word)?|secret|token|credential)[a-z_]*(['\"]?\s*[:=]\s*)(['\"]?)[^\s'\",)]+")
 _DSN = re.compile(r"(\w+://[^:/\s]+:)[^@\s]+@")
 
 
-def run(work: Callable[[], None], *, as_json: bool) -> None:
-    """Run a verb; leave the process with its exit code when it fails."""
+def run(work: Callable[[], None], *, as_json: bool, env: str | None = None) -> None:
+    """Run a verb (of that env); leave the process with its exit code when it fails."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, and means it
             signal.signal(number, _interrupt)
     try:
         work()
     except RotatorError as error:
-        _leave(error, as_json)
+        _leave(error, as_json, env)
     except (KeyboardInterrupt, click.Abort):
         _leave(
-            Interrupted("Interrupted.", fix="Run the same command again: it goes on from the world as it is."), as_json
+            Interrupted("Interrupted.", fix="Run the same command again: it goes on from the world as it is."),
+            as_json,
+            env,
         )
+    except OSError as fault:
+        _leave(explain(fault) or _bug(fault), as_json, env)
     except Exception as fault:  # noqa: BLE001 - the boundary: a bug becomes a crash file
-        _leave(_bug(fault), as_json)
+        _leave(_bug(fault), as_json, env)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _leave(error: RotatorError, as_json: bool) -> None:
+def _leave(error: RotatorError, as_json: bool, env: str | None) -> None:
+    told = typed(env)
     if as_json:
-        put(sys.stdout, json.dumps(error_json(error), indent=2) + "\n")
-    put(sys.stderr, render_error(error))
+        put(sys.stdout, json.dumps(told.deep(error_json(error)), indent=2) + "\n")
+    put(sys.stderr, render_error(error, told.say))
     raise SystemExit(int(error.exit_code))
 
 
 def _bug(fault: Exception) -> RotatorError:
     text = f"rotator {__version__}\nPython {sys.version}\n\n{''.join(traceback.format_exception(fault))}"
-    with tempfile.NamedTemporaryFile("w", prefix="rotator-crash-", suffix=".txt", delete=False) as file:
-        file.write(redact(text))
+    file = _crash_file(redact(text))
     error = RotatorError(
         f"A bug in rotator: {type(fault).__name__}.",
         why=redact(str(fault)) or "No message.",
-        fix=f"The journal keeps what was done; run status first. Please report {file.name} (secrets are blotted out).",
+        fix=f"The journal keeps what was done; run `rotator status` first. Please report {file}.",
         code="bug",
     )
     error.exit_code = ExitCode.BUG
     return error
+
+
+def _crash_file(text: str) -> str:
+    """Its name, for the message; a full disk must not hide the fault itself."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="rotator-crash-", suffix=".txt", delete=False) as file:
+            file.write(text)
+    except OSError as fault:
+        return f"this message (a crash file could not be written: {fault.strerror})"
+    return f"{file.name} (secrets are blotted out)"
 
 
 def redact(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,8 +19,11 @@ from rotator.commands import rotation
 from rotator.commands import status as status_command
 from rotator.commands.workbench import Workbench
 from rotator.errors import UsageError, WaitingForApproval
+from rotator.machine import explain
 from rotator.report.pipes import put
 from rotator.report.summary import Summary, render_text, to_json
+from rotator.report.text import fitted
+from rotator.started import typed
 from rotator.steps import gates
 from rotator.steps.base import Options
 from rotator.terraform.render import check_root, write_root
@@ -69,12 +73,13 @@ def render(
             wiring.refuse_differing(loaded, check_root(loaded))
         changed = () if check else write_root(loaded)
         _say(
+            env,
             as_json,
             {"env": env, "path": str(loaded.path), "changed": list(changed or ())},
             f"{loaded.path}: rendered\n",
         )
 
-    run(work, as_json=as_json)
+    run(work, as_json=as_json, env=env)
 
 
 @app.command()
@@ -82,11 +87,11 @@ def plan(env: EnvName, as_json: AsJson = False) -> None:
     """Show all stages of the next rotation with the changes that each may make; change nothing."""
 
     def work() -> None:
-        with wiring.workbench(env, as_json=as_json, locked=True) as bench:
+        with wiring.workbench(env, "plan", as_json=as_json, locked=True) as bench:
             found = plan_command.plan(bench)
-            _say(as_json, found.to_json(), plan_command.render(found))
+            _say(env, as_json, found.to_json(), plan_command.render(found))
 
-    run(work, as_json=as_json)
+    run(work, as_json=as_json, env=env)
 
 
 @app.command()
@@ -172,11 +177,11 @@ def status(env: EnvName, as_json: AsJson = False) -> None:
     """Show where the env stands; change nothing."""
 
     def work() -> None:
-        with wiring.workbench(env, as_json=as_json, locked=False) as bench:
+        with wiring.workbench(env, "status", as_json=as_json, locked=False) as bench:
             found = status_command.status(bench)
-            _say(as_json, found.to_json(), status_command.render(found))
+            _say(env, as_json, found.to_json(), status_command.render(found))
 
-    run(work, as_json=as_json)
+    run(work, as_json=as_json, env=env)
 
 
 def _through(
@@ -189,12 +194,12 @@ def _through(
 ) -> None:
     def work() -> None:
         agreed = options()
-        with wiring.workbench(env, as_json=as_json, locked=True) as bench:
+        with wiring.workbench(env, verb.__name__, as_json=as_json, locked=True) as bench:
             _confirm(env, yes or bench.env.config.sandbox is not None, question)
             summary = verb(bench, agreed)
-            _say(as_json, to_json(summary), "\n" + render_text(summary))
+            _say(env, as_json, to_json(summary), "\n" + render_text(summary))
 
-    run(work, as_json=as_json)
+    run(work, as_json=as_json, env=env)
 
 
 def _confirm(env: str, agreed: bool, question: str) -> None:
@@ -216,8 +221,17 @@ def _refuse_confirm(env: str, confirm: str) -> None:
     )
 
 
-def _say(as_json: bool, document: dict[str, Any], text: str) -> None:
-    put(sys.stdout, json.dumps(document, indent=2) + "\n" if as_json else text)
+def _say(env: str, as_json: bool, document: dict[str, Any], text: str) -> None:
+    told = typed(env)
+    result = json.dumps(told.deep(document), indent=2) + "\n" if as_json else fitted(told.say(text), _columns())
+    fault = put(sys.stdout, result)
+    if fault is not None:
+        raise explain(fault, "The result could not be written to standard output.") or fault
+
+
+def _columns() -> int | None:
+    """Of the terminal that the result goes to; None for pipes and files, where lines stay whole."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def main() -> None:

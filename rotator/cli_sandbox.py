@@ -13,7 +13,9 @@ from rotator import wiring
 from rotator.boundary import run
 from rotator.config import Env
 from rotator.errors import UsageError
+from rotator.machine import explain
 from rotator.report.pipes import put
+from rotator.report.pulse import pulse
 
 app = typer.Typer(help="A local AWS: real PostgreSQL servers, a real DNS server, a write canary.", no_args_is_help=True)
 
@@ -47,7 +49,9 @@ def _imported() -> ModuleType:
 
 
 def _say(text: str) -> None:
-    put(sys.stdout, f"{text}\n")
+    fault = put(sys.stdout, f"{text}\n")
+    if fault is not None:
+        raise explain(fault, "The result could not be written to standard output.") or fault
 
 
 @app.command()
@@ -56,10 +60,11 @@ def up(env: EnvName = "local", as_json: AsJson = False) -> None:
 
     def work() -> None:
         commands = _imported()
-        found = commands.up(_sandboxed(env), lambda text: put(sys.stderr, f"{text}\n"))
+        with pulse(sys.stderr, "starting the sandbox"):
+            found = commands.up(_sandboxed(env), lambda text: put(sys.stderr, f"{text}\n"))
         _say(json.dumps(found.to_json(), indent=2) if as_json else commands.render(found))
 
-    run(work, as_json=as_json)
+    run(work, as_json=as_json, env=env)
 
 
 @app.command()
@@ -71,7 +76,7 @@ def status(env: EnvName = "local", as_json: AsJson = False) -> None:
         found = commands.status(_sandboxed(env))
         _say(json.dumps(found.to_json(), indent=2) if as_json else commands.render(found))
 
-    run(work, as_json=as_json)
+    run(work, as_json=as_json, env=env)
 
 
 @app.command()
@@ -80,10 +85,11 @@ def down(env: EnvName = "local", as_json: AsJson = False) -> None:
 
     def work() -> None:
         commands = _imported()
-        found = commands.down(_sandboxed(env))
+        with pulse(sys.stderr, "stopping the sandbox"):
+            found = commands.down(_sandboxed(env))
         _say(json.dumps(found.to_json(), indent=2) if as_json else commands.render_down(found))
 
-    run(work, as_json=as_json)
+    run(work, as_json=as_json, env=env)
 
 
 @app.command(name="env")
@@ -95,4 +101,4 @@ def exports(env: EnvName = "local", as_json: AsJson = False) -> None:
         lines = "\n".join(f"export {name}={value}" for name, value in found.items())
         _say(json.dumps(dict(found), indent=2) if as_json else lines)
 
-    run(work, as_json=as_json)
+    run(work, as_json=as_json, env=env)

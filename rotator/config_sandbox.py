@@ -63,7 +63,7 @@ def not_running(env: Env) -> SandboxNotRunning:
     return SandboxNotRunning(
         f"The sandbox of env {env.name} does not run.",
         why="Its AWS and its DNS server choose their ports when they start.",
-        fix=f"make sandbox-up ENV={env.name}",
+        fix=f"rotator sandbox up {env.name}",
     )
 
 

@@ -158,6 +158,13 @@ class DatabaseUnreachable(DatabaseError):
     code = "database-unreachable"
 
 
+class MachineError(RotatorError):
+    """The machine at hand refused: a full disk, a folder without permission, no more open files."""
+
+    exit_code = ExitCode.BLOCKED
+    code = "machine"
+
+
 class LockedError(RotatorError):
     """Another run works on this env (I7: one rotation per env at a time)."""
 

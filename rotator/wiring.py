@@ -23,12 +23,16 @@ from rotator.errors import Blocked, ConfigError, UsageError
 from rotator.network.canary import fetch_report
 from rotator.network.resolver import ClientResolver
 from rotator.report.choose import open_reporter
+from rotator.report.pulse import pulse
+from rotator.report.spoken import SpokenReporter
+from rotator.started import typed
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.render import check_root
 from rotator.terraform.runner import TerraformRunner
 from rotator.terraform.stages import TerraformStages
-from rotator.workflow.stores import LocalStore, env_lock
+from rotator.workflow.lock import env_lock, holder
+from rotator.workflow.stores import LocalStore
 
 # What a sandbox accepts; set for sandbox envs alone, so that real credentials never reach one, nor theirs a real AWS.
 SANDBOX_LOGIN = ("sandbox", "sandbox")
@@ -83,17 +87,19 @@ def environment(env: Env) -> dict[str, str]:
 
 
 @contextmanager
-def workbench(name: str, *, as_json: bool, locked: bool) -> Iterator[Workbench]:
-    """Everything a verb needs; with `locked`, the env is held until the end (I7)."""
+def workbench(name: str, verb: str, *, as_json: bool, locked: bool) -> Iterator[Workbench]:
+    """Everything `verb` needs; with `locked`, the env is held until the end (I7)."""
     env = load(name)
+    # What these verbs print is their result: progress goes to stderr.
+    quiet = as_json or verb in ("plan", "status")
     if not locked:
-        yield _workbench(env, as_json, derive=False)
+        yield _workbench(env, quiet, derive=False)
         return
-    with env_lock(env.path):
-        yield _workbench(env, as_json, derive=True)
+    with env_lock(env.path, verb):
+        yield _workbench(env, quiet, derive=True)
 
 
-def _workbench(given: Env, as_json: bool, *, derive: bool) -> Workbench:
+def _workbench(given: Env, quiet: bool, *, derive: bool) -> Workbench:
     env = located(given)
     project = project_root()
     work = env.path / ".rotator"
@@ -101,8 +107,12 @@ def _workbench(given: Env, as_json: bool, *, derive: bool) -> Workbench:
     aws = Aws(env.config.aws, SANDBOX_LOGIN if env.config.sandbox is not None else None)
     asked = env.config.dns.resolver
     resolver = ClientResolver(None if asked == "none" else asked)
-    binary = find_terraform(env.config.terraform.binary, project, environ)
-    reporter = open_reporter(sys.stdout, sys.stderr, as_json=as_json, environ=environ)
+    _refuse_without_password(env, environ, asked=derive)
+    with pulse(sys.stderr, "looking for Terraform"):
+        binary = find_terraform(env.config.terraform.binary, project, environ)
+    reporter = SpokenReporter(
+        open_reporter(sys.stdout, sys.stderr, as_json=quiet, environ=environ), typed(env.name).say
+    )
     terraform = TerraformRunner(
         env.path,
         binary,
@@ -111,7 +121,7 @@ def _workbench(given: Env, as_json: bool, *, derive: bool) -> Workbench:
     )
     store = LocalStore(env.name, env.path)
     if derive:
-        store.derive(store.load())
+        store.take_up()
     return Workbench(
         env=env,
         store=store,
@@ -126,6 +136,8 @@ def _workbench(given: Env, as_json: bool, *, derive: bool) -> Workbench:
         reporter=reporter,
         clock=SystemClock(),
         canary=_canary(env),
+        waiting=lambda text: pulse(sys.stderr, text),
+        holder=lambda: holder(env.path),
     )
 
 
@@ -175,6 +187,13 @@ def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[st
 
     # The sandbox's servers know no DNS but the machine's own, which does not have their names.
     return LazyDatabases(login, resolver, env.config.dns.record, pinned=env.config.sandbox is not None)
+
+
+def _refuse_without_password(env: Env, environ: Mapping[str, str], *, asked: bool) -> None:
+    """A password that is not there is said at once, and not when the first connection is made."""
+    config = env.config.database
+    if asked and config.access == "direct" and config.credentials.secret_id is None:
+        _password(env, environ)
 
 
 def _password(env: Env, environ: Mapping[str, str]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rotator.commands.workbench import Workbench
 from rotator.model import Stage
+from rotator.report.text import roughly
 from rotator.steps import retire_steps, rotation_steps
 from rotator.steps.adopt import first_data
 from rotator.steps.base import Options
@@ -65,8 +66,9 @@ class RotationPlan:
 
     def to_json(self) -> dict[str, Any]:
         """The same for machines."""
+        estimates = {"estimate_seconds": _seconds(self.steps), "retire_estimate_seconds": _seconds(self.retire)}
         steps = {"steps": [s.__dict__ for s in self.steps], "retire": [s.__dict__ for s in self.retire]}
-        return {**self.__dict__, **steps, "now": list(self.now), "warnings": list(self.warnings)}
+        return {**self.__dict__, **steps, **estimates, "now": list(self.now), "warnings": list(self.warnings)}
 
 
 def plan(bench: Workbench) -> RotationPlan:
@@ -74,17 +76,20 @@ def plan(bench: Workbench) -> RotationPlan:
     stored = bench.store.load()
     journal, record = begin(bench.env, stored, bench.clock.now().isoformat("T", "seconds"), bench.nonce())
     memory = JournalMemory(Preview(journal), record.rotation.id)
-    memory.decide_strategy(choose(bench.context(memory, record, Options())))
+    with bench.waiting("choosing the strategy: looking at blue and its database"):
+        memory.decide_strategy(choose(bench.context(memory, record, Options())))
     record = memory.record
     ctx = bench.context(memory, record, Options())
     rotation, retire = rotation_steps(ctx.rotation.strategy), retire_steps(ctx.rotation.strategy)
     begun = any(name != "preflight" for name in record.steps)
-    warnings = () if begun else tuple(rotation[0].observe(ctx).outputs["warnings"])
+    with bench.waiting("preflight: AWS, blue and its database"):
+        warnings = () if begun else tuple(rotation[0].observe(ctx).outputs["warnings"])
     start = journal.root or first_data(ctx)
-    stages = (
-        {} if begun else {s: describe(s, b, a) for s, b, a in forecast(ctx, start, adopted=journal.root is not None)}
-    )
-    now = bench.stages.review(start, adopted=stored.root is not None, midway=stored.pending is not None)
+    with bench.waiting("forecast of the stages"):
+        found = () if begun else tuple(forecast(ctx, start, adopted=journal.root is not None))
+    stages = {s: describe(s, b, a) for s, b, a in found}
+    with bench.waiting("terraform init and plan of the root"):
+        now = bench.stages.review(start, adopted=stored.root is not None, midway=stored.pending is not None)
 
     def lines(steps: Any) -> tuple[PlannedStep, ...]:
         return tuple(
@@ -115,16 +120,20 @@ def plan(bench: Workbench) -> RotationPlan:
     )
 
 
+def _seconds(steps: tuple[PlannedStep, ...]) -> float:
+    return sum(step.estimate_seconds for step in steps if step.status not in ("done", "skipped"))
+
+
 def render(found: RotationPlan) -> str:
     """For people: the runbook with each stage's changes."""
     lines = [
         f"Rotation {found.rotation_id} of env {found.env}, strategy {found.strategy}",
         f"  blue {found.blue} -> green {found.green}, new key {found.new_alias}",
         "",
-        "rotate:",
+        f"rotate (about {roughly(_seconds(found.steps))} for a small database; RDS's part grows with its size):",
         *_lines(found.steps),
         "",
-        "retire (after the soak):",
+        f"retire (after the soak; about {roughly(_seconds(found.retire))} for a small database):",
         *_lines(found.retire),
         "",
         *(["preflight warns:", *(f"  {line}" for line in found.warnings), ""] if found.warnings else []),

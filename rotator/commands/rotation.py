@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.commands.disabled_key import take_note
 from rotator.commands.earlier import clean_earlier
+from rotator.commands.supervise import supervised
 from rotator.commands.workbench import Workbench
-from rotator.errors import DatabaseError, Interrupted, KeyStaysDisabled, RotatorError, WaitingForApproval
+from rotator.errors import DatabaseError, KeyStaysDisabled, RotatorError, WaitingForApproval
 from rotator.model import Strategy
-from rotator.report.interface import StepInfo, StepState
 from rotator.report.summary import Summary
 from rotator.steps import last_steps, retire_steps, rollback_steps, rotation_steps
-from rotator.steps.base import Context, Options, Step
+from rotator.steps.base import Options
 from rotator.steps.choose import decide
 from rotator.steps.keeping_up import resume
 from rotator.steps.outlived import settle
@@ -23,8 +23,6 @@ from rotator.steps.return_flip import open_again
 from rotator.steps.switch import reopen
 from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, to_retire, to_roll_back
-from rotator.workflow.engine import Engine
-from rotator.workflow.failure import after_stop, after_stopped_rollback
 from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
 from rotator.workflow.memory import JournalMemory
 
@@ -34,8 +32,6 @@ _Canary = tuple[Mapping[str, Any] | None, tuple[str, ...]]
 _AROUND = timedelta(seconds=0.5)
 """The last acknowledged write may be a little older than the fence."""
 
-_STATES = {Status.DONE: StepState.DONE, Status.SKIPPED: StepState.SKIPPED}
-
 
 def rotate(bench: Workbench, options: Options) -> Summary:
     """Take the rotation under way, or a new one, to its soak. Raises RotatorError; the journal keeps what was done."""
@@ -43,9 +39,11 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     now = bench.clock.now().isoformat("T", "seconds")
     journal, record = begin(bench.env, bench.store.load(), now, bench.nonce())
     bench.store.save(journal)
-    clean_earlier(bench, record, options)
+    with bench.waiting("looking at what earlier rotations left"):
+        clean_earlier(bench, record, options)
     memory = JournalMemory(bench.store, record.rotation.id)
-    memory.decide_strategy(decide(bench.context(memory, record, options)))
+    with bench.waiting("choosing the strategy: looking at blue and its database"):
+        memory.decide_strategy(decide(bench.context(memory, record, options)))
     ctx = bench.context(memory, memory.record, options)
     steps = rotation_steps(ctx.rotation.strategy)
     engine = bench.engine(memory)
@@ -62,8 +60,8 @@ def rotate(bench: Workbench, options: Options) -> Summary:
         _refuse_lost_writes(bench, heard[0])
         memory.phase(Phase.SOAKING)
 
-    _supervised(bench, memory, ctx, engine, steps, work, lifts=True)
-    return summarise(bench, memory, "rotate", began, f"make retire ENV={bench.env.name}", heard[0])
+    supervised(bench, memory, ctx, engine, steps, work, lifts=True)
+    return summarise(bench, memory, "rotate", began, f"rotator retire {bench.env.name}", heard[0])
 
 
 def retire(bench: Workbench, options: Options) -> Summary:
@@ -94,8 +92,8 @@ def retire(bench: Workbench, options: Options) -> Summary:
         )
         memory.phase(Phase.KEY_KEPT if kept else Phase.RETIRED)
 
-    _supervised(bench, memory, ctx, engine, steps, work)
-    return summarise(bench, memory, "retire", began, f"make status ENV={bench.env.name}", _canary(bench))
+    supervised(bench, memory, ctx, engine, steps, work)
+    return summarise(bench, memory, "retire", began, f"rotator status {bench.env.name}", _heard(bench))
 
 
 def rollback(bench: Workbench, options: Options) -> Summary:
@@ -128,61 +126,8 @@ def rollback(bench: Workbench, options: Options) -> Summary:
             memory.put(step.name, StepRecord())  # it is looked for anew
         engine.run(ctx, last_steps())
 
-    _supervised(bench, memory, ctx, engine, steps, work)
-    return summarise(bench, memory, "rollback", began, f"make rotate ENV={bench.env.name}", _canary(bench))
-
-
-def step_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo, ...]:
-    """The steps for a strip, with where earlier runs left them."""
-    return tuple(
-        StepInfo(s.name, s.title, s.estimate_seconds, _STATES.get(record.step(s.name).status, StepState.TO_COME))
-        for s in steps
-    )
-
-
-def _supervised(
-    bench: Workbench,
-    memory: JournalMemory,
-    ctx: Context,
-    engine: Engine,
-    steps: Sequence[Step],
-    work: Callable[[], None],
-    *,
-    lifts: bool = False,
-) -> None:
-    """Run with the strip; on any stop see to the fence (`lifts`) and tell it as part of the one error."""
-    bench.reporter.begin(memory.record.rotation.id, step_infos(memory.record, steps))
-    try:
-        work()
-    except KeyboardInterrupt as stop:
-        error: RotatorError = Interrupted(
-            "Interrupted.", why="You (or the system) asked for it.", fix="Run the same command again: it goes on."
-        )
-        _told(bench, memory, ctx, engine, error, lifts=lifts)
-        raise error from stop
-    except RotatorError as error:
-        _told(bench, memory, ctx, engine, error, lifts=lifts)
-        raise
-    except Exception:
-        # A bug of ours: the fence must not outlive it; the crash itself is reported by the error boundary.
-        for words in after_stop(ctx, memory, RotatorError("bug")) if lifts else ():
-            bench.reporter.note(words)
-        raise
-    finally:
-        bench.reporter.close()
-
-
-def _told(
-    bench: Workbench, memory: JournalMemory, ctx: Context, engine: Engine, error: RotatorError, *, lifts: bool
-) -> None:
-    if engine.at is None:
-        bench.reporter.note(f"stopped: {error.what}")
-    else:
-        bench.reporter.failed(engine.at, error.what)
-    if lifts:
-        error.details = (*error.details, *after_stop(ctx, memory, error))
-    elif memory.record.phase is Phase.ROLLING_BACK:
-        error.details = (*error.details, *after_stopped_rollback(ctx, memory))
+    supervised(bench, memory, ctx, engine, steps, work)
+    return summarise(bench, memory, "rollback", began, f"rotator rotate {bench.env.name}", _heard(bench))
 
 
 def summarise(
@@ -242,6 +187,11 @@ def _to_commit(bench: Workbench) -> tuple[str, ...]:
     if bench.env.config.sandbox is not None:
         return ()
     return (f"commit {bench.env.path}: journal.json and generations.auto.tfvars.json belong together",)
+
+
+def _heard(bench: Workbench) -> _Canary:
+    with bench.waiting("waiting for the write canary's report"):
+        return _canary(bench)
 
 
 def _canary(bench: Workbench) -> _Canary:

@@ -45,7 +45,11 @@ class StepLine:
 
 @dataclass(frozen=True)
 class EnvStatus:
-    """One env. What could not be asked is None, and `unknown` says why."""
+    """One env. What could not be asked is None, and `unknown` says why.
+
+    `green` is None until it exists. While a run is at work `running` says which and since when, and there is no
+    `next_command`. `edited`: how the data file differs from the journal.
+    """
 
     env: str
     rotation_id: str | None
@@ -63,9 +67,11 @@ class EnvStatus:
     old_key: str
     steps: tuple[StepLine, ...]
     journal: str
-    next_command: str
+    next_command: str | None
     left_behind: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    running: str | None = None
+    edited: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same for machines."""
@@ -77,11 +83,18 @@ class EnvStatus:
             "also": list(self.also),
             "at_blue": list(self.at_blue),
             "unknown": list(self.unknown),
+            "edited": list(self.edited),
         }
 
 
 def status(bench: Workbench) -> EnvStatus:
     """Look; nothing that cannot be asked stops the rest."""
+    with bench.waiting("asking AWS and the database"):
+        return _status(bench)
+
+
+def _status(bench: Workbench) -> EnvStatus:
+    running = bench.holder()
     journal = bench.store.load()
     record = journal.current() or journal.latest()
     unknown: list[str] = []
@@ -99,7 +112,7 @@ def status(bench: Workbench) -> EnvStatus:
         also=tuple(_try(unknown, "the records that flip along", lambda: _also(bench, journal)) or ()),
         at_blue=tuple(_try(unknown, "other records that lead to blue", lambda: _at_blue(bench, journal, record)) or ()),
         blue=record.rotation.blue if record else bench.env.config.database.identifier,
-        green=record.rotation.green if record else None,
+        green=_green(bench, record, unknown) if record else None,
         fenced=fenced,
         soak_until=record.step("soak").outputs.get("until") if record else None,
         replication=tuple(_try(unknown, "the replication", lambda: _replication(bench, record)) or ()),
@@ -107,8 +120,10 @@ def status(bench: Workbench) -> EnvStatus:
         steps=_lines(record) if record else (),
         journal=bench.store.location,
         left_behind=left,
-        next_command=f"rotator {'rollback' if left else _next(record)} {bench.env.name}",
+        next_command=None if running else f"rotator {'rollback' if left else _next(record)} {bench.env.name}",
         unknown=tuple(unknown),
+        running=running,
+        edited=() if running else _try(unknown, "the data file", lambda: bench.store.edited(journal)) or (),
     )
 
 
@@ -121,6 +136,7 @@ def _next(record: RotationRecord | None) -> str:
 
 def render(found: EnvStatus) -> str:
     """For people."""
+    after = found.next_command or f"nothing: a run is at work. Look again with: rotator status {found.env}"
     lines = [f"env {found.env}: {found.phase}" + (f", rotation {found.rotation_id}" if found.rotation_id else "")]
     rows = [
         ("name", f"{found.record} -> {found.record_target or 'not known'}"),
@@ -128,18 +144,30 @@ def render(found: EnvStatus) -> str:
         ("at blue", "; ".join(found.at_blue)),
         ("serving", found.serving or "not adopted yet"),
         ("blue", found.blue or ""),
-        ("green", found.green or ""),
+        ("green", found.green or ("does not exist" if found.rotation_id else "")),
         ("fence", {True: "ON: blue refuses writes", False: "off", None: ""}[found.fenced]),
         ("soak", f"until {found.soak_until}" if found.soak_until else ""),
         ("replication", "; ".join(found.replication)),
         ("left behind", f"idle triggers on {', '.join(found.left_behind)}" if found.left_behind else ""),
         ("old key", found.old_key),
         ("journal", found.journal),
+        ("at work now", found.running or ""),
+        ("data file", f"EDITED: {'; '.join(found.edited)}" if found.edited else ""),
     ]
     lines += [f"  {label:11} {text}" for label, text in rows if text]
     lines += [f"  {step.status:9} {step.name:18} {step.result}" for step in found.steps]
     lines += [f"  not known: {reason}" for reason in found.unknown]
-    return "\n".join([*lines, f"  next        {found.next_command}"]) + "\n"
+    return "\n".join([*lines, f"  next        {after}"]) + "\n"
+
+
+def _green(bench: Workbench, record: RotationRecord, unknown: list[str]) -> str | None:
+    """Green's identifier when it exists. Where AWS does not answer, what the journal knows to have been made."""
+    name = record.rotation.green
+    try:
+        return name if bench.rds.instance(name) is not None else None
+    except RotatorError as error:
+        unknown.append(f"green: {error.what}")
+        return name if record.step("green").status is Status.DONE else None
 
 
 def _lines(record: RotationRecord) -> tuple[StepLine, ...]:

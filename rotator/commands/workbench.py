@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -61,6 +62,10 @@ class Workbench:
     clock: Clock
     canary: Callable[[], Mapping[str, Any]] | None = None
     nonce: Callable[[], str] = new_nonce
+    waiting: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    """Signs of life while something is looked at and no step is at work: `with bench.waiting("asking AWS"): ...`."""
+    holder: Callable[[], str | None] = lambda: None
+    """Who works on the env at this moment, in words; None when nobody does."""
 
     def engine(self, memory: JournalMemory) -> Engine:
         """An engine over that memory."""

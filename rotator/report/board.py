@@ -17,6 +17,10 @@ class Running:
     detail: str = ""
 
 
+RELIABLE_SECONDS = 5.0
+"""A fraction says nothing of the time that is left before."""
+
+
 class Board:
     """Steps in order. A step that was not announced is added at the end when something is said of it."""
 
@@ -38,6 +42,17 @@ class Board:
         if name not in self._steps:
             self._steps[name] = StepInfo(name, name)
         return list(self._steps).index(name) + 1, len(self._steps)
+
+    def left(self, now: float) -> float:
+        """Seconds still to come by the steps' estimates, of a small database; the running one by how far it is."""
+        to_come = sum(step.estimate_seconds for step in self.steps if step.state is StepState.TO_COME)
+        running = self.running
+        if running is None:
+            return to_come
+        elapsed = now - running.began
+        if running.fraction and elapsed >= RELIABLE_SECONDS:
+            return to_come + elapsed * (1 - running.fraction) / running.fraction
+        return to_come + max(0.0, running.info.estimate_seconds - elapsed)
 
     def start(self, name: str, now: float) -> Running:
         """The step is running from now on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from rotator.errors import RotatorError
@@ -10,19 +11,21 @@ from rotator.errors import RotatorError
 WIDTH = 80
 
 
-def render_error(error: RotatorError) -> str:
+def render_error(error: RotatorError, say: Callable[[str], str] = str) -> str:
     """Three parts, at most 80 columns where words allow it; details are kept as they are, for copying.
+
+    `say` puts commands as the user can type them.
 
     error (no-such-database): There is no DB instance orders in eu-central-1.
       why  RDS knows these: orders-a, orders-b.
       fix  Correct [database] identifier in envs/prod/rotation.toml.
            a detail
     """
-    lines = _wrapped(f"error ({error.code}): ", "  ", error.what)
+    lines = _wrapped(f"error ({error.code}): ", "  ", say(error.what))
     for label, text in (("why", error.why), ("fix", error.fix)):
         if text:
-            lines += _wrapped(f"  {label}  ", " " * 7, text)
-    lines += [f"       {line}" for detail in error.details for line in detail.splitlines()]
+            lines += _wrapped(f"  {label}  ", " " * 7, say(text))
+    lines += [f"       {line}" for detail in error.details for line in say(detail).splitlines()]
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Output that nobody reads any more must not stop a rotation: `make rotate | head`, or a log collector that died."""
+"""Output that nobody reads any more, or that finds no space, must not stop a rotation: `make rotate | head`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import os
 from typing import TextIO
 
 
-def put(stream: TextIO, text: str) -> None:
-    """Write and flush; when the reader is gone, this and all later output goes nowhere."""
+def put(stream: TextIO, text: str) -> OSError | None:
+    """Write and flush; when the reader is gone or the disk is full, this and all later output goes nowhere.
+
+    Returns what kept somebody from reading it: for those whose output is the whole result.
+    """
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as fault:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        return None if isinstance(fault, BrokenPipeError) else fault
+    return None

@@ -10,10 +10,13 @@ from typing import TextIO
 from rotator.report.board import Board
 from rotator.report.interface import StepInfo, StepState
 from rotator.report.pipes import put
-from rotator.report.text import duration, percent
+from rotator.report.text import duration, percent, roughly
 
 QUIET_SECONDS = 10.0
 """Between two progress lines of one step, at least."""
+
+SILENT_SECONDS = 20.0
+"""Without any line, at most, while a step is at work."""
 
 
 class PlainReporter:
@@ -26,6 +29,8 @@ class PlainReporter:
         self._lock = threading.Lock()
         self._last_time = 0.0
         self._last_text = ""
+        self._last_line = 0.0
+        self._over: threading.Event | None = None
 
     def begin(self, rotation_id: str, steps: tuple[StepInfo, ...]) -> None:
         """Say which rotation, and how many of its steps are already behind us."""
@@ -33,7 +38,12 @@ class PlainReporter:
             self._board = Board(steps)
             behind = sum(step.state is not StepState.TO_COME for step in steps)
             done = f", {behind} of them before this run" if behind else ""
-            self._write(f"rotation {rotation_id}: {len(steps)} steps{done}")
+            left = self._board.left(self._clock())
+            about = f", about {roughly(left)} for a small database" if left else ""
+            self._write(f"rotation {rotation_id}: {len(steps)} steps{done}{about}")
+        if self._over is None:
+            self._over = threading.Event()
+            threading.Thread(target=self._keep_beating, args=(self._over,), name="heartbeat", daemon=True).start()
 
     def start(self, step: str) -> None:
         """One line."""
@@ -72,8 +82,23 @@ class PlainReporter:
         with self._lock:
             self._write(text)
 
+    def beat(self) -> None:
+        """One line when nothing was said for a while: a log that stands still looks like a run that hangs."""
+        with self._lock:
+            now, running = self._clock(), self._board.running
+            if running is None or now - self._last_line < SILENT_SECONDS:
+                return
+            self._write(f"{self._label(running.info.name)}: at work for {duration(int(now - running.began))}")
+
     def close(self) -> None:
-        """Nothing is held open."""
+        """The heart stops; nothing else is held open."""
+        if self._over is not None:
+            self._over.set()
+            self._over = None
+
+    def _keep_beating(self, over: threading.Event) -> None:
+        while not over.wait(1.0):
+            self.beat()
 
     def _end(self, step: str, state: StepState, text: str) -> None:
         with self._lock:
@@ -85,4 +110,5 @@ class PlainReporter:
         return f"[{number}/{total}] {step}"
 
     def _write(self, line: str) -> None:
+        self._last_line = self._clock()
         put(self._stream, line + "\n")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable
 
+_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -23,6 +26,32 @@ def _long(seconds: int) -> str:
     if seconds < DAY:
         return f"{seconds // HOUR} h {seconds % HOUR // MINUTE:02d} min"
     return f"{seconds // DAY} d {seconds % DAY // HOUR:02d} h"
+
+
+def roughly(seconds: float) -> str:
+    """An estimate: '40 s', '6 min', '2 h 10 min'."""
+    if seconds < 90:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    minutes = round(seconds / MINUTE)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60 // 10 * 10:02d} min"
+
+
+def fitted(text: str, width: int | None) -> str:
+    """Lines broken at spaces alone, so that none is longer than `width` where words allow it; None leaves all as it is.
+
+    What follows a label and two spaces or more stays in its column.
+    """
+    if width is None:
+        return text
+    return "".join(f"{line}\n" for old in text.splitlines() for line in _fit(old, max(width, 40)))
+
+
+def _fit(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    column = max((gap.end() for gap in _GAP.finditer(line[: width // 2])), default=0) or len(line) - len(line.lstrip())
+    wrapped = textwrap.wrap(line[column:], max(20, width - column), break_long_words=False, break_on_hyphens=False)
+    return [f"{line[:column] if number == 0 else ' ' * column}{part}" for number, part in enumerate(wrapped)]
 
 
 def percent(fraction: float) -> str:

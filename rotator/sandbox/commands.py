@@ -198,7 +198,7 @@ def _get(env: Env, page: str) -> dict[str, Any]:
         raise SandboxError(
             f"the sandbox of env {env.name} does not answer",
             why="it is still starting, or it has just ended",
-            fix=f"make sandbox-up ENV={env.name} (it waits until it is ready)",
+            fix=f"rotator sandbox up {env.name} (it waits until it is ready)",
         )
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy between us and ourselves
     try:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rotator.machine import on_this_machine
+
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text through a neighbour file that replaces `path` at last; folders are made. Raises OSError."""
+    """Write UTF-8 text through a neighbour file that replaces `path` at last; folders are made. Raises MachineError."""
+    with on_this_machine(f"{path.name} could not be written.", path):
+        _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

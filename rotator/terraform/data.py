@@ -61,7 +61,7 @@ def to_text(data: RootData) -> str:
 
 
 def write_data(path: Path, data: RootData) -> None:
-    """Write the file, whole or not at all. Raises OSError."""
+    """Write the file, whole or not at all. Raises MachineError."""
     write_text(path, to_text(data))
 
 

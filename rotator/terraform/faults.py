@@ -172,6 +172,30 @@ def _not_initialised(failure: Failure) -> TerraformError:
     )
 
 
+def _full(failure: Failure) -> TerraformError:
+    return TerraformError(
+        f"{failure.command}: this machine has no space left",
+        why=failure.first,
+        fix="free space on the disks of the project and of the temporary folder (TMPDIR, TF_PLUGIN_CACHE_DIR), then "
+        "run the same command again: it goes on from the world as it is",
+        details=failure.lines[1:],
+        code="terraform-disk-full",
+    )
+
+
+def _unsaved(failure: Failure) -> TerraformError:
+    """The apply has done something, and the state does not hold it: the next run must not begin before it does."""
+    return TerraformError(
+        f"{failure.command}: the state could not be saved",
+        why=failure.first,
+        fix=f"mend the cause; if there is {failure.root / 'errored.tfstate'}, it is the state: put it in place with "
+        f"`terraform -chdir={failure.root} state push errored.tfstate`, then remove that file; then run the same "
+        "command again",
+        details=failure.lines[1:],
+        code="terraform-state-unsaved",
+    )
+
+
 def _condition(failure: Failure) -> TerraformError:
     """A pre- or postcondition: in an apply a failure like others; in a plan it has kept something from happening."""
     if failure.subcommand != "plan":
@@ -198,6 +222,8 @@ def _no_data(failure: Failure) -> TerraformError:
 _TABLE: tuple[tuple[re.Pattern[str], Callable[[Failure], TerraformError]], ...] = (
     (re.compile(r"^Error acquiring the state lock[\s\S]*Lock Info:", re.MULTILINE), _locked),
     (re.compile(r"^Saved plan is stale", re.MULTILINE), _stale),
+    (re.compile(r"^(Failed to (persist|save) state|Error saving state)|errored\.tfstate", re.MULTILINE), _unsaved),
+    (re.compile(r"no space left on device|disk quota exceeded|file too large", re.IGNORECASE), _full),
     (re.compile(r"^Backend configuration changed", re.MULTILINE), _backend),
     (
         re.compile(

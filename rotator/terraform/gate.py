@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rotator.errors import Interrupted, TerraformError
+from rotator.machine import on_this_machine
 from rotator.terraform.interface import OnEvent, Terraform
 from rotator.terraform.process import sigterm_interrupts
 
@@ -40,6 +41,10 @@ class Gate:
         self._answer: bool | None = None
 
     def __enter__(self) -> Gate:
+        with on_this_machine("The gate's pipes could not be made: nothing was applied.", self._directory):
+            return self._made()
+
+    def _made(self) -> Gate:
         self._directory.mkdir(parents=True, exist_ok=True)
         for left in self._directory.glob(f"{_PREFIX}*"):
             if _is_dead(left):

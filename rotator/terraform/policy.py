@@ -151,5 +151,10 @@ def _forcing(change: Change) -> tuple[str, ...]:
 def _advice(stage: Stage, change: Change) -> str:
     if change.action_reason == "replace_because_tainted":
         return f"an earlier apply failed on it: `terraform untaint '{change.address}'` if it is sound, else remove it"
+    if change.action_reason == "delete_because_each_key":
+        return (
+            "the state holds a generation that this journal does not know: this clone is older than the last rotation; "
+            "take the newest journal.json and data file from version control"
+        )
     fix = way_out(stage, change.address, _forcing(change))
     return f"forgetting it leaves it running with no owner; {fix}" if "forget" in change.actions else fix

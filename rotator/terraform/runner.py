@@ -6,6 +6,7 @@ knows no signals), `__getattr__` (any typo became a command) and `read_state_fil
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -15,7 +16,8 @@ from typing import Any, NoReturn
 
 import python_terraform
 
-from rotator.errors import Interrupted, TerraformError, TerraformMissing
+from rotator.errors import Interrupted, RotatorError, TerraformError, TerraformMissing
+from rotator.machine import explain, on_this_machine
 from rotator.terraform import stamp
 from rotator.terraform.diagnostics import Diagnostic, from_stream, from_text
 from rotator.terraform.faults import Failure, to_error
@@ -86,7 +88,8 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         An apply that has outlived its driver is waited for: a plan beside it would be out of date when it is applied.
         """
         self.wait_for_applies()
-        os.close(os.open(out, os.O_WRONLY | os.O_CREAT, 0o600))
+        with on_this_machine("Terraform's plan could not be written.", out):
+            os.close(os.open(out, os.O_WRONLY | os.O_CREAT, 0o600))
         code, _, _ = self._run(
             "plan",
             on_line=self._announce_wait,
@@ -199,7 +202,9 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
             finally:
                 self._child = None
 
-    def _not_started(self, error: OSError) -> TerraformError:
+    def _not_started(self, error: OSError) -> RotatorError:
+        if error.errno not in (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR):
+            return explain(error, "Terraform could not be started.") or TerraformError(str(error))
         if not self._root.is_dir():
             return TerraformError(
                 f"the Terraform root {self._root} does not exist", why=str(error), fix="run `rotator render ENV` first"

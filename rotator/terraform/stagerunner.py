@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rotator.errors import Blocked, TerraformError
+from rotator.machine import on_this_machine
 from rotator.model import RootData, Stage
 from rotator.terraform.expected import GATE, expected
 from rotator.terraform.faults import CONDITION
@@ -146,13 +147,16 @@ class StageRunner:
     @contextmanager
     def _plan_file(self) -> Iterator[Path]:
         """A path for a saved plan. Values are in clear in it: its folder is private, and goes."""
-        self._work.mkdir(parents=True, exist_ok=True)
+        with on_this_machine("There is no folder for Terraform's plan: nothing was applied.", self._work):
+            self._work.mkdir(parents=True, exist_ok=True)
         for left in self._work.glob(f"{_PREFIX}*"):
             # Of a killed run: only one run at a time works on an env.
             shutil.rmtree(left, ignore_errors=True)
         self._terraform.init()
-        with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._work) as folder:
-            yield Path(folder) / "tfplan"
+        with on_this_machine("There is no folder for Terraform's plan: nothing was applied.", self._work):
+            folder = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._work)
+        with folder as name:
+            yield Path(name) / "tfplan"
 
     def _data(self) -> Any:
         """The root's data without its gate (each attempt has a gate of its own); None when there is none to read."""

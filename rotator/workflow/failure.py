@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rotator.errors import Interrupted, RotatorError, TerraformStateLocked, WaitingForApproval, WaitingForAws
 from rotator.model import Strategy
 from rotator.steps.base import Context
@@ -39,16 +41,17 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
     nothing_built_on_it = memory.record.step("snapshot").status is Status.NONE
     if not nothing_built_on_it:
         # Before lifting: a kill in between must not let a later run go on with a snapshot that lacks writes.
-        memory.note("fence", lifted_at=ctx.clock.now().isoformat())
+        unwritten = _unwritten(lambda: memory.note("fence", lifted_at=ctx.clock.now().isoformat()))
     try:
         words = lift(ctx)
     except RotatorError as fault:
         return (f"ATTENTION: {blue} is still fenced, writes are refused, and lifting failed: {fault.what}", going_on)
     if nothing_built_on_it:
-        memory.put("fence", StepRecord(Status.UNDONE))
-        return (words, f"run it again: rotator rotate {name}")
+        unwritten = _unwritten(lambda: memory.put("fence", StepRecord(Status.UNDONE)))
+        return (words, *unwritten, f"run it again: rotator rotate {name}")
     return (
         words,
+        *unwritten,
         "the snapshot no longer holds everything that blue holds, so this rotation cannot go on: "
         f"rotator rollback {name}, then rotate again",
     )
@@ -58,6 +61,18 @@ def after_stopped_rollback(ctx: Context, memory: JournalMemory) -> tuple[str, ..
     """What holds while a rollback stands still, in words: it can only be finished, rotate is refused."""
     fenced = (f"{ctx.rotation.blue} is still fenced: writes are refused.",) if is_fenced(memory) else ()
     return (*fenced, f"the rollback has begun; when the cause is mended, go on with: rotator rollback {ctx.env.name}")
+
+
+def _unwritten(write: Callable[[], None]) -> tuple[str, ...]:
+    """Words when the journal cannot be written; the fence is lifted all the same.
+
+    That is safe: the journal then says "fenced" where the world says "not", and a later run stops at that difference.
+    """
+    try:
+        write()
+    except RotatorError as fault:
+        return (f"the journal does not know of it: {fault.what} {fault.why}",)
+    return ()
 
 
 def _kept_log(ctx: Context, memory: JournalMemory) -> tuple[str, ...]:

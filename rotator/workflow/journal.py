@@ -5,14 +5,18 @@ The root's data (generations, serving, endpoint) lives here; generations.auto.tf
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from rotator.errors import Blocked
-from rotator.model import RootData, Rotation, Strategy
+from pydantic import TypeAdapter, ValidationError
+
+from rotator.errors import Blocked, ConfigError
+from rotator.model import RootData, Rotation
 from rotator.terraform.data import from_json, to_json
+from rotator.workflow.read import damaged
 
 VERSION = 1
 
@@ -139,20 +143,28 @@ def journal_from_json(document: Mapping[str, Any]) -> Journal:
             code="journal-version",
         )
     try:
+        if not isinstance(document["rotations"], list):
+            raise TypeError("rotations is not a list")
         return Journal(
-            env=document["env"],
-            next_generation=document["next_generation"],
-            root=from_json(document["root"]) if document["root"] else None,
-            pending=from_json(document["pending"]) if document["pending"] else None,
+            env=_TEXT.validate_python(document["env"], strict=True),
+            next_generation=_NUMBER.validate_python(document["next_generation"], strict=True),
+            root=from_json(document["root"]) if document["root"] is not None else None,
+            pending=from_json(document["pending"]) if document["pending"] is not None else None,
             rotations=tuple(_rotation_from_json(r) for r in document["rotations"]),
         )
-    except (KeyError, TypeError, ValueError) as fault:
-        raise Blocked(
-            "The journal cannot be read.",
-            why=f"It lacks or garbles a field ({type(fault).__name__}: {fault}).",
-            fix="Take the last good journal from version control; do not edit it by hand.",
-            code="journal-damaged",
-        ) from fault
+    except ValidationError as fault:
+        places = sorted({".".join(map(str, item["loc"])) for item in fault.errors(include_input=False)})
+        raise damaged("The journal cannot be read.", f"Of the wrong type: {', '.join(places[:5])}.") from None
+    except ConfigError as fault:
+        raise damaged("The journal cannot be read.", f"{fault.what}.") from None
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as fault:
+        raise damaged(
+            "The journal cannot be read.", f"It lacks or garbles a field ({type(fault).__name__}: {fault})."
+        ) from None
+
+
+_STEP, _NAMES = TypeAdapter(StepRecord), TypeAdapter(Rotation)
+_TEXT, _NUMBER = TypeAdapter(str), TypeAdapter(int)
 
 
 def _rotation_to_json(record: RotationRecord) -> dict[str, Any]:
@@ -161,7 +173,15 @@ def _rotation_to_json(record: RotationRecord) -> dict[str, Any]:
 
 
 def _rotation_from_json(document: Mapping[str, Any]) -> RotationRecord:
-    names = dict(document["rotation"])
-    names["strategy"] = Strategy(names["strategy"])
-    steps = {name: StepRecord(**{**step, "status": Status(step["status"])}) for name, step in document["steps"].items()}
-    return RotationRecord(Rotation(**names), Phase(document["phase"]), document["started"], steps)
+    steps = {name: _typed(_STEP, step) for name, step in document["steps"].items()}
+    started = _TEXT.validate_python(document["started"], strict=True)
+    return RotationRecord(_typed(_NAMES, document["rotation"]), Phase(document["phase"]), started, steps)
+
+
+def _typed(kind: TypeAdapter[Any], values: Mapping[str, Any]) -> Any:
+    """A dataclass of these values, each of its type, and no others."""
+    made = kind.validate_json(json.dumps(values), strict=True)
+    unknown = sorted(set(values) - set(asdict(made)))
+    if unknown:
+        raise ValueError(f"not known here: {', '.join(unknown)}")
+    return made

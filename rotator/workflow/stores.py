@@ -1,20 +1,18 @@
-"""Where the journal is kept, and the lock of an env. The local store: one file, written atomically and synced."""
+"""Where the journal is kept. The local store: one file, written atomically and synced."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from rotator.errors import Blocked, LockedError
+from rotator.errors import Blocked
+from rotator.machine import on_this_machine
 from rotator.terraform.data import write_data
+from rotator.workflow.datafile import DataFile, digest
 from rotator.workflow.journal import Journal, journal_from_json, journal_to_json
+from rotator.workflow.read import read_journal
 
 JOURNAL_FILE = "journal.json"
 DATA_FILE = "generations.auto.tfvars.json"
@@ -40,14 +38,23 @@ class Store(Protocol):
         """Remove the root's data file, of an env that has adopted nothing."""
         ...
 
+    def edited(self, journal: Journal) -> tuple[str, ...]:
+        """What of the root's data file is neither the journal's nor the tool's, a line each; empty when all is."""
+        ...
+
 
 class LocalStore:
-    """The journal as a file of the env, beside the data file that Terraform reads."""
+    """The journal as a file of the env, beside the data file that Terraform reads.
+
+    The document also keeps the digests of the data file's text as it was last written and as it was before: between the
+    two writes of a save the file is one behind, and nothing else may differ from what the journal says.
+    """
 
     def __init__(self, env: str, folder: Path) -> None:
         self._env = env
         self._path = folder / JOURNAL_FILE
-        self._data = folder / DATA_FILE
+        self._data = DataFile(folder / DATA_FILE)
+        self._derived: tuple[str, ...] = ()
 
     @property
     def location(self) -> str:
@@ -56,19 +63,9 @@ class LocalStore:
 
     def load(self) -> Journal:
         """Read the file; raises Blocked when it is damaged."""
-        try:
-            text = self._path.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        document = read_journal(self._path)
+        if document is None:
             return Journal(self._env)
-        try:
-            document = json.loads(text)
-        except ValueError as fault:
-            raise Blocked(
-                f"The journal {self._path} is not JSON.",
-                why=str(fault),
-                fix="Take the last good journal from version control; do not edit it by hand.",
-                code="journal-damaged",
-            ) from fault
         journal = journal_from_json(document)
         if journal.env != self._env:
             raise Blocked(
@@ -77,23 +74,38 @@ class LocalStore:
                 fix="Remove the copied journal and data file, or give the folder its old name.",
                 code="journal-foreign",
             )
+        self._derived = tuple(str(digest) for digest in document.get("derived") or ())
         return journal
 
     def save(self, journal: Journal) -> None:
         """Journal first, then the file derived from it: a kill in between is mended by the next save or derive."""
-        text = json.dumps(journal_to_json(journal), indent=2, sort_keys=False) + "\n"
-        write_atomically(self._path, text)
+        data = journal.pending or journal.root
+        derived = (*((digest(data),) if data else ()), *self._derived[:1])
+        document = {**journal_to_json(journal), "derived": list(dict.fromkeys(derived))}
+        with on_this_machine("The journal could not be written.", self._path):
+            write_atomically(self._path, json.dumps(document, indent=2, sort_keys=False) + "\n")
+        self._derived = derived
         self.derive(journal)
 
     def drop_data(self) -> None:
         """Remove the derived file."""
-        self._data.unlink(missing_ok=True)
+        self._data.drop()
 
     def derive(self, journal: Journal) -> None:
         """Write the root's data as the journal has it."""
         data = journal.pending or journal.root
         if data is not None:
-            write_data(self._data, data)
+            write_data(self._data.path, data)
+
+    def edited(self, journal: Journal) -> tuple[str, ...]:
+        """What of the data file somebody else has changed."""
+        return self._data.edited(journal.root, journal.pending, self._derived)
+
+    def take_up(self) -> None:
+        """At a run's begin: write the data file anew. Raises Blocked, and writes nothing, when it was changed."""
+        journal = self.load()
+        self._data.refuse_edited(self.edited(journal))
+        self.derive(journal)
 
 
 class Preview:
@@ -115,6 +127,10 @@ class Preview:
     def drop_data(self) -> None:
         """There is no file."""
 
+    def edited(self, journal: Journal) -> tuple[str, ...]:
+        """There is no file."""
+        return ()
+
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace `path` by `text`: either the old or the new contents survive a crash, never a mixture."""
@@ -129,27 +145,3 @@ def write_atomically(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-@contextmanager
-def env_lock(folder: Path) -> Iterator[None]:
-    """Hold the env for this process (I7, on one machine). The kernel frees it when the process dies.
-
-    Raises LockedError that names the holder.
-    """
-    path = folder / ".rotator" / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as fault:
-            file.seek(0)
-            raise LockedError(
-                f"Another rotator works on {folder.name}.",
-                why=f"Held by {file.read().strip() or 'an unknown process'}.",
-                fix=f"Wait until it ends, or look at it with: rotator status {folder.name}",
-            ) from fault
-        file.truncate(0)
-        file.write(f"pid {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC).isoformat('T', 'seconds')}\n")
-        file.flush()
-        yield

@@ -43,7 +43,7 @@ def test_a_step_has_a_line_at_its_start_and_one_at_its_end(reporter: PlainReport
     reporter.skipped("validate", 'database.access = "none"')
     reporter.failed("key", "gone")
     assert out.getvalue().splitlines() == [
-        "rotation local-0001: 3 steps, 1 of them before this run",
+        "rotation local-0001: 3 steps, 1 of them before this run, about 30 s for a small database",
         "[2/3] snapshot: start (Snapshot blue, about 30 s)",
         "[2/3] snapshot: done in 31 s, 28 s of it waiting for AWS: snap-1",
         '[3/3] validate: SKIPPED: database.access = "none"',
@@ -85,3 +85,21 @@ def test_notes_stand_alone_and_close_is_idempotent(reporter: PlainReporter, out:
     reporter.close()
     reporter.close()
     assert out.getvalue() == "Interrupted: the fence stays on.\n"
+
+
+def test_a_step_that_says_nothing_is_heard_of_all_the_same(
+    reporter: PlainReporter, out: io.StringIO, clock: Clock
+) -> None:
+    reporter.begin("local-0001", STEPS)
+    reporter.start("snapshot")
+    for seconds in (5, 14, 5, 60):
+        clock.now += seconds
+        reporter.beat()
+    reporter.done("snapshot", "", 84, 0)
+    clock.now += 100
+    reporter.beat()
+    reporter.close()
+    assert [line for line in out.getvalue().splitlines() if "at work" in line] == [
+        "[2/3] snapshot: at work for 24 s",
+        "[2/3] snapshot: at work for 1 min 24 s",
+    ]

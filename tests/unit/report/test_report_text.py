@@ -1,6 +1,6 @@
 import pytest
 
-from rotator.report.text import aligned, count, duration, percent
+from rotator.report.text import aligned, count, duration, fitted, percent, roughly
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,33 @@ def test_count_knows_one() -> None:
 
 def test_aligned_leaves_out_empty_values_and_keeps_columns() -> None:
     assert aligned([("a", "1\n2"), ("gone", ""), ("long", "3")]) == ["  a     1", "        2", "  long  3"]
+
+
+LINES = """\
+retire shop: rotation shop-g1, strategy replicate, and so many words more that they do not go into one line of eighty
+  notes        Clients that verify the host name (verify-full) cannot do so through the CNAME. The RDS certificate names
+  old key      arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab-and-more-of-it
+"""
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_lines_are_broken_between_words_and_stay_in_their_column(width: int) -> None:
+    made = fitted(LINES, width)
+    assert made.split() == LINES.split()
+    long = "key/1234abcd"
+    assert all(len(line) <= width or long in line for line in made.splitlines())
+    column = [line for line in made.splitlines() if line.startswith(" " * 15)]
+    assert "\n  notes        Clients" in made
+    assert bool(column) is (width < 120)
+
+
+def test_without_a_terminal_lines_stay_whole() -> None:
+    assert fitted(LINES, None) == LINES
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "5 s"), (12, "10 s"), (89, "90 s"), (90, "2 min"), (400, "7 min"), (5390, "1 h 30 min"), (9000, "2 h 30 min")],
+)
+def test_an_estimate_pretends_no_precision(seconds: float, words: str) -> None:
+    assert roughly(seconds) == words

@@ -215,3 +215,10 @@ def test_any_change_at_an_address_that_no_rule_names_is_refused(
     without = [item for item in allowed if item.address != address]
     violations = judge(Stage.GREEN, plan(*made, Change(address, ("update",), ("x",))), without)
     assert address in {violation.address for violation in violations}
+
+
+def test_a_clone_that_is_older_than_the_state_is_told_so() -> None:
+    change = Change(database("g2"), ("delete",), action_reason="delete_because_each_key")
+    error = refused(plan(Change(database("g1"), ("create",)), change), CREATE_GREEN)
+    assert "older than the last rotation" in error.fix
+    assert "hand-made" not in error.fix

@@ -1,0 +1,34 @@
+"""What a run announces at its begin: its steps, with where earlier runs left them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rotator.report.interface import StepInfo, StepState
+from rotator.steps import last_steps
+from rotator.steps.base import Step
+from rotator.workflow.journal import RotationRecord, Status
+
+_UNDO_STATES = {Status.UNDONE: StepState.DONE}
+_STATES = {Status.DONE: StepState.DONE, Status.SKIPPED: StepState.SKIPPED}
+
+
+def step_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo, ...]:
+    """The steps for a strip, with where earlier runs left them."""
+    return tuple(
+        StepInfo(s.name, s.title, s.estimate_seconds, _STATES.get(record.step(s.name).status, StepState.TO_COME))
+        for s in steps
+    )
+
+
+def undo_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo, ...]:
+    """The steps that a rollback takes back, for a strip: done are those that it has taken back already."""
+    return tuple(
+        StepInfo(s.name, _title(s), s.estimate_seconds, _UNDO_STATES.get(status, StepState.TO_COME))
+        for s in steps
+        if (status := record.step(s.name).status) is not Status.NONE
+    )
+
+
+def _title(step: Step) -> str:
+    return step.title if step.name in {last.name for last in last_steps()} else f"Take back: {step.title}"

@@ -1,0 +1,47 @@
+"""A reporter that hands on to another what people shall read, with commands as they can type them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rotator.report.interface import Reporter, StepInfo
+
+
+class SpokenReporter:
+    """Wraps a reporter; `say` rewrites each text."""
+
+    def __init__(self, inner: Reporter, say: Callable[[str], str]) -> None:
+        self._inner = inner
+        self._say = say
+
+    def begin(self, rotation_id: str, steps: tuple[StepInfo, ...]) -> None:
+        """A run begins."""
+        self._inner.begin(rotation_id, steps)
+
+    def start(self, step: str) -> None:
+        """A step begins."""
+        self._inner.start(step)
+
+    def progress(self, step: str, fraction: float | None, detail: str) -> None:
+        """How far the step is."""
+        self._inner.progress(step, fraction, self._say(detail))
+
+    def done(self, step: str, result: str, seconds: float, waited_seconds: float) -> None:
+        """The step's result."""
+        self._inner.done(step, self._say(result), seconds, waited_seconds)
+
+    def skipped(self, step: str, reason: str) -> None:
+        """Why the step was not done."""
+        self._inner.skipped(step, self._say(reason))
+
+    def failed(self, step: str, message: str) -> None:
+        """What stopped the step."""
+        self._inner.failed(step, self._say(message))
+
+    def note(self, text: str) -> None:
+        """One line."""
+        self._inner.note(self._say(text))
+
+    def close(self) -> None:
+        """The run is over."""
+        self._inner.close()

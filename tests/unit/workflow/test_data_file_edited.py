@@ -1,0 +1,160 @@
+"""A data file that somebody edited, or that is of another commit than the journal, is never written over in silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Killed, new_world
+from rotations import bench
+
+from rotator.commands.rotation import rotate
+from rotator.commands.status import render, status
+from rotator.errors import Blocked, MachineError
+from rotator.model import Imports
+from rotator.steps.base import Options
+from rotator.workflow.stores import DATA_FILE, JOURNAL_FILE, LocalStore
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    rotate(bench(new_world(), tmp_path), Options())
+    return tmp_path / DATA_FILE
+
+
+def edit(file: Path, change: Callable[[Any], Any]) -> str:
+    document = json.loads(file.read_text())
+    made = change(document)
+    text = json.dumps(document if made is None else made)
+    file.write_text(text)
+    return text
+
+
+def larger(document: Any) -> None:
+    document["generations"]["g1"]["database"]["settings"]["instance_class"] = "db.r8g.large"
+
+
+def unknown_generation(document: Any) -> None:
+    document["generations"]["g9"] = document["generations"]["g1"]
+
+
+def lacking(document: Any) -> None:
+    del document["generations"]["g0"]
+
+
+def other_serving(document: Any) -> None:
+    document["serving"] = "g0"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (larger, "generations.g1.database.settings.instance_class"),
+        (unknown_generation, "generations.g9 is in the file alone"),
+        (lacking, "generations.g0 is missing in the file"),
+        (other_serving, 'serving: the file has "g0", the journal "g1"'),
+        (lambda document: [], "the whole: the file has []"),
+    ],
+)
+def test_an_edit_is_refused_by_name_and_kept(file: Path, change: Callable[[Any], Any], words: str) -> None:
+    text = edit(file, change)
+    store = LocalStore("shop", file.parent)
+    with pytest.raises(Blocked) as caught:
+        store.take_up()
+    assert caught.value.code == "data-edited"
+    assert words in " ".join((caught.value.what, *caught.value.details))
+    assert file.read_text() == text
+    file.unlink()
+    store.take_up()
+    assert json.loads(file.read_text())["serving"] == "g1"
+
+
+def test_status_tells_of_an_edit_and_changes_nothing(file: Path) -> None:
+    text = edit(file, other_serving)
+    found = status(bench(new_world(), file.parent))
+    assert "serving" in found.edited[0]
+    assert "EDITED" in render(found)
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"null"])
+def test_a_damaged_file_is_refused(file: Path, text: bytes) -> None:
+    file.write_bytes(text)
+    with pytest.raises(Blocked) as caught:
+        LocalStore("shop", file.parent).take_up()
+    assert caught.value.code == "data-edited"
+    assert file.read_bytes() == text
+
+
+def test_a_file_that_is_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(MachineError, match="cannot be read"):
+        LocalStore("shop", file.parent).take_up()
+
+
+def test_a_file_without_a_journal_is_refused(file: Path) -> None:
+    (file.parent / JOURNAL_FILE).unlink()
+    with pytest.raises(Blocked, match="knows no generation"):
+        LocalStore("shop", file.parent).take_up()
+
+
+@pytest.mark.parametrize("layout", [{"indent": 8}, {"separators": (",", ":")}, {"sort_keys": True}])
+def test_layout_is_nobodys_business(file: Path, layout: Any) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()), **layout).replace("\n", "\r\n"))
+    LocalStore("shop", file.parent).take_up()
+
+
+def test_a_journal_of_before_the_digests_still_loads(file: Path) -> None:
+    journal = file.parent / JOURNAL_FILE
+    document = json.loads(journal.read_text())
+    del document["derived"]
+    journal.write_text(json.dumps(document))
+    LocalStore("shop", file.parent).take_up()
+
+
+class DiesBetween(LocalStore):
+    """The process dies in a save, between the journal and the file derived from it."""
+
+    def derive(self, journal: Any) -> None:
+        raise Killed
+
+
+@pytest.mark.parametrize("change", ["stage", "commit", "forget", "follow the world"])
+def test_a_kill_between_the_two_files_is_no_edit(file: Path, change: str) -> None:
+    store = LocalStore("shop", file.parent)
+    journal = store.load()
+    assert journal.root is not None
+    other = replace(journal.root, serving="g0", imports=Imports(keys={"g0": "arn"}))
+    if change in ("commit", "forget"):
+        store.save(replace(journal, pending=other))
+    after = {
+        "stage": replace(journal, pending=other),
+        "commit": replace(journal, root=replace(other, imports=Imports())),
+        "forget": journal,
+        "follow the world": replace(journal, root=other),
+    }[change]
+    text = file.read_text()
+    dies = DiesBetween("shop", file.parent)
+    dies.load()
+    with pytest.raises(Killed):
+        dies.save(after)
+    assert file.read_text() == text
+    LocalStore("shop", file.parent).take_up()
+    assert file.read_text() != text
+
+
+def test_a_second_save_after_a_kill_forgets_what_is_two_behind(file: Path) -> None:
+    store = LocalStore("shop", file.parent)
+    journal = store.load()
+    assert journal.root is not None
+    text = file.read_text()
+    for number in (1, 2):
+        store.save(replace(journal, root=replace(journal.root, endpoint=replace(journal.root.endpoint, ttl=number))))
+    file.write_text(text)
+    with pytest.raises(Blocked, match=r"endpoint\.ttl"):
+        LocalStore("shop", file.parent).take_up()
