@@ -27,6 +27,7 @@ from rotator.sandbox.cluster_address import free_address
 from rotator.sandbox.cluster_config import (
     HOST_RULES,
     Admin,
+    connectable,
     make_like_rds,
     open_functions,
     postgresql_conf,
@@ -224,9 +225,10 @@ class Cluster:
     def _make_like_rds(self, password: str, database: str | None) -> None:
         with self.admin() as admin:
             make_like_rds(admin, self.settings.master, _scram(admin, self.settings.master, password))
-        for name in ("postgres", "template1"):
-            with self.admin(name) as admin:
-                open_functions(admin)
+        with self.admin() as admin, connectable(admin, "template0"):
+            for name in ("postgres", "template0", "template1"):
+                with self.admin(name) as there:
+                    open_functions(there)
         with self.admin("template1") as template:
             prepare_template(template)
         if database and database != "postgres":

@@ -6,7 +6,8 @@ Sources: Amazon RDS User Guide, "Understanding PostgreSQL roles and permissions"
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
@@ -106,6 +107,17 @@ def make_like_rds(admin: Admin, master: str, verifier: str) -> None:
 def is_superuser(major: int) -> bool:
     """Whether the master user of a server of that version must be one, to have the rights that it has on RDS."""
     return major < SUBSCRIPTIONS_FOR_OTHERS
+
+
+@contextmanager
+def connectable(admin: Admin, database: str) -> Iterator[None]:
+    """Let sessions into a database that takes none, for a moment."""
+    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    admin.execute(allow.format(sql.Identifier(database), sql.SQL("true")))
+    try:
+        yield
+    finally:
+        admin.execute(allow.format(sql.Identifier(database), sql.SQL("false")))
 
 
 def open_functions(admin: Admin) -> None:

@@ -182,9 +182,9 @@ def test_the_write_ahead_log_and_the_control_file_are_read(pair: Pair) -> None:
 
 
 def test_the_rights_on_functions_are_the_same_in_every_database(pair: Pair) -> None:
-    run(pair.blue, "CREATE DATABASE another")
+    run(pair.blue, "CREATE DATABASE another", "CREATE DATABASE plain TEMPLATE template0")
     function = "pg_replication_origin_advance(text, pg_lsn)"
-    for database in ("shop", "another", "postgres"):
+    for database in ("shop", "another", "plain", "postgres"):
         with psycopg.connect(host=pair.blue.address, user=MASTER, password=PASSWORD, dbname=database) as connection:
             query = "SELECT has_function_privilege(%s, 'execute')"
             assert connection.execute(query, (function,)).fetchone() == (True,), database
