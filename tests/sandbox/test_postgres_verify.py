@@ -338,7 +338,7 @@ def test_one_row_is_found(link: Link, table: str, change: str, back: str, words:
     link.green.run(link.name, change)
     try:
         report = link.verify([link.table(table)])
-        assert report.differences == (f"table {link.name}.public.{table}: row with {words}",)
+        assert report.differences == (f"table {link.table(table)}: row with {words}",)
         assert report.hot == ()
     finally:
         link.green.run(link.name, back)
@@ -373,7 +373,7 @@ def test_all_are_found_while_writers_are_at_work(link: Link) -> None:
             report = link.verify()
     finally:
         link.green.run(link.name, *(back for _, _, back, _ in CHANGES))
-    assert set(report.differences) == {f"table {link.name}.public.{c[0]}: row with {c[3]}" for c in CHANGES}
+    assert set(report.differences) == {f"table {link.table(c[0])}: row with {c[3]}" for c in CHANGES}
     link.caught_up()
     assert link.rechecked(report.hot) == ()
 

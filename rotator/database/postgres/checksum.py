@@ -53,13 +53,21 @@ with recursive wanted(n, relid) as (
   select b.n, b.relid, b.attnum, t.typbasetype from base b join pg_type t on t.oid = b.typ where t.typtype = 'd'
 )
 select b.n, a.attname, t.typname, t.typnamespace = 'pg_catalog'::regnamespace, coalesce(c.collisdeterministic, true),
-       format_type(a.atttypid, a.atttypmod)
+       format_type(a.atttypid, a.atttypmod),
+       case when t.typnamespace <> 'pg_catalog'::regnamespace then (
+         select array_agg(array[n.nspname, o.oprname]::text[] order by m.amopstrategy)
+           from pg_opclass k join pg_am h on h.oid = k.opcmethod and h.amname = 'btree'
+           join pg_amop m on m.amopfamily = k.opcfamily and m.amoplefttype = k.opcintype
+                and m.amoprighttype = k.opcintype and m.amopstrategy between 1 and 5
+           join pg_operator o on o.oid = m.amopopr join pg_namespace n on n.oid = o.oprnamespace
+          where k.opcintype = t.oid and k.opcdefault) end
   from base b join pg_type t on t.oid = b.typ and t.typtype <> 'd'
   join pg_attribute a on a.attrelid = b.relid and a.attnum = b.attnum
   left join pg_collation c on c.oid = a.attcollation
  order by b.n, a.attnum
 """
-"""Columns with the type under their domains. Virtual generated columns (PostgreSQL 18) hold no data."""
+"""Columns with the type under their domains, and the five operators that order it if they are an extension's own.
+Virtual generated columns (PostgreSQL 18) hold no data."""
 
 _BLOCKS = """
 select pg_relation_size(%(table)s::regclass) / current_setting('block_size')::int,
@@ -70,13 +78,17 @@ select pg_relation_size(%(table)s::regclass) / current_setting('block_size')::in
 
 @dataclass(frozen=True)
 class Column:
-    """A stored column. `type_name` is the type under its domains, `declared` what a cast to the column's type says."""
+    """A stored column. `type_name` is the type under its domains, `declared` what a cast to the column's type says.
+
+    `operators`: (schema, name) of <, <=, =, >=, > of a type that is not of pg_catalog and has its own (ltree, citext).
+    """
 
     name: str
     type_name: str
     builtin: bool
     deterministic: bool
     declared: str
+    operators: tuple[tuple[str, str], ...] = ()
 
     @property
     def expression(self) -> sql.Composable:
@@ -88,8 +100,10 @@ def columns_of(connection: Connection, tables: Sequence[sql.Identifier]) -> tupl
     """The stored columns of each of the tables (schema and name), in their order; one statement."""
     names = [table.as_string(connection) for table in tables]
     found: list[list[Column]] = [[] for _ in names]
-    for number, *fields in connection.execute(_COLUMNS, {"tables": names}).fetchall():
-        found[int(number) - 1].append(Column(*fields))
+    for number, *plain, operators in connection.execute(_COLUMNS, {"tables": names}).fetchall():
+        name, type_name, builtin, deterministic, declared = plain
+        ordered = tuple((str(schema), str(operator)) for schema, operator in operators or ())
+        found[int(number) - 1].append(Column(name, type_name, builtin, deterministic, declared, ordered))
     return tuple(tuple(columns) for columns in found)
 
 

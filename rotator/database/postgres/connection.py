@@ -9,35 +9,16 @@ from typing import Any
 import psycopg
 
 from rotator.database.interface import Target
-from rotator.database.postgres.errors import statement_error, unreachable
+from rotator.database.postgres import settings
+from rotator.database.postgres.errors import encoding_error, statement_error, unreachable
 
 APPLICATION = "rotator"
 CONNECT_SECONDS = 10
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-_SESSION = """
-set search_path = pg_catalog;
-set default_transaction_read_only = off;
-set row_security = off;
-set synchronous_commit = on;
-set client_encoding = 'UTF8';
-set timezone = 'UTC';
-set datestyle = 'ISO, YMD';
-set intervalstyle = 'postgres';
-set extra_float_digits = 1;
-set bytea_output = 'hex';
-set lc_monetary = 'C';
-set quote_all_identifiers = off;
-set jit = off;
-select set_config(name, '0', false) from pg_catalog.pg_settings
- where name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
-                'idle_session_timeout', 'transaction_timeout');
-"""
-"""Whatever a role or a database has as defaults, both sides render values alike and nothing cuts a long pass short.
-
-`row_security = off` makes a policy an error instead of a silent filter (PostgreSQL, "Row Security Policies").
-"""
+BYTES_AS_THEY_ARE = "LATIN1"
+"""The client's encoding for a database in SQL_ASCII: the server converts nothing, and every byte is one character."""
 
 
 def open_plain(target: Target, database: str | None = None) -> Connection:
@@ -54,6 +35,7 @@ def open_plain(target: Target, database: str | None = None) -> Connection:
             sslmode=target.sslmode,
             sslrootcert=target.sslrootcert,
             application_name=APPLICATION,
+            client_encoding="UTF8",
             connect_timeout=CONNECT_SECONDS,
             keepalives_idle=30,
             tcp_user_timeout=60_000,
@@ -72,6 +54,8 @@ def plain_session(target: Target, database: str | None = None, *, doing: str) ->
         yield connection
     except psycopg.Error as error:
         raise statement_error(target, connection, doing, error) from error
+    except UnicodeError as error:
+        raise encoding_error(target, connection, doing) from error
     finally:
         connection.close()
 
@@ -80,10 +64,27 @@ def plain_session(target: Target, database: str | None = None, *, doing: str) ->
 def session(target: Target, database: str | None = None, *, doing: str) -> Iterator[Connection]:
     """A connection with the tool's fixed settings; otherwise as `plain_session`."""
     with plain_session(target, database, doing=doing) as connection:
-        # By itself and first: a role's own limit would count for the whole batch.
-        connection.execute("set statement_timeout = 0")
-        connection.execute(_SESSION)
+        pin(connection)
         yield connection
+
+
+def pin(connection: Connection) -> None:
+    """Give a connection the tool's fixed settings."""
+    for statement in settings.FIRST:
+        connection.execute(statement)
+    connection.execute(settings.PINNED, settings.pinned())
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        connection.execute("select set_config('client_encoding', %s, false)", [BYTES_AS_THEY_ARE])
+    if may_be_replica(connection):
+        connection.execute(settings.REPLICA)
+
+
+def may_be_replica(connection: Connection) -> bool:
+    """Whether the tool may keep the event triggers of others from firing for its own DDL."""
+    if connection.execute(settings.MAY_BE_REPLICA).rowcount > 0:
+        return True
+    version = connection.info.server_version
+    return version >= 150000 and connection.execute(settings.MAY_BE_REPLICA_15).rowcount > 0
 
 
 @contextmanager

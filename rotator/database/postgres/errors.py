@@ -29,6 +29,8 @@ _CONNECT = (
 _STATEMENT = {
     "42501": "give the tool's user the privilege (preflight names it), then run the command again",
     "53200": "raise max_locks_per_transaction in the parameter group (a reboot), then run the command again",
+    "22021": "a name or a value is not valid in the database's encoding: find it and correct it",
+    "22P05": "a name or a value has no equivalent in UTF8: find it and correct it",
     "25006": "the server is read-only or fenced: check that it is the one you mean",
 }
 """SQLSTATE -> fix (PostgreSQL, Appendix A "PostgreSQL Error Codes")."""
@@ -73,3 +75,14 @@ def statement_error(
     state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     fix = _STATEMENT.get(error.sqlstate or "", "see the server's log at this time")
     return DatabaseError(f"could not {doing} ({where})", why=why + state, fix=fix)
+
+
+def encoding_error(target: Target, connection: psycopg.Connection[tuple[object, ...]], doing: str) -> DatabaseError:
+    """Text that is not text in its database's encoding; without a word of it."""
+    where = place(target, connection.info.dbname or target.database)
+    return DatabaseError(
+        f"could not {doing} ({where})",
+        why="a name or a value is not valid in the database's encoding",
+        fix="find it and correct it",
+        code="database-encoding",
+    )

@@ -85,8 +85,18 @@ def databases(target: Target) -> tuple[str, ...]:
     at all is in `CLOSED_DATABASES`.
     """
     with session(target, doing="list the databases") as connection:
-        names = [str(row[0]) for row in connection.execute(_DATABASES, [list(EXCLUDED_DATABASES)]).fetchall()]
+        rows = connection.execute(_DATABASES, [list(EXCLUDED_DATABASES)]).fetchall()
+        raw = connection.info.parameter_status("server_encoding") == "SQL_ASCII"
+    names = [_as_utf8(str(row[0])) if raw else str(row[0]) for row in rows]
     return tuple(name for name in names if name not in INITIAL or _holds_data(target, name))
+
+
+def _as_utf8(name: str) -> str:
+    """A database's name from a session that reads bytes: connecting needs it in UTF8, as all others show it."""
+    try:
+        return name.encode("latin-1").decode()
+    except UnicodeError:
+        return name
 
 
 def _holds_data(target: Target, name: str) -> bool:

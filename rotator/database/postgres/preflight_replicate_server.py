@@ -110,7 +110,8 @@ def _retention(connection: Connection) -> Iterator[Finding]:
     """Measured against the average rate at which this server has written its log since its statistics began."""
     query = """select current_setting('max_slot_wal_keep_size'), (s.setting::numeric * 1024 * 1024 / greatest(
         w.wal_bytes / greatest(extract(epoch from now() - w.stats_reset), 1), 1) / 3600)::float
-      from pg_settings s, pg_stat_wal w where s.name = 'max_slot_wal_keep_size' and s.setting::bigint >= 0"""
+      from pg_settings s, pg_stat_wal w
+     where case s.name when 'max_slot_wal_keep_size' then s.setting::bigint end >= 0"""
     for size, hours in connection.execute(query).fetchall():
         if hours < RETENTION_HOURS:
             yield Finding(
@@ -125,7 +126,7 @@ def _retention(connection: Connection) -> Iterator[Finding]:
 
 def _slot_timeout(connection: Connection) -> Iterator[Finding]:
     query = """select current_setting(name) from pg_settings
-      where name = 'idle_replication_slot_timeout' and setting::bigint > 0"""
+      where case name when 'idle_replication_slot_timeout' then setting::bigint end > 0"""
     for timeout in rows(connection, query):
         yield Finding(
             "slot-timeout",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres import activity, catalog, checksum, marker, preflight, sequences
-from rotator.database.postgres.connection import plain_session
+from rotator.database.postgres.connection import session
 from rotator.database.postgres.fence import fence
 from rotator.database.postgres.lift import BUSY_MILLISECONDS, lift
 from rotator.database.postgres.objects import each_database, stored_tables
@@ -24,7 +24,7 @@ class PostgresServer:
     target: Target
 
     def ping(self) -> str:
-        with plain_session(self.target, doing="ask for the version") as connection:
+        with session(self.target, doing="ask for the version") as connection:
             row = connection.execute("show server_version").fetchone()
         return str(row[0]).split()[0] if row else ""
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from rotator.database.postgres.checksum import Column
+from rotator.qualified import quoted
 
 _DIRECT = {
     "bool": "pg_catalog.hashint4extended({column}::pg_catalog.int4, {seed})",
@@ -42,6 +43,11 @@ VERSION = sql.SQL("t.xmin::text || t.ctid::text")
 """Which version of a row it is: every update makes another. Freezing does not show in xmin (PostgreSQL 9.4)."""
 
 
+_SYMBOLS = ("<", "<=", "=", ">=", ">")
+"""In the order of a btree's strategies."""
+_BELOW, UP_TO, _AT_LEAST, ABOVE = 0, 1, 3, 4
+
+
 def row_digest(columns: Sequence[Column], version: int) -> sql.Composable:
     """64 bits of one row of `t`; `version` as the server's number, such as 150018."""
     parts = [_hash(column, seed, version) for seed, column in enumerate(columns, start=1)]
@@ -51,12 +57,38 @@ def row_digest(columns: Sequence[Column], version: int) -> sql.Composable:
 
 def above(columns: Sequence[Column], values: Sequence[str]) -> sql.Composable:
     """SQL condition: the key is above these values. A comparison of rows, which an index on the key can serve."""
-    return sql.SQL("({}) > ({})").format(key_list(columns), literals(columns, values))
+    return compare(columns, ABOVE, _typed(columns, values))
 
 
 def up_to(columns: Sequence[Column], values: Sequence[str]) -> sql.Composable:
     """SQL condition: the key is not above these values."""
-    return sql.SQL("({}) <= ({})").format(key_list(columns), literals(columns, values))
+    return compare(columns, UP_TO, _typed(columns, values))
+
+
+def compare(columns: Sequence[Column], operator: int, values: Sequence[sql.Composable]) -> sql.Composable:
+    """SQL condition: the key is ABOVE or UP_TO these values. Operators of extensions are named with their schemas."""
+    kinds = {_operator(column, operator) for column in columns}
+    if len(kinds) == 1:
+        key = (sql.Identifier("t", column.name) for column in columns)
+        return sql.SQL("({}) {} ({})").format(sql.SQL(", ").join(key), sql.SQL(kinds.pop()), sql.SQL(", ").join(values))
+    # A row has one operator for all of its columns. The first column's condition is what an index can serve.
+    bound, strict = (_AT_LEAST, ABOVE) if operator == ABOVE else (UP_TO, _BELOW)
+    first, name = columns[0], sql.Identifier("t", columns[0].name)
+    return sql.SQL("({0} {1} {2} and ({0} {3} {2} or {4}))").format(
+        *(name, sql.SQL(_operator(first, bound)), values[0], sql.SQL(_operator(first, strict))),
+        compare(columns[1:], operator, values[1:]),
+    )
+
+
+def _operator(column: Column, operator: int) -> str:
+    if not column.operators:
+        return _SYMBOLS[operator]
+    schema, name = column.operators[operator]
+    return "".join(("operator(", quoted(schema), ".", name, ")"))
+
+
+def _typed(columns: Sequence[Column], values: Sequence[str]) -> tuple[sql.Composable, ...]:
+    return tuple(literals([column], [value]) for column, value in zip(columns, values, strict=True))
 
 
 def key_list(columns: Sequence[Column], cast: str = "") -> sql.Composable:

@@ -15,7 +15,17 @@ from rotator.database.postgres.checksum import Column, columns_of
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.errors import statement_error
 from rotator.database.postgres.replication.chunks import Chunk, Key
-from rotator.database.postgres.replication.digest import VERSION, above, key_list, literals, row_digest, up_to
+from rotator.database.postgres.replication.digest import (
+    ABOVE,
+    UP_TO,
+    VERSION,
+    above,
+    compare,
+    key_list,
+    literals,
+    row_digest,
+    up_to,
+)
 from rotator.qualified import qualified
 
 SETTINGS = """
@@ -23,7 +33,6 @@ set enable_seqscan = off;
 set enable_sort = off;
 set enable_incremental_sort = off;
 set max_parallel_workers_per_gather = 0;
-set default_transaction_isolation = 'read committed';
 set default_transaction_read_only = on;
 """
 """Ranges are read by the key's index whatever the statistics say, on one core, and lock no one out of vacuuming."""
@@ -84,10 +93,7 @@ class Shape:
 
     def contents_of(self, numbered: Sequence[tuple[int, Chunk]]) -> sql.Composed:
         """SELECT of count, sum of digests and number, of chunks that are open at neither end: one plan for all."""
-        lows, highs = (
-            sql.SQL(", ").join(sql.Identifier("c", f"{end}{n}") for n in range(len(self.key)))
-            for end in ("low", "high")
-        )
+        lows, highs = (tuple(sql.Identifier("c", f"{end}{n}") for n in range(len(self.key))) for end in ("low", "high"))
         names = [sql.Identifier(f"{end}{n}") for end in ("low", "high") for n in range(len(self.key))]
         rows = [
             sql.SQL("({}, {}, {})").format(number, literals(self.key, chunk.low), literals(self.key, chunk.high))
@@ -96,10 +102,10 @@ class Shape:
         ]
         return sql.SQL(
             "select d.rows, d.total, c.n from (values {}) c(n, {}) cross join lateral (select count(*) as rows,"
-            " coalesce(sum({}), 0) as total from only {} t where ({}) > ({}) and ({}) <= ({})) d"
+            " coalesce(sum({}), 0) as total from only {} t where {} and {}) d"
         ).format(
             *(sql.SQL(", ").join(rows), sql.SQL(", ").join(names), self.digest, self.identifier),
-            *(key_list(self.key), lows, key_list(self.key), highs),
+            *(compare(self.key, ABOVE, lows), compare(self.key, UP_TO, highs)),
         )
 
     @property

@@ -107,10 +107,9 @@ class WindowFence:
             self._light[name] = guard.light(connection)
         self._watched = frozenset(watched)
         self._others_watched = frozenset(n for n, connection in self._others.items() if _has_ddl_fence(connection))
-        rows = self._one.execute(
-            "select oid::bigint from pg_database where datname = any (%s)", [list(self._all)]
-        ).fetchall()
-        self._oids = [int(row[0]) for row in rows]
+        # Asked of each: by a name that is not ASCII, a session in another encoding would find no database.
+        own = "select oid::bigint from pg_database where datname = current_database()"
+        self._oids = [int(row[0]) for each in self._all.values() for row in each.execute(own).fetchall()]
 
     def wait_for_calm(self, seconds: float, progress: Progress, between: Callable[[], None]) -> None:
         """Until no writing transaction has been open for long; not longer than `seconds`. Nothing is paused yet.
