@@ -124,7 +124,7 @@ def rotate(
                 raise
             return rotation.rotate(bench, replace(options, approvals=options.approvals | {gates.Gate.LONG_PAUSE}))
 
-    _through(env, work, options, as_json, yes, question)
+    _through(env, "rotate", work, options, as_json, yes, question)
 
 
 @app.command()
@@ -144,7 +144,7 @@ def retire(
     def options() -> Options:
         return Options(gates.answers("retire", approve or (), gates.RETIRE), no_wait=no_wait)
 
-    _through(env, rotation.retire, options, as_json, yes, question)
+    _through(env, "retire", rotation.retire, options, as_json, yes, question)
 
 
 @app.command()
@@ -169,7 +169,7 @@ def rollback(
         given = gates.answers("rollback", approve or (), gates.ROLLBACK)
         return Options(given, delete_snapshots=delete_snapshots, lose_writes=confirm == env)
 
-    _through(env, rotation.rollback, options, as_json, yes or confirm == env, "Take the rotation back?")
+    _through(env, "rollback", rotation.rollback, options, as_json, yes or confirm == env, "Take the rotation back?")
 
 
 @app.command()
@@ -186,6 +186,7 @@ def status(env: EnvName, as_json: AsJson = False) -> None:
 
 def _through(
     env: str,
+    name: str,
     verb: Callable[..., Summary],
     options: Callable[[], Options],
     as_json: bool,
@@ -194,7 +195,7 @@ def _through(
 ) -> None:
     def work() -> None:
         agreed = options()
-        with wiring.workbench(env, verb.__name__, as_json=as_json, locked=True) as bench:
+        with wiring.workbench(env, name, as_json=as_json, locked=True) as bench:
             _confirm(env, yes or bench.env.config.sandbox is not None, question)
             summary = verb(bench, agreed)
             _say(env, as_json, to_json(summary), "\n" + render_text(summary))

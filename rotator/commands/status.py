@@ -231,7 +231,7 @@ def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, 
         return ()
     ctx = bench.context(JournalMemory(Preview(bench.store.load()), record.rotation.id), record, Options())
     lines = [
-        f"{side}: slot {slot.name} keeps {size(slot.retained)} of log" + _idle(slot)
+        f"{side}: slot {slot.name} keeps {size(slot.retained)} of log" + _idle(slot, running=bench.holder() is not None)
         for side, link in _links(ctx)
         for slot in link.slots()
     ]
@@ -265,9 +265,11 @@ def _links(ctx: Context) -> Iterator[tuple[str, Link]]:
         yield ctx.rotation.green, backward(ctx)
 
 
-def _idle(slot: Slot) -> str:
+def _idle(slot: Slot, *, running: bool) -> str:
     if slot.lost:
         return " (LOST)"
+    if running:
+        return "" if slot.active else ", which nobody reads yet"
     return "" if slot.active else " and NOBODY READS IT: the log grows until rotate goes on, or rollback removes it"
 
 

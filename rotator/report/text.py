@@ -50,8 +50,16 @@ def _fit(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
     column = max((gap.end() for gap in _GAP.finditer(line[: width // 2])), default=0) or len(line) - len(line.lstrip())
-    wrapped = textwrap.wrap(line[column:], max(20, width - column), break_long_words=False, break_on_hyphens=False)
-    return [f"{line[:column] if number == 0 else ' ' * column}{part}" for number, part in enumerate(wrapped)]
+    parts = textwrap.wrap(line[column:], max(20, width - column), break_long_words=False, break_on_hyphens=False)
+    first = line[:column].rstrip()
+    if len(parts[0]) > width - column and first:
+        # Too long a word for the column may still fit into a line of its own.
+        return [first, *(_placed(part, column, width) for part in parts)]
+    return [f"{line[:column]}{parts[0]}", *(_placed(part, column, width) for part in parts[1:])]
+
+
+def _placed(part: str, column: int, width: int) -> str:
+    return " " * max(0, min(column, width - len(part))) + part
 
 
 def percent(fraction: float) -> str:

@@ -55,6 +55,16 @@ def test_lines_are_broken_between_words_and_stay_in_their_column(width: int) -> 
     assert bool(column) is (width < 120)
 
 
+def test_a_name_that_is_too_long_for_its_column_has_a_line_of_its_own() -> None:
+    arn = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    assert fitted(f"  key          alias/shop {arn} 16 s", 80).splitlines() == [
+        "  key          alias/shop",
+        f"  {arn}",
+        "               16 s",
+    ]
+    assert fitted(f"  key          {arn}", 80).splitlines() == ["  key", f"  {arn}"]
+
+
 def test_without_a_terminal_lines_stay_whole() -> None:
     assert fitted(LINES, None) == LINES
 
