@@ -6,7 +6,7 @@ from rotator.errors import Blocked, RotatorError, WaitingForApproval
 from rotator.model import Finding, Strategy
 from rotator.steps.base import Context
 from rotator.steps.gates import Gate
-from rotator.steps.world import server
+from rotator.steps.world import blue_instance, server
 
 APPROVAL = Gate.LONG_PAUSE
 OWN = "own-leftover"
@@ -32,7 +32,11 @@ def decide(ctx: Context) -> Strategy:
     strategy = choose(ctx)
     if ctx.rotation.strategy is not Strategy.AUTO or strategy is not Strategy.SNAPSHOT or ctx.databases is None:
         return strategy
-    reasons, name = reasons_against(ctx), ctx.env.name
+    # What cannot be looked at is no reason for a pause: the fault itself is what must be mended.
+    blue_instance(ctx)
+    reasons, name = _reasons(ctx), ctx.env.name
+    if not reasons:
+        return Strategy.REPLICATE
     own = tuple(line for line in reasons if line.startswith(f"{OWN}:"))
     if own:
         raise Blocked(
@@ -56,17 +60,20 @@ def decide(ctx: Context) -> Strategy:
 
 
 def reasons_against(ctx: Context) -> tuple[str, ...]:
-    """What keeps this database from strategy replicate, one line each."""
+    """What keeps this database from strategy replicate, one line each; a fault while looking is one of them."""
     try:
-        blue = ctx.rds.instance(ctx.rotation.blue)
-        if ctx.databases is None:
-            return ('database.access is "none"',)
-        if blue is None or blue.status != "available" or not blue.engine.startswith("postgres"):
-            return ("it is made for an available PostgreSQL instance",)
-        found = replicate_findings(ctx)
+        return _reasons(ctx)
     except RotatorError as fault:
         return (fault.what,)
-    return tuple(_words(finding) for finding in found if finding.blocks)
+
+
+def _reasons(ctx: Context) -> tuple[str, ...]:
+    blue = ctx.rds.instance(ctx.rotation.blue)
+    if ctx.databases is None:
+        return ('database.access is "none"',)
+    if blue is None or blue.status != "available" or not blue.engine.startswith("postgres"):
+        return ("it is made for an available PostgreSQL instance",)
+    return tuple(_words(finding) for finding in replicate_findings(ctx) if finding.blocks)
 
 
 def _words(finding: Finding) -> str:

@@ -14,7 +14,7 @@ from rotations import bench, phase
 from rotator.commands import plan as plan_command
 from rotator.commands.rotation import retire, rollback, rotate
 from rotator.commands.workbench import Workbench
-from rotator.errors import AwsError, Blocked, RotatorError
+from rotator.errors import AwsError, Blocked, DatabaseError, RotatorError
 from rotator.model import Finding, Strategy
 from rotator.steps import retire_steps, rollback_steps
 from rotator.steps.base import Context, Options, Step
@@ -145,3 +145,22 @@ def test_plan_says_at_each_point_of_no_return_what_is_lost(tmp_path: Path) -> No
     marked = re.findall(r"^  \[.\] +\d+ (\S+) .*\(point of no return: (.+)\)$", text, re.MULTILINE)
     assert [name for name, _ in marked] == ["cutover", "unprotect", "retire-database", "retire-snapshots", "retire-key"]
     assert BLUE in text
+
+
+def test_nobody_is_asked_for_a_pause_of_a_database_that_is_not_there(tmp_path: Path) -> None:
+    world = new_world()
+    del world.instances[BLUE]
+    with pytest.raises(Blocked, match="There is no DB instance"):
+        rotate(bench(world, tmp_path, strategy="auto"), Options())
+
+
+class Refuses(FakeDatabases):
+    def at(self, host: str, port: int, *, address: str | None = None) -> FakeServer:
+        raise DatabaseError("password authentication failed")
+
+
+def test_nobody_is_asked_for_a_pause_because_of_a_wrong_password(tmp_path: Path) -> None:
+    world = new_world()
+    at_work = replace(bench(world, tmp_path, strategy="auto"), databases=Refuses(world))
+    with pytest.raises(DatabaseError, match="password"):
+        rotate(at_work, Options())
