@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from psycopg import sql
 
 from rotator.database.interface import Target
-from rotator.database.postgres.catalog_queries import CLUSTER, DATABASE, IDENTIFIED, generic
+from rotator.database.postgres.batches import batches
+from rotator.database.postgres.catalog_queries import (
+    CLUSTER,
+    DATABASE,
+    IDENTIFIED,
+    VIEW_DEFINITIONS,
+    VIEWS,
+    generic,
+)
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.objects import databases
 from rotator.qualified import qualified
@@ -23,14 +32,24 @@ def schema(target: Target) -> Mapping[str, str]:
         with session(target, name, doing="read the catalogs") as connection:
             found.update(_digests(name, connection, DATABASE))
             found.update(_digests(name, connection, tuple(generic(catalog) for catalog in IDENTIFIED)))
+            found.update(_views(name, connection))
     return found
 
 
 def _digests(database: str, connection: Connection, queries: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for query in queries:
-        for kind, name, more, definition in connection.execute(sql.SQL(query)).fetchall():
-            key = _key(str(kind), [database, *name] if database else name, more or ())
-            yield key, hashlib.blake2b(str(definition).encode(), digest_size=16).hexdigest()
+        yield from _of_rows(database, connection.execute(sql.SQL(query)).fetchall())
+
+
+def _views(database: str, connection: Connection) -> Iterator[tuple[str, str]]:
+    for batch in batches(row[0] for row in connection.execute(sql.SQL(VIEWS)).fetchall()):
+        yield from _of_rows(database, connection.execute(VIEW_DEFINITIONS, [list(batch)]).fetchall())
+
+
+def _of_rows(database: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, str]]:
+    for kind, name, more, definition in rows:
+        key = _key(str(kind), [database, *name] if database else name, more or ())
+        yield key, hashlib.blake2b(str(definition).encode(), digest_size=16).hexdigest()
 
 
 def _key(kind: str, name: Sequence[str], more: Sequence[str | None]) -> str:

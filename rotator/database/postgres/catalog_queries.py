@@ -26,6 +26,15 @@ def _not_of_extension(catalog: str, oid: str) -> str:
     )
 
 
+WIDE = 100
+"""Columns. Above, expressions are not written out: for each of them that takes time by the square of the columns."""
+
+
+def _as_stored(tree: str) -> str:
+    """An expression as its catalog has it, without its place in a statement's text: equal in a physical copy."""
+    return f"regexp_replace({tree}::text, ' :location -?[0-9]+', '', 'g')"
+
+
 _KIND = """case c.relkind when 'r' then 'table' when 'p' then 'table' when 'v' then 'view'
  when 'm' then 'materialized view' when 'f' then 'foreign table' when 'S' then 'sequence' when 'c' then 'type' end"""
 _RELATION = "array[n.nspname, c.relname]::text[]"
@@ -41,9 +50,8 @@ _RELATIONS = f"""
 select {_KIND}, {_RELATION}, null, row(
     c.relkind, c.relpersistence, c.relowner::regrole, c.relacl, c.reloptions, c.relreplident, c.relrowsecurity,
     c.relforcerowsecurity, c.relispartition, c.relispopulated, pg_get_partkeydef(c.oid),
-    pg_get_expr(c.relpartbound, c.oid), (select amname from pg_am where oid = c.relam),
+    pg_get_expr(c.relpartbound, 0), (select amname from pg_am where oid = c.relam),
     (select spcname from pg_tablespace where oid = c.reltablespace), c.reloftype::regtype,
-    case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
     (select reloptions from pg_class t where t.oid = c.reltoastrelid),
     (select array_agg(i.inhparent::regclass::text order by i.inhseqno) from pg_inherits i where i.inhrelid = c.oid),
     (select array_agg(distinct t.tgenabled) from pg_trigger t where t.tgrelid = c.oid and t.tgisinternal),
@@ -53,10 +61,21 @@ select {_KIND}, {_RELATION}, null, row(
   from pg_class c {_OF_RELATION} and c.relkind in ('r', 'p', 'v', 'm', 'f')
 """
 
+VIEWS = f"""
+select c.oid::bigint from pg_class c {_OF_RELATION} and c.relkind in ('v', 'm') order by c.oid
+"""
+VIEW_DEFINITIONS = f"""
+select {_KIND}, {_RELATION}, array['definition', null], pg_get_viewdef(c.oid)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = any (%s::oid[])
+"""
+"""Of some of VIEWS at a time: each keeps the tables that it reads locked until the statement ends."""
+
 _COLUMNS = f"""
 select {_KIND}, {_RELATION}, array['column', a.attname]::text[], row(
     row_number() over (partition by a.attrelid order by a.attnum), format_type(a.atttypid, a.atttypmod), a.attnotnull,
-    pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated, a.attcollation::regcollation, a.attstorage,
+    case when a.attgenerated = '' then pg_get_expr(d.adbin, 0) when c.relnatts > {WIDE} then {_as_stored("d.adbin")}
+      else pg_get_expr(d.adbin, d.adrelid) end,
+    a.attidentity, a.attgenerated, a.attcollation::regcollation, a.attstorage,
     to_jsonb(a)->>'attcompression', coalesce(nullif(to_jsonb(a)->>'attstattarget', '-1'), ''),
     a.attoptions, a.attfdwoptions, a.attacl, a.attislocal, a.attinhcount, col_description(c.oid, a.attnum))::text
   from pg_attribute a join pg_class c on c.oid = a.attrelid
@@ -67,7 +86,8 @@ select {_KIND}, {_RELATION}, array['column', a.attname]::text[], row(
 _CONSTRAINTS = f"""
 select coalesce({_KIND}, 'domain'), array[n.nspname, coalesce(c.relname, t.typname)]::text[],
   array['constraint', k.conname]::text[], row(
-    k.contype, pg_get_constraintdef(k.oid), k.convalidated, k.conislocal, k.coninhcount, k.connoinherit,
+    k.contype, case when k.contype = 'c' and c.relnatts > {WIDE} then {_as_stored("k.conbin")}
+      else pg_get_constraintdef(k.oid) end, k.convalidated, k.conislocal, k.coninhcount, k.connoinherit,
     obj_description(k.oid, 'pg_constraint'))::text
   from pg_constraint k left join pg_class c on c.oid = k.conrelid left join pg_type t on t.oid = k.contypid
   join pg_namespace n on n.oid = k.connamespace

@@ -13,7 +13,8 @@ from rotator.database.postgres.objects import databases
 from rotator.database.postgres.preflight_common import rows
 from rotator.database.postgres.preflight_replicate_capacity import capacity_findings
 from rotator.database.postgres.preflight_replicate_database import database_findings
-from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES
+from rotator.database.postgres.preflight_replicate_identity import COUNT_TABLES, HAS_TABLES
+from rotator.database.postgres.preflight_replicate_locks import lock_findings
 from rotator.database.postgres.preflight_replicate_sequences import sequence_findings
 from rotator.database.postgres.preflight_replicate_server import OPEN_SECONDS, server_findings
 from rotator.database.postgres.preflight_replicate_settings import settings_findings
@@ -44,11 +45,12 @@ def replicate_findings(
     with session(target, doing="look over the server") as connection:
         if found := tuple(version_findings(connection.info.server_version)):
             return found
-    count, of_databases = 0, list[Finding]()
+    count, of_databases, tables = 0, list[Finding](), dict[str, int]()
     for name in databases(target):
         try:
             with session(target, name, doing="look over the database") as connection:
                 count += bool(name == target.database or rows(connection, HAS_TABLES))
+                tables[name] = int(rows(connection, COUNT_TABLES)[0])
                 of_databases += database_findings(name, connection, rotation_id)
                 of_databases += table_findings(name, connection, allow_full=allow_full)
                 of_databases += sequence_findings(name, connection, headroom)
@@ -60,6 +62,7 @@ def replicate_findings(
         of_server = (
             *server_findings(connection, rotation_id, open_seconds),
             *capacity_findings(connection, count, rotation_id),
+            *(lock_findings(connection, *max(tables.items(), key=lambda each: each[1])) if tables else ()),
         )
     return (*of_server, *of_databases)
 

@@ -19,6 +19,7 @@ _TABLES = f"""pg_class c join pg_namespace n on n.oid = c.relnamespace
 """Ordinary tables and partitions. Identity is asked of these alone: a partitioned table's does not count."""
 
 HAS_TABLES = f"select 1 from {_TABLES} limit 1"  # noqa: S608
+COUNT_TABLES = f"select count(*) from {_TABLES}"  # noqa: S608
 
 _USABLE = "i.indrelid = c.oid and i.indislive and i.indisvalid and i.indimmediate"
 

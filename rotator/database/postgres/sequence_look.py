@@ -8,23 +8,20 @@ such a statement costs most when it is planned, which is done once.
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TypeVar
 
 from psycopg import sql
 
+from rotator.database.postgres.batches import batches
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.objects import USER_SCHEMA
 from rotator.database.postgres.sequence_places import Limits
 from rotator.model import SequenceState
 
-T = TypeVar("T")
 Key = tuple[str, str]
 """Schema and name."""
 
-BATCH = 100
 EXACT = 180000
 """From this version on, one function gives a sequence's whole state."""
 
@@ -114,10 +111,3 @@ class Look:
         statement = sql.SQL("execute {}").format(sql.Identifier(self._prepared[ours]))
         for oid, last, called in self.connection.execute(statement).fetchall():
             yield int(oid), (int(last), bool(called))
-
-
-def batches(items: Iterable[T], size: int = BATCH) -> Iterator[tuple[T, ...]]:
-    """The items in order, so many at a time."""
-    left = iter(items)
-    while batch := tuple(islice(left, size)):
-        yield batch

@@ -19,7 +19,7 @@ from rotator.database.postgres.marker import own_schema, stamp
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, each_database
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES, identities
-from rotator.database.postgres.replication import guard
+from rotator.database.postgres.replication import guard, membership
 from rotator.database.postgres.replication.covering import gently
 from rotator.database.postgres.replication.names import Names
 from rotator.database.replication import Opened
@@ -91,7 +91,9 @@ def open_publications(target: Target, names: Names, *, allow_full: bool) -> Open
             for each in lacking:
                 gently(connection, sql.SQL("alter table {} replica identity full").format(each.identifier), str(each))
             full += [each.within(name) for each in lacking]
-            _publish(connection, names, [(each.schema, each.name) for each in found])
+            membership.publish(
+                connection, names.publication, [(SCHEMA, "sentinel"), *((each.schema, each.name) for each in found)]
+            )
             tables += len(found)
     return Opened(published, tables, tuple(full))
 
@@ -160,17 +162,6 @@ def _verifier(connection: Connection, role: str, password: str) -> sql.Literal:
     return sql.Literal(encrypted.decode())
 
 
-def _publish(connection: Connection, names: Names, tables: Sequence[tuple[str, str]]) -> None:
-    """All tables by name, as FOR ALL TABLES is for superusers; a table that comes later is found by `unpublished`."""
-    every = [*tables, (SCHEMA, "sentinel")]
-    listed = sql.SQL(", ").join(sql.SQL("only {}").format(sql.Identifier(*table)) for table in every)
-    publication = sql.Identifier(names.publication)
-    if connection.execute("select from pg_publication where pubname = %s", [names.publication]).rowcount:
-        connection.execute(sql.SQL("alter publication {} set table {}").format(publication, listed))
-    else:
-        connection.execute(sql.SQL("create publication {} for table {}").format(publication, listed))
-
-
 def open_slots(target: Target, names: Names, progress: Progress) -> None:
     """One slot in every replicated database, unless it is there; then the sentinel that says so."""
     for name, oid in replicated(target, names):
@@ -226,9 +217,7 @@ def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, .
         if connection.execute(fence_sql.HAS_EVENT_TRIGGERS).fetchone():
             # A fenced server that is about to go: its tables stay shut, what is removed here is the tool's own.
             connection.execute(fence_sql.drop_event_triggers())
-        publication = sql.Identifier(names.publication)
-        if connection.execute("select from pg_publication where pubname = %s", [names.publication]).rowcount:
-            connection.execute(sql.SQL("drop publication {}").format(publication))
+        if membership.drop(connection, names.publication):
             done.append(f"publication in {database} removed")
         for each in identities(connection):
             before = full.get(each.within(database), full.get(unquoted(database, each.schema, each.name)))

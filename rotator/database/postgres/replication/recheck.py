@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import groupby
 
 import psycopg
@@ -16,12 +17,15 @@ from psycopg import sql
 
 from rotator.database.compare import capped
 from rotator.database.interface import Target
+from rotator.database.postgres.batches import batches
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.errors import statement_error
 from rotator.database.postgres.replication.chunks import Chunk, merged
 from rotator.database.postgres.replication.reader import Content, Shape, shapes_of
 from rotator.errors import DatabaseError
 
+TABLES_AT_ONCE = 20
+"""A transaction keeps a lock on each table that it reads, and on each of its indexes."""
 _CANCELLED = "57014"
 
 
@@ -57,15 +61,23 @@ def _read(connections: Mapping[str, Connection], chunks: Sequence[Chunk], deadli
 
 def _contents(connection: Connection, chunks: Sequence[Chunk], deadline: float) -> list[Content]:
     found: dict[int, Content] = {}
+    with _reading(connection, deadline):
+        shapes = shapes_of(connection, sorted({(chunk.schema, chunk.table) for chunk in chunks}))
+    for some in batches(_queries(shapes, chunks), TABLES_AT_ONCE):
+        with _reading(connection, deadline):
+            for query in some:
+                _limit(connection, deadline)
+                for rows, total, n in connection.execute(query).fetchall():
+                    found[int(n)] = Content(int(rows), int(total))
+    return [found[n] for n in range(len(chunks))]
+
+
+@contextmanager
+def _reading(connection: Connection, deadline: float) -> Iterator[None]:
     with connection.transaction():
         connection.execute("set transaction isolation level read committed, read only; set local enable_seqscan = off")
         _limit(connection, deadline)
-        shapes = shapes_of(connection, sorted({(chunk.schema, chunk.table) for chunk in chunks}))
-        for query in _queries(shapes, chunks):
-            _limit(connection, deadline)
-            for rows, total, n in connection.execute(query).fetchall():
-                found[int(n)] = Content(int(rows), int(total))
-    return [found[n] for n in range(len(chunks))]
+        yield
 
 
 def _queries(shapes: Mapping[tuple[str, str], Shape], chunks: Sequence[Chunk]) -> Iterator[sql.Composed]:

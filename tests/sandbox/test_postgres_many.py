@@ -1,0 +1,127 @@
+"""More tables than the lock table holds, and tables with as many columns as there can be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from replication_pair import Pair, running_pair
+
+from rotator.database.compare import compare_schema
+from rotator.database.postgres.connection import session
+from rotator.database.postgres.replication import publish
+from rotator.database.postgres.replication.reader import SETTINGS, shapes_of
+from rotator.database.postgres.server import PostgresServer
+from rotator.errors import DatabaseError
+from rotator.model import SequenceState
+
+pytestmark = pytest.mark.postgres
+
+TABLES = 1200
+FEW_LOCKS = {"max_locks_per_transaction": "10", "max_connections": "30"}
+"""Places for about 800 locks."""
+
+
+@pytest.fixture(scope="module")
+def many() -> Iterator[Pair]:
+    def made(number: int) -> str:
+        name = f"t{number:04}"
+        view = f"create view v{name} as select * from {name}"
+        return f"create table {name} (id int primary key); {view}; create sequence s{name}"
+
+    with running_pair("create schema other", superuser=True, **FEW_LOCKS) as pair:
+        pair.run(*(";".join(made(n) for n in range(first, first + 50)) for first in range(0, TABLES, 50)))
+        yield pair
+
+
+def test_the_lock_table_that_is_too_small_is_named(many: Pair) -> None:
+    found = PostgresServer(many.source).preflight_replicate("local-g1", allow_full=False)
+    (few,) = [finding for finding in found if finding.code == "lock-table"]
+    assert few.blocks
+    assert f"{TABLES:,} tables" in few.why
+    assert not [finding for finding in PostgresServer(many.source).preflight() if finding.blocks]
+
+
+def test_nothing_else_needs_so_many_locks(many: Pair) -> None:
+    """Publications, catalogs, sequences, the fence: with strategy snapshot nothing blocks."""
+    server = PostgresServer(many.source)
+    opened = publish.open_publications(many.source, many.forward.names, allow_full=False)
+    assert opened.tables == TABLES
+    publish.open_publications(many.source, many.forward.names, allow_full=False)
+    assert many.forward.unpublished() == ()
+    schema = server.schema()
+    assert compare_schema(schema, server.schema()) == ()
+    assert "view shop.public.vt0007 definition" in schema
+    positions = server.sequences()
+    assert len(positions) == TABLES
+    server.advance_sequences(dict.fromkeys(positions, SequenceState(7, True)))
+    assert set(server.sequences().values()) == {SequenceState(7, True)}
+    assert "publication in shop removed" in publish.close(many.source, many.forward.names, {})
+
+
+def test_a_publication_follows_the_tables(many: Pair) -> None:
+    names = many.forward.names
+    publish.open_publications(many.source, names, allow_full=False)
+    many.run("drop table t0000 cascade", "create table late (id int primary key)")
+    with session(many.source, doing="look") as connection:
+        assert publish.unpublished(connection, names) == (("public", "late"),)
+        publish.open_publications(many.source, names, allow_full=False)
+        assert publish.unpublished(connection, names) == ()
+    publish.close(many.source, names, {})
+
+
+def test_the_time_to_look_at_tables_does_not_grow_with_their_square(many: Pair) -> None:
+    """On the same server: what the other tables are must not count. It read all indexes for each table."""
+    many.run("analyze")
+
+    def seconds(count: int) -> float:
+        began = time.monotonic()
+        assert len(shapes_of(connection, [("public", f"t{n:04}") for n in range(1, count + 1)])) == count
+        return time.monotonic() - began
+
+    with session(many.source, doing="look") as connection:
+        connection.execute(SETTINGS)
+        seconds(10)
+        plan = connection.execute("select 1").fetchone()
+        few, all_of_them = min(seconds(100) for _ in range(3)), min(seconds(1000) for _ in range(3))
+    assert plan
+    assert all_of_them < max(few, 0.02) * 30
+
+
+WIDE = 1600
+
+
+def test_a_table_as_wide_as_there_can_be_is_read_in_a_moment(many: Pair) -> None:
+    def columns(more: str) -> str:
+        return ", ".join(f"c{n} int {more.format(n=n)}" for n in range(1, WIDE))
+
+    many.run(
+        f"create table other.defaults (id int primary key, {columns('default {n}')})",
+        f"create table other.generated (id int primary key, {columns('generated always as (id + {n}) stored')})",
+        f"create table other.checked (id int primary key, {columns('check (c{n} > {n})')})",
+    )
+    server = PostgresServer(many.source)
+    began = time.monotonic()
+    schema = server.schema()
+    assert time.monotonic() - began < 10.0, "it took minutes"
+    many.run(
+        "alter table other.defaults alter c7 set default 8",
+        "alter table other.checked drop constraint checked_c9_check",
+    )
+    many.run("alter table other.checked add constraint checked_c9_check check (c9 > 10)")
+    assert compare_schema(schema, server.schema()) == (
+        "table shop.other.checked constraint checked_c9_check: the definitions differ",
+        "table shop.other.defaults column c7: the definitions differ",
+    )
+
+
+@pytest.mark.matrix
+def test_subscribing_needs_them_all_at_once(many: Pair) -> None:
+    """What the finding says of CREATE SUBSCRIPTION. The table holds some more than the manual's formula says."""
+    more = [f"create table more{number} (id int primary key)" for number in range(TABLES)]
+    many.run(*(";".join(more[first : first + 50]) for first in range(0, TABLES, 50)))
+    many.open()
+    with pytest.raises(DatabaseError) as caught:
+        many.follow()
+    assert "out of shared memory" in f"{caught.value} {caught.value.why}"
