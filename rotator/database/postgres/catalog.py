@@ -32,7 +32,7 @@ def schema(target: Target) -> Mapping[str, str]:
         with session(target, name, doing="read the catalogs") as connection:
             found.update(_digests(name, connection, DATABASE))
             found.update(_digests(name, connection, tuple(generic(catalog) for catalog in IDENTIFIED)))
-            found.update(_views(name, connection))
+            found.update({key: f"{found.get(key)} {digest}" for key, digest in _views(name, connection)})
     return found
 
 

@@ -65,7 +65,7 @@ VIEWS = f"""
 select c.oid::bigint from pg_class c {_OF_RELATION} and c.relkind in ('v', 'm') order by c.oid
 """
 VIEW_DEFINITIONS = f"""
-select {_KIND}, {_RELATION}, array['definition', null], pg_get_viewdef(c.oid)
+select {_KIND}, {_RELATION}, null, pg_get_viewdef(c.oid)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = any (%s::oid[])
 """
 """Of some of VIEWS at a time: each keeps the tables that it reads locked until the statement ends."""
