@@ -1,4 +1,4 @@
-"""More tables than the lock table holds, and tables with as many columns as there can be."""
+"""More tables than the lock table holds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from rotator.model import SequenceState
 
 pytestmark = pytest.mark.postgres
 
-TABLES = 1200
+TABLES = 2000
 FEW_LOCKS = {"max_locks_per_transaction": "10", "max_connections": "30"}
-"""Places for about 800 locks."""
+"""Places for about 800 locks by the manual's formula; some hundreds more fit."""
 
 
 @pytest.fixture(scope="module")
@@ -84,44 +84,13 @@ def test_the_time_to_look_at_tables_does_not_grow_with_their_square(many: Pair) 
     with session(many.source, doing="look") as connection:
         connection.execute(SETTINGS)
         seconds(10)
-        plan = connection.execute("select 1").fetchone()
-        few, all_of_them = min(seconds(100) for _ in range(3)), min(seconds(1000) for _ in range(3))
-    assert plan
-    assert all_of_them < max(few, 0.02) * 30
-
-
-WIDE = 1600
-
-
-def test_a_table_as_wide_as_there_can_be_is_read_in_a_moment(many: Pair) -> None:
-    def columns(more: str) -> str:
-        return ", ".join(f"c{n} int {more.format(n=n)}" for n in range(1, WIDE))
-
-    many.run(
-        f"create table other.defaults (id int primary key, {columns('default {n}')})",
-        f"create table other.generated (id int primary key, {columns('generated always as (id + {n}) stored')})",
-        f"create table other.checked (id int primary key, {columns('check (c{n} > {n})')})",
-    )
-    server = PostgresServer(many.source)
-    began = time.monotonic()
-    schema = server.schema()
-    assert time.monotonic() - began < 10.0, "it took minutes"
-    many.run(
-        "alter table other.defaults alter c7 set default 8",
-        "alter table other.checked drop constraint checked_c9_check",
-    )
-    many.run("alter table other.checked add constraint checked_c9_check check (c9 > 10)")
-    assert compare_schema(schema, server.schema()) == (
-        "table shop.other.checked constraint checked_c9_check: the definitions differ",
-        "table shop.other.defaults column c7: the definitions differ",
-    )
+        few, all_of_them = min(seconds(100) for _ in range(3)), min(seconds(1900) for _ in range(3))
+    assert all_of_them < max(few, 0.02) * 40
 
 
 @pytest.mark.matrix
 def test_subscribing_needs_them_all_at_once(many: Pair) -> None:
-    """What the finding says of CREATE SUBSCRIPTION. The table holds some more than the manual's formula says."""
-    more = [f"create table more{number} (id int primary key)" for number in range(TABLES)]
-    many.run(*(";".join(more[first : first + 50]) for first in range(0, TABLES, 50)))
+    """What the finding says of CREATE SUBSCRIPTION."""
     many.open()
     with pytest.raises(DatabaseError) as caught:
         many.follow()

@@ -1,4 +1,5 @@
 # ruff: noqa: F811 (the fixture `pg` is imported)
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -182,3 +183,29 @@ def test_the_fence_and_the_tools_own_schema_are_not_in_it(pg: PgServer, db: str)
     server.lift_fence()
     assert compare_schema(before, fenced) == ()
     assert compare_schema(before, server.schema()) == ()
+
+
+WIDE = 1600
+
+
+def test_a_table_as_wide_as_there_can_be_is_read_in_a_moment(pg: PgServer) -> None:
+    def columns(more: str) -> str:
+        return ", ".join(f"c{n} int {more.format(n=n)}" for n in range(1, WIDE))
+
+    with pg.database(
+        f"create table defaults (id int primary key, {columns('default {n}')})",
+        f"create table generated (id int primary key, {columns('generated always as (id + {n}) stored')})",
+        f"create table checked (id int primary key, {columns('check (c{n} > {n})')})",
+    ) as name:
+        server = PostgresServer(pg.target(name))
+        began = time.monotonic()
+        schema = server.schema()
+        assert time.monotonic() - began < 10.0, "it took half a minute, and grew with the cube of the columns"
+        pg.run(
+            name, "alter table defaults alter c7 set default 8", "alter table checked drop constraint checked_c9_check"
+        )
+        pg.run(name, "alter table checked add constraint checked_c9_check check (c9 > 10)")
+        assert compare_schema(schema, server.schema()) == (
+            f"table {name}.public.checked constraint checked_c9_check: the definitions differ",
+            f"table {name}.public.defaults column c7: the definitions differ",
+        )
