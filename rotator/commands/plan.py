@@ -9,7 +9,7 @@ from rotator.commands.workbench import Workbench
 from rotator.model import Stage
 from rotator.report.text import roughly
 from rotator.steps import retire_steps, rotation_steps
-from rotator.steps.adopt import first_data
+from rotator.steps.adopt import first_data, more_data
 from rotator.steps.base import Options
 from rotator.steps.choose import choose
 from rotator.steps.forecast import forecast
@@ -84,9 +84,10 @@ def plan(bench: Workbench) -> RotationPlan:
     begun = any(name != "preflight" for name in record.steps)
     with bench.waiting("preflight: AWS, blue and its database"):
         warnings = () if begun else tuple(rotation[0].observe(ctx).outputs["warnings"])
-    start = journal.root or first_data(ctx)
+    start = more_data(ctx) or first_data(ctx)
+    adopted = journal.root is not None and not (start.imports.also or start.imports.record)
     with bench.waiting("forecast of the stages"):
-        found = () if begun else tuple(forecast(ctx, start, adopted=journal.root is not None))
+        found = () if begun else tuple(forecast(ctx, start, adopted=adopted))
     stages = {s: describe(s, b, a) for s, b, a in found}
     with bench.waiting("terraform init and plan of the root"):
         now = bench.stages.review(start, adopted=stored.root is not None, midway=stored.pending is not None)

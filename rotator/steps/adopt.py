@@ -44,7 +44,7 @@ class Adopt(Step):
 
     def act(self, ctx: Context) -> None:
         """Write the data with its imports, apply, then drop the imports from the data."""
-        data = _more_data(ctx) or first_data(ctx)
+        data = more_data(ctx) or first_data(ctx)
         ctx.memory.note(self.name, imported=True)
         try:
             ctx.stages.apply(Stage.ADOPT, data, data, ctx.memory.stage, ctx.progress)
@@ -87,7 +87,7 @@ def first_data(ctx: Context) -> RootData:
     return with_names(ctx, data, blue, whole=True)
 
 
-def _more_data(ctx: Context) -> RootData | None:
+def more_data(ctx: Context) -> RootData | None:
     """An adopted root, with what rotation.toml names since then, and with a record that was taken out by hand."""
     root = ctx.memory.root()
     if root is None:

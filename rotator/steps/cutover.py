@@ -17,7 +17,7 @@ from rotator.steps.green import green_server_is_this_lineage
 from rotator.steps.key import own_ttls
 from rotator.steps.validate import fingerprint
 from rotator.steps.wayback import flip_back
-from rotator.steps.world import any_at, instance, is_at, points_at, server
+from rotator.steps.world import elsewhere, instance, server
 
 NAMED = 5
 """So many sequences are named in a line for people."""
@@ -33,13 +33,15 @@ class Cutover(Step):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when Route 53 points at green and the state says so; conflict when it points elsewhere."""
-        if not any_at(ctx, ctx.rotation.blue) and not any_at(ctx, ctx.rotation.green):
+        green = elsewhere(ctx, ctx.rotation.green)
+        lost = tuple(words for words in elsewhere(ctx, ctx.rotation.blue) if words in green)
+        if lost:
             return conflict(
-                f"{ctx.env.config.dns.record} points at {points_at(ctx)}, neither at blue nor at green.",
+                f"{', '.join(lost)}, neither at blue nor at green.",
                 "Somebody changed the record by hand: put it back on blue, or take the rotation back with rollback.",
             )
         applied = ctx.data.serving == ctx.rotation.target and ctx.memory.outputs(self.name).get("applied")
-        if applied and is_at(ctx, ctx.rotation.green):
+        if applied and not green:
             return satisfied()
         return absent("the record points at blue")
 
@@ -62,7 +64,8 @@ class Cutover(Step):
         blue = server(ctx, ctx.rotation.blue)
         if blue is not None:
             ended = blue.end_clients()
-        return {**outputs, "resolved": resolved, "write_landed_on_green": landed, "ended_clients": ended}
+        also = [record.name for record in ctx.data.also]
+        return {**outputs, "also": also, "resolved": resolved, "write_landed_on_green": landed, "ended_clients": ended}
 
     def not_followed(self, ctx: Context, late: Behind) -> Blocked:
         """The resolver stays at blue, which is fenced: who sees green writes, who does not is refused. Say what to do.
@@ -89,6 +92,8 @@ class Cutover(Step):
         seen = f"resolves to {outputs['resolved']}" if outputs["resolved"] else "what it resolves to was not checked"
         back = compare.capped(outputs.get("set_back") or (), NAMED)
         more = f"; sequences set back on blue since the snapshot: {', '.join(back)}" if back else ""
+        if outputs.get("also"):
+            seen = f"{seen}, and so do {', '.join(outputs['also'])}"
         return f"{seen}; {landed[outputs['write_landed_on_green']]}{more}"
 
 

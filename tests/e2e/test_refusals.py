@@ -52,10 +52,15 @@ def world(project: Project) -> tuple[Any, ...]:
 
 def record(project: Project) -> dict[str, Any]:
     route53 = project.client("route53")
-    zone = next(z["Id"] for z in route53.list_hosted_zones()["HostedZones"] if z["Name"] == "sandbox.internal.")
+    zone = public_zone(project)
     sets = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     found: dict[str, Any] = next(s for s in sets if s["Name"] == f"{RECORD}.")
     return found
+
+
+def public_zone(project: Project) -> str:
+    zones = project.client("route53").list_hosted_zones()["HostedZones"]
+    return next(str(z["Id"]) for z in zones if z["Name"] == "sandbox.internal." and not z["Config"]["PrivateZone"])
 
 
 @contextmanager
@@ -72,7 +77,7 @@ def toml(project: Project, pattern: str, replacement: str) -> Iterator[None]:
 @contextmanager
 def instead_of_the_record(project: Project, wanted: dict[str, Any]) -> Iterator[None]:
     route53, kept = project.client("route53"), record(project)
-    zone = next(z["Id"] for z in route53.list_hosted_zones()["HostedZones"] if z["Name"] == "sandbox.internal.")
+    zone = public_zone(project)
 
     def change(action: str, what: dict[str, Any]) -> None:
         batch = {"Changes": [{"Action": action, "ResourceRecordSet": what}]}
@@ -129,6 +134,56 @@ def test_a_database_that_refuses_the_login(project: Project) -> None:
 def test_a_record_that_cannot_be_flipped(project: Project, wanted: dict[str, Any], words: tuple[str, ...]) -> None:
     with instead_of_the_record(project, {"Name": f"{RECORD}.", **wanted}):
         refused(project, 20, *words)
+
+
+@contextmanager
+def another_record(project: Project, name: str, value: str, *, private: bool = False) -> Iterator[None]:
+    """A CNAME in the zone, or in a private one of the same name, which hides the public one."""
+    route53, zone = project.client("route53"), public_zone(project)
+    if private:
+        vpc = {"VPCRegion": "us-east-1", "VPCId": project.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]}
+        zone = route53.create_hosted_zone(
+            Name="sandbox.internal", CallerReference="private", VPC=vpc,
+            HostedZoneConfig={"Comment": "", "PrivateZone": True},
+        )["HostedZone"]["Id"]  # fmt: skip
+    wanted = {"Name": name, "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": value}]}
+
+    def change(action: str) -> None:
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": wanted}]}
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+
+    change("CREATE")
+    try:
+        yield
+    finally:
+        change("DELETE")
+        if private:
+            route53.delete_hosted_zone(Id=zone)
+
+
+def test_the_same_name_in_a_private_zone(project: Project) -> None:
+    with another_record(project, RECORD, "elsewhere.example.com", private=True):
+        refused(project, 20, "split-horizon", "resolver-elsewhere", "elsewhere.example.com")
+        chosen = public_zone(project).rpartition("/")[2]
+        with toml(project, r"^\[dns\]$", f'[dns]\nzone_id = "{chosen}"'):
+            refused(project, 20, "resolver-elsewhere", "elsewhere.example.com")
+
+
+def test_another_record_that_leads_to_blue(project: Project) -> None:
+    blue = record(project)["ResourceRecords"][0]["Value"]
+    with another_record(project, "legacy.sandbox.internal", f"{blue}."):
+        refused(project, 20, "other-records", "legacy.sandbox.internal", "[dns] also")
+        assert "legacy.sandbox.internal" in project.run("status", "local").stdout
+
+
+def test_a_root_of_an_older_rotator(project: Project) -> None:
+    file = project.env / "variables.tf"
+    text = file.read_text()
+    file.write_text(text.replace('variable "also" {', 'variable "other" {'))
+    try:
+        refused(project, 20, "render-differs", "rotator render local")
+    finally:
+        file.write_text(text)
 
 
 @contextmanager
