@@ -8,7 +8,7 @@ twice is there twice. In the end, and after the way back has caught up, every ro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,16 +55,17 @@ def blocking(pair: Pair) -> list[str]:
     return [f"{each.code}: {each.what}" for each in found if each.blocks]
 
 
-def whole_path(pair: Pair, operations: Sequence[Operation], database: str = DATABASE) -> Report:
-    """Blue to green and back again, with writers at work all the time, in one database of the servers."""
-    with connected(replace(pair.source, database=database)) as connection:
-        connection.execute(LEDGER.encode())
+def whole_path(pair: Pair, work: Mapping[str, Sequence[Operation]]) -> Report:
+    """Blue to green and back again, with writers at work all the time. `work`: database -> what they do in it."""
+    for database in work:
+        with connected(replace(pair.source, database=database)) as connection:
+            connection.execute(LEDGER.encode())
     report = Report()
-    with Writers([replace(pair.source, database=database)], operations) as writers:
+    with Writers([pair.source], work) as writers:
         writers.wait(FEW)
         pair.open(allow_full=True)
         pair.follow()
-        writers.sides.append(replace(pair.target, database=database))
+        writers.sides.append(pair.target)
         report.wrong += differences(pair)
         report.given_up += flip(pair, writers, back=False)
         pair.turn()
@@ -75,8 +76,11 @@ def whole_path(pair: Pair, operations: Sequence[Operation], database: str = DATA
         report.given_up += flip(pair, writers, back=True)
         writers.wait(FEW)
     report.wrong += writers.broken
-    report.wrong += counted(writers.acknowledged(), contents(pair.blue)[database, LEDGER_NAME.decode()])
-    report.acknowledged = len(writers.acknowledged())
+    there = contents(pair.blue)
+    for database in work:
+        acknowledged = writers.acknowledged(database)
+        report.wrong += counted(acknowledged, there[database, LEDGER_NAME.decode()])
+        report.acknowledged += len(acknowledged)
     return report
 
 

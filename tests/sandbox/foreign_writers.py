@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -21,28 +21,35 @@ LEDGER = "create table if not exists ledger (writer int not null, n int not null
 WRITERS = 3
 CUT_OFF = {"25006", "57P01", "57P02", "57P03", "57014", "40001", "40P01", "55P03", None}
 """What a client may be told at a flip, or by another client. Anything else is a fault."""
-APART = 1_000_000
+APART, MOST = 1_000_000, 32
+"""Numbers begin beyond those of the tables' first rows; at most so many writers."""
 
 
 @dataclass
 class Writers:
-    """`sides`: blue, then green once there is one; `serving`: which of them the name points at."""
+    """`sides`: blue, then green once there is one; `work`: database -> what its writers do, in turns.
+
+    `serving`: which of the sides the name points at.
+    """
 
     sides: list[Target]
-    operations: Sequence[Operation]
+    work: Mapping[str, Sequence[Operation]]
     serving: int = 0
     broken: list[str] = field(default_factory=list)
     _done: dict[int, list[int]] = field(default_factory=dict)
+    _databases: dict[int, str] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
     _pause: threading.Event = field(default_factory=threading.Event)
     _idle: set[int] = field(default_factory=set)
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def __enter__(self) -> Writers:
-        for number in range(WRITERS):
+        for number, database in enumerate(name for name in self.work for _ in range(WRITERS)):
             self._done[number] = []
+            self._databases[number] = database
             self._threads.append(threading.Thread(target=self._work, args=(number,), daemon=True))
-            self._threads[-1].start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
@@ -72,9 +79,10 @@ class Writers:
         finally:
             self._pause.clear()
 
-    def acknowledged(self) -> list[str]:
-        """All of them, as rows of `ledger` are written as text."""
-        return [f"({number},{n})" for number, done in self._done.items() for n in done]
+    def acknowledged(self, database: str) -> list[str]:
+        """All of a database's, as rows of its `ledger` are written as text."""
+        ours = [number for number in self._done if self._databases[number] == database]
+        return [f"({number},{n})" for number in ours for n in self._done[number]]
 
     def _work(self, number: int) -> None:
         connection: psycopg.Connection[Any] | None = None
@@ -92,11 +100,13 @@ class Writers:
     def _until_done(
         self, number: int, n: int, connection: psycopg.Connection[Any] | None
     ) -> psycopg.Connection[Any] | None:
-        operation = self.operations[(n + number) % len(self.operations)]
+        database = self._databases[number]
+        operations = self.work[database]
+        operation = operations[(n + number) % len(operations)]
         tried = False
         while not self.broken:
             try:
-                connection = connection or _connect(self.sides[self.serving])
+                connection = connection or _connect(replace(self.sides[self.serving], database=database))
                 if not (tried and _noted(connection, number, n)):
                     _write(connection, operation, number, n)
                 self._done[number].append(n)
@@ -126,7 +136,7 @@ def _connect(target: Target) -> psycopg.Connection[Any]:
 
 
 def _write(connection: psycopg.Connection[Any], operation: Operation, number: int, n: int) -> None:
-    unique = str(APART + n * WRITERS + number)
+    unique = str(APART + n * MOST + number)
     with connection.transaction():
         for statement in operation:
             connection.execute(statement.replace(":n", unique).encode())

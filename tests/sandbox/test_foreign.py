@@ -5,10 +5,11 @@ Their SQL is written here; it has what Pagila, Chinook and stranger databases ha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from foreign_path import Report, blocking, whole_path
+from foreign_path import Report, blocking, connected, whole_path
 from foreign_writers import Operation
 from replication_pair import DATABASE, Pair, running_pair
 
@@ -130,9 +131,16 @@ def statements(name: str) -> tuple[str, ...]:
     return ((FOLDER / f"{name}.sql").read_text(encoding="utf-8"),)
 
 
-def taken_through(pair: Pair, operations: tuple[Operation, ...], database: str = DATABASE) -> Report:
+def fill(pair: Pair, database: str, *statements: str) -> None:
+    with connected(replace(pair.source, database=database)) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def taken_through(pair: Pair, operations: tuple[Operation, ...], **others: tuple[Operation, ...]) -> Report:
+    """`others`: what is written in other databases."""
     assert blocking(pair) == []
-    report = whole_path(pair, operations, database)
+    report = whole_path(pair, {DATABASE: operations, **others} if operations else others)
     assert report.wrong == []
     assert report.acknowledged > 0
     return report
@@ -151,8 +159,10 @@ def test_a_shop_that_rents_films() -> None:
 
 @pytest.mark.matrix
 def test_names_and_types_that_nobody_expects() -> None:
-    with running_pair(*statements("wild")) as pair:
-        taken_through(pair, WILD)
+    with running_pair(*statements("wild"), "create database tickets", "create database music") as pair:
+        fill(pair, "tickets", "create sequence ticket", "select nextval('ticket') from generate_series(1, 100)")
+        fill(pair, "music", *statements("music"))
+        taken_through(pair, WILD, music=MUSIC)
 
 
 @pytest.mark.matrix

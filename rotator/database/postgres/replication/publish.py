@@ -124,6 +124,10 @@ def _login(connection: Connection, names: Names, databases: Sequence[str]) -> No
             # On RDS the attribute is nobody's to give; membership in rds_replication stands for it.
             connection.execute(sql.SQL("create role {} login password {}").format(role, verifier))
             connection.execute(sql.SQL("grant rds_replication to {}").format(role))
+        for name, value in _NOTICING.items():  # before the snapshot: validation compares the settings of roles
+            connection.execute(
+                sql.SQL("alter role {} set {} = {}").format(role, sql.Identifier(name), sql.Literal(value))
+            )
     for name in databases:
         may = connection.execute("select has_database_privilege(%s, %s, 'CONNECT')", [names.role, name]).fetchone()
         if not may or not may[0]:
@@ -143,12 +147,6 @@ def new_password(target: Target, names: Names) -> str:
     """Give the rotation's login a new password, sent as its SCRAM form; it is kept nowhere but in subscriptions."""
     password = secrets.token_urlsafe(32)
     with session(target, doing="set the rotation's password") as connection:
-        for name, value in _NOTICING.items():
-            connection.execute(
-                sql.SQL("alter role {} set {} = {}").format(
-                    sql.Identifier(names.role), sql.Identifier(name), sql.Literal(value)
-                )
-            )
         connection.execute(
             sql.SQL("alter role {} password {}").format(
                 sql.Identifier(names.role), _verifier(connection, names.role, password)
