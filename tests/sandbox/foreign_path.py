@@ -59,7 +59,8 @@ def whole_path(pair: Pair, work: Mapping[str, Sequence[Operation]]) -> Report:
     """Blue to green and back again, with writers at work all the time. `work`: database -> what they do in it."""
     for database in work:
         with connected(replace(pair.source, database=database)) as connection:
-            connection.execute(LEDGER.encode())
+            if connection.execute("select to_regclass('public.ledger')").fetchone() == (None,):
+                connection.execute(LEDGER.encode())
     report = Report()
     with Writers([pair.source], work) as writers:
         writers.wait(FEW)

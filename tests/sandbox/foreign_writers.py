@@ -17,7 +17,7 @@ from rotator.database.interface import Target
 Operation = Sequence[str]
 """Statements of one transaction; `:n` becomes a number that no other transaction has."""
 
-LEDGER = "create table if not exists ledger (writer int not null, n int not null)"
+LEDGER = "create table ledger (writer int not null, n int not null)"
 WRITERS = 3
 CUT_OFF = {"25006", "57P01", "57P02", "57P03", "57014", "40001", "40P01", "55P03", None}
 """What a client may be told at a flip, or by another client. Anything else is a fault."""
