@@ -243,7 +243,9 @@ select 'settings', '{}'::text[], array[
     case when d.oid is null then 'of all databases' else 'of database' end, d.datname,
     case when r.oid is null then 'for all roles' else 'for role' end, r.rolname]::text[], s.setconfig::text
   from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase left join pg_roles r on r.oid = s.setrole
+ where r.rolname is null or not starts_with(r.rolname::text, 'rotator_')
 """
+"""Those of the rotation's own login are made on blue after the snapshot."""
 
 _ROLES = """
 select 'role', array[r.rolname]::text[], null, row(
