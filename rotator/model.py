@@ -272,13 +272,17 @@ class Caller:
 
 @dataclass(frozen=True, order=True)
 class Table:
-    """A table with storage of its own (ordinary or partition leaf). `estimated_rows` from the statistics, >= 0."""
+    """A table with storage of its own (ordinary or partition leaf). `estimated_rows` from the statistics, >= 0.
+
+    `unlogged`: not in the server's log, so it is empty after a crash or a restore.
+    """
 
     database: str
     schema: str
     name: str
     estimated_rows: int = 0
     size_bytes: int = 0
+    unlogged: bool = False
 
     def __str__(self) -> str:
         return qualified(self.database, self.schema, self.name)

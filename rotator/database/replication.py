@@ -160,6 +160,7 @@ class Passed:
 class Verified:
     """What the online verification found; `hot` chunks (JSON objects) were in flux and are compared inside the fence.
 
+    `refreshed` and `stale`: materialized views that differed, and have been, or could not be, refreshed on the target.
     `digests`: table -> {"rows", "digest", "chunks", "retried", "hot"}.
     """
 
@@ -167,6 +168,7 @@ class Verified:
     hot: tuple[Mapping[str, Any], ...]
     differences: tuple[str, ...]
     refreshed: tuple[str, ...] = field(default=())
+    stale: tuple[str, ...] = field(default=())
 
     @property
     def rows(self) -> int:

@@ -98,6 +98,8 @@ def make_like_rds(admin: Admin, master: str, verifier: str) -> None:
     admin.execute(sql.SQL("GRANT rds_superuser TO {}").format(who))
     if is_superuser(admin.info.server_version // 10000):
         admin.execute(sql.SQL("ALTER ROLE {} SUPERUSER").format(who))
+    if admin.info.server_version >= 150000:  # RDS: rds.superuser_variables
+        admin.execute("GRANT SET ON PARAMETER session_replication_role TO rds_superuser")
     for name in ("postgres", "template1"):
         admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), who))
     admin.execute("CREATE DATABASE rdsadmin")

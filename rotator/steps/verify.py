@@ -34,11 +34,26 @@ class VerifyOnline(Validate):
         """Compare; raises Blocked with every difference found."""
         compare_online(ctx)
 
+    def warnings(self, outputs: Outputs) -> tuple[str, ...]:
+        """Materialized views that stay behind: the tables that they are made of are equal."""
+        return stale_views(outputs)
+
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
         hot = len(outputs["hot"])
         flux = f"; {hot} chunks in flux are compared again inside the fence" if hot else ""
         return f"{outputs['tables']} tables, {outputs['rows']:,} rows, schema and extensions are equal{flux}"
+
+
+def stale_views(outputs: Outputs) -> tuple[str, ...]:
+    """In words, with what to do."""
+    stale = ", ".join(outputs.get("stale") or ())
+    if not stale:
+        return ()
+    return (
+        f"Materialized views on green are as of the snapshot, because refreshing them failed: {stale}. Refresh them"
+        " after the flip as the application does (REFRESH MATERIALIZED VIEW, with its search_path).",
+    )
 
 
 def compare_online(ctx: Context) -> None:
@@ -63,6 +78,7 @@ def compare_online(ctx: Context) -> None:
         digests={name: dict(each) for name, each in found.digests.items()},
         hot=[dict(each) for each in found.hot],
         refreshed=list(found.refreshed),
+        stale=list(found.stale),
         ddl=list(ddl),
         schema=fingerprint(schema),
     )

@@ -12,7 +12,7 @@ an extension made are the extension's version; the tool's own schema and trigger
 from __future__ import annotations
 
 from rotator.database.postgres.names import EVENT_TRIGGERS, EXCLUDED_DATABASES, FENCE, GUARDS, SCHEMA
-from rotator.database.postgres.objects import CLOSED_DATABASES, USER_SCHEMA
+from rotator.database.postgres.objects import CLOSED_DATABASES, TEMPORARY, USER_SCHEMA
 
 
 def _strings(values: tuple[str, ...]) -> str:
@@ -306,4 +306,5 @@ select i.type, '{{}}'::text[], array['.' || i.identity],
   row(to_jsonb(o) - 'oid', obj_description(o.oid, '{catalog}'))::text
   from {catalog} o, pg_identify_object('{catalog}'::regclass, o.oid, 0) i
  where o.oid >= {_FIRST_USER_OID} and {extensions} and i.schema is distinct from '{SCHEMA}'
+   and i.identity !~ '{TEMPORARY}'
 """

@@ -40,6 +40,9 @@ select from pg_class c join pg_namespace n on n.oid = c.relnamespace
 USER_SCHEMA = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'rotator')"
 """SQL condition: schema `n` is the application's. Names that begin with pg_ are reserved by PostgreSQL."""
 
+TEMPORARY = '(^|[^a-z0-9_$"])pg_temp(_[0-9]+)?[.]'
+"""Regular expression: an identity, as PostgreSQL writes it, speaks of something in a session's temporary schema."""
+
 _WRITABLE = f"""
 select c.oid, n.nspname, c.relname, pg_get_userbyid(c.relowner), pg_has_role(c.relowner, 'USAGE')
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -49,7 +52,8 @@ select c.oid, n.nspname, c.relname, pg_get_userbyid(c.relowner), pg_has_role(c.r
 """
 
 _STORED = f"""
-select n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, coalesce(pg_table_size(c.oid), 0)
+select n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, coalesce(pg_table_size(c.oid), 0),
+       c.relpersistence = 'u'
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relkind in ('r', 'm') and c.relpersistence <> 't' and c.relispopulated and {USER_SCHEMA}
  order by n.nspname, c.relname

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.connection import Connection, may_be_replica
 from rotator.database.postgres.marker import is_foreign
-from rotator.database.postgres.names import SCHEMA
+from rotator.database.postgres.names import EVENT_TRIGGERS, GUARDS, SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
 from rotator.database.postgres.preflight_common import RELATION, listed, relations, rows, user
 from rotator.model import Finding
+
+_OURS = ", ".join(f"'{name}'" for name in (*EVENT_TRIGGERS, *GUARDS.values()))
 
 
 def database_findings(database: str, connection: Connection) -> Iterator[Finding]:
@@ -29,6 +31,7 @@ def database_findings(database: str, connection: Connection) -> Iterator[Finding
         _invalid_indexes,
         _collations,
         _jobs,
+        _event_triggers,
     ):
         yield from check(database, connection)
 
@@ -183,4 +186,24 @@ def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
             " they do outside the database), and their run records differ",
             "UPDATE cron.job SET active = false; for the time of the rotation",
             blocks=False,
+        )
+
+
+def _event_triggers(database: str, connection: Connection) -> Iterator[Finding]:
+    """The tool's sessions are `session_replication_role = replica` where they may: ordinary ones do not fire then."""
+    fires = "'A', 'R'" if may_be_replica(connection) else "'O', 'A'"
+    query = f"""select e.evtname from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid
+      join pg_language l on l.oid = p.prolang
+     where l.lanname not in ('c', 'internal') and e.evtname not in ({_OURS})
+       and (case e.evtevent when 'login' then e.evtenabled in ('O', 'A')
+                            when 'table_rewrite' then false else e.evtenabled in ({fires}) end) order by 1"""
+    if found := rows(connection, query):
+        yield Finding(
+            "event-trigger",
+            f"database {database} has event triggers that fire for the tool's own sessions: {listed(found)}",
+            "one that refuses stops the rotation halfway; one that writes would make green differ from blue, and fails"
+            " on a fenced server",
+            "ALTER EVENT TRIGGER ... DISABLE; for the time of the rotation. Ordinary ones (ENABLE) that fire at DDL may"
+            f" stay with: GRANT SET ON PARAMETER session_replication_role TO {user(connection)}; (PostgreSQL 15)",
+            blocks=True,
         )

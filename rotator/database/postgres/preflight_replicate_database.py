@@ -26,6 +26,7 @@ def database_findings(database: str, connection: Connection, rotation_id: str | 
     yield from _origin_right(database, connection)
     yield from _template(database, connection)
     yield from _materialized_views(database, connection)
+    yield from _view_functions(database, connection)
     yield from _extensions(database, connection)
     yield from _jobs(database, connection)
     yield from _publications(database, connection, rotation_id)
@@ -51,6 +52,25 @@ def _materialized_views(database: str, connection: Connection) -> Iterator[Findi
             f"database {database} has materialized views: {listed(found)}",
             "their contents are not replicated: before the flip, the tool refreshes on green those that differ",
             "nothing, if refreshing them takes little time; else drop them, and make them anew after the flip",
+            blocks=False,
+        )
+
+
+def _view_functions(database: str, connection: Connection) -> Iterator[Finding]:
+    query = f"""select distinct n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      join pg_rewrite r on r.ev_class = c.oid
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass
+      join pg_proc p on p.oid = d.refobjid join pg_language l on l.oid = p.prolang
+     where {USER_SCHEMA} and c.relkind = 'm' and c.relispopulated and l.lanname not in ('internal', 'c')
+       and to_jsonb(p)->>'prosqlbody' is null
+       and not exists (select from unnest(p.proconfig) s where s like 'search_path=%')"""
+    if found := relations(connection, query):
+        yield Finding(
+            "view-functions",
+            f"database {database}: materialized views over functions without a search_path: {listed(found)}",
+            "on green they are refreshed with the settings of the database and of their owners; where that does not"
+            " find what the functions name, they stay as of the snapshot, and the run says so",
+            "ALTER FUNCTION ... SET search_path = ...; or write schemas before the names in it",
             blocks=False,
         )
 

@@ -11,7 +11,7 @@ from psycopg import errors, sql
 
 from rotator.database.postgres.connection import APPLICATION, Connection
 from rotator.database.postgres.names import FENCE, GUARDS, SCHEMA
-from rotator.database.postgres.objects import USER_SCHEMA
+from rotator.database.postgres.objects import TEMPORARY, USER_SCHEMA
 
 _TABLE = f"""
 create table if not exists {SCHEMA}.ddl (
@@ -30,12 +30,12 @@ begin
     insert into {SCHEMA}.ddl (tag, object)
       select tg_tag, pg_catalog.format('%s %s', o.object_type, o.object_identity)
         from pg_catalog.pg_event_trigger_dropped_objects() o
-       where o.original and not o.is_temporary;
+       where o.original and not o.is_temporary and o.object_identity !~ '{TEMPORARY}';
   else
     insert into {SCHEMA}.ddl (tag, object)
       select tg_tag, pg_catalog.format('%s %s', c.object_type, c.object_identity)
         from pg_catalog.pg_event_trigger_ddl_commands() c
-       where c.schema_name is distinct from 'pg_temp';
+       where c.schema_name is distinct from 'pg_temp' and c.object_identity !~ '{TEMPORARY}' is not false;
   end if;
 end
 """
@@ -73,9 +73,15 @@ select count(*), coalesce(sum(h), 0) from (
   union all
   select hashtextextended(row(t.oid, t.xmin)::text, 7)
     from pg_type t join pg_namespace n on n.oid = t.typnamespace where {USER_SCHEMA} and t.typtype in ('d', 'e', 'r')
-  union all select hashtextextended(row(e.oid, e.xmin)::text, 8) from pg_enum e
-  union all select hashtextextended(row(p.oid, p.xmin)::text, 9) from pg_policy p
-  union all select hashtextextended(row(q.seqrelid, q.xmin)::text, 10) from pg_sequence q
+  union all
+  select hashtextextended(row(e.oid, e.xmin)::text, 8) from pg_enum e join pg_type t on t.oid = e.enumtypid
+    join pg_namespace n on n.oid = t.typnamespace where {USER_SCHEMA}
+  union all
+  select hashtextextended(row(p.oid, p.xmin)::text, 9) from pg_policy p join pg_class c on c.oid = p.polrelid
+    join pg_namespace n on n.oid = c.relnamespace where {USER_SCHEMA}
+  union all
+  select hashtextextended(row(q.seqrelid, q.xmin)::text, 10) from pg_sequence q join pg_class c on c.oid = q.seqrelid
+    join pg_namespace n on n.oid = c.relnamespace where {USER_SCHEMA}
   union all select hashtextextended(row(n.oid, n.xmin)::text, 11) from pg_namespace n where {USER_SCHEMA}
 ) x (h)
 """

@@ -158,13 +158,14 @@ class PostgresLink:
     def verify(self, progress: Progress) -> Verified:
         every = [table for part in each_database(self.source, "list the tables", stored_tables) for table in part]
         seen = views.refresh_stale(self.source, self.target)
-        tables = [table for table in every if str(table) not in seen.all]
+        # Unlogged tables are not replicated; that they are empty is looked at in the window.
+        tables = [table for table in every if str(table) not in seen.all and not table.unlogged]
         with ExitStack() as stack:
             here, there = self._connections(stack, self.source), self._connections(stack, self.target)
             report = verify.verify_online(
                 self.source, self.target, tables, lambda: self._pass(here, there, VERIFY_CATCH_UP_SECONDS), progress
             )
-        return _verified(report, seen.refreshed)
+        return _verified(report, seen.refreshed, seen.stale)
 
     def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Progress) -> Verified:
         chunks = tuple(Chunk.from_json(each) for each in hot)
@@ -180,10 +181,11 @@ class PostgresLink:
         return PostgresWindow(self.source, self.target, self.names, budgets, chunks, back_slots)
 
 
-def _verified(report: OnlineReport, refreshed: tuple[str, ...]) -> Verified:
+def _verified(report: OnlineReport, refreshed: tuple[str, ...], stale: tuple[str, ...] = ()) -> Verified:
     return Verified(
         digests={name: asdict(each) for name, each in report.tables.items()},
         hot=tuple(chunk.to_json() for chunk in report.hot),
         differences=report.differences,
         refreshed=refreshed,
+        stale=stale,
     )

@@ -254,7 +254,7 @@ def unpublished(connection: Connection, names: Names) -> tuple[tuple[str, str], 
     """Tables (schema, name) that the publication lacks: made, or dropped and made again, since `open`."""
     rows = connection.execute(
         f"""select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where c.relkind = 'r' and c.relpersistence <> 't' and {USER_SCHEMA} and not exists (
+             where c.relkind = 'r' and c.relpersistence = 'p' and {USER_SCHEMA} and not exists (
                select from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
                 where r.prrelid = c.oid and p.pubname = %s) order by 1, 2""",
         [names.publication],

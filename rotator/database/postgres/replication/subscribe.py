@@ -30,6 +30,10 @@ T = TypeVar("T")
 ORIGINS = 160000
 """From this version on a subscription can leave out what the other side has only applied itself."""
 _SECRET = "rotator.connection"  # noqa: S105  the name of a setting, not its value
+_AS_ORIGIN = """
+select set_config('session_replication_role', 'origin', true)
+ where current_setting('session_replication_role') = 'replica'
+"""
 _CREATE = """
 do $do$ begin
   execute format('create subscription %I connection %L publication %I with ({options}, slot_name = %L)',
@@ -86,7 +90,9 @@ def _disarm(database: str, connection: Connection) -> list[str]:
         connection.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(one))
         done.append(f"subscription {name} in {database} cut off from its slot")
     if connection.execute("select from pg_extension where extname = 'pg_cron'").rowcount:
-        jobs = connection.execute("update cron.job set active = false where active returning jobid").fetchall()
+        with connection.transaction():
+            connection.execute(_AS_ORIGIN)  # pg_cron learns of it by an ordinary trigger
+            jobs = connection.execute("update cron.job set active = false where active returning jobid").fetchall()
         done += [f"job {row[0]} of pg_cron in {database} deactivated" for row in jobs]
     return done
 

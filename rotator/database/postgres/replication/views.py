@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
 from rotator.database.interface import Target
@@ -18,13 +19,33 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
 """  # noqa: S608
 """In the order in which they were made: one may read another."""
 
+_RENDERING = (
+    "array_nulls", "bytea_output", "datestyle", "extra_float_digits", "intervalstyle", "lc_monetary", "lc_numeric",
+    "lc_time", "search_path", "timezone", "xmlbinary", "xmloption",
+)  # fmt: skip
+_DEFAULTS = "; ".join(f"set local {name} to default" for name in _RENDERING)
+_OWNERS = """
+select split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)
+  from pg_db_role_setting s cross join unnest(s.setconfig) c join pg_settings g on lower(g.name) = split_part(c, '=', 1)
+ where s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+   and s.setrole in (0, (select relowner from pg_class where oid = %(view)s::regclass))
+   and g.context = 'user' and g.name not like '%%timeout' and g.name not like 'default_transaction%%'
+   and g.name not in ('role', 'exit_on_error', 'row_security', 'client_encoding')
+ order by s.setrole <> 0, s.setdatabase <> 0
+"""
+"""What a function finds without its schema, and how a view renders values, depends on the settings of who refreshes it:
+the database's, then the owner's in all databases, then in this one, as at the begin of a session."""
+
 
 @dataclass(frozen=True)
 class Views:
-    """All populated materialized views, and those that were refreshed on the target ('database.schema.name')."""
+    """All populated materialized views ('database.schema.name'), those refreshed on the target, and those that could
+    not be: these stay there as of the snapshot. With the error's SQLSTATE alone, as its text may quote values.
+    """
 
     all: frozenset[str]
     refreshed: tuple[str, ...]
+    stale: tuple[str, ...] = ()
 
 
 def refresh_stale(source: Target, target: Target) -> Views:
@@ -34,11 +55,17 @@ def refresh_stale(source: Target, target: Target) -> Views:
         return tuple(Table(database, str(schema), str(name)) for schema, name in connection.execute(_VIEWS).fetchall())
 
     found = [view for part in each_database(source, "list the materialized views", look) for view in part]
-    stale = [view for view in found if not _equal(source, target, view)]
-    for view in stale:
+    refreshed, stale = [], []
+    for view in found:
+        if _equal(source, target, view):
+            continue
         with session(target, view.database, doing=f"refresh {view}") as connection:
-            _refresh(connection, view)
-    return Views(frozenset(map(str, found)), tuple(map(str, stale)))
+            problem = _refresh(connection, view)
+        if problem:
+            stale.append(f"{view} (SQLSTATE {problem})")
+        else:
+            refreshed.append(str(view))
+    return Views(frozenset(map(str, found)), tuple(refreshed), tuple(stale))
 
 
 def _equal(source: Target, target: Target, view: Table) -> bool:
@@ -48,13 +75,26 @@ def _equal(source: Target, target: Target, view: Table) -> bool:
     return checksum.checksum(source, view, silent) == checksum.checksum(target, view, silent)
 
 
-def _refresh(connection: Connection, view: Table) -> None:
-    """The fence's event triggers refuse it; in one transaction, so that others never find them gone."""
+def _refresh(connection: Connection, view: Table) -> str:
+    """Refresh it with the settings that its owner's sessions have; the SQLSTATE if it cannot be, '' otherwise.
+
+    The fence's event triggers refuse it; in one transaction, so that others never find them gone.
+    """
     watched = connection.execute(fence_sql.HAS_EVENT_TRIGGERS).fetchone() is not None
-    with connection.transaction():
-        if watched:
-            connection.execute(fence_sql.drop_event_triggers())
-        name = sql.Identifier(view.schema, view.name)
-        connection.execute(sql.SQL("refresh materialized view {}").format(name))
-        if watched:
-            connection.execute(fence_sql.create_event_triggers())
+    name = sql.Identifier(view.schema, view.name)
+    try:
+        with connection.transaction():
+            if watched:
+                connection.execute(fence_sql.drop_event_triggers())
+            wanted = connection.execute(_OWNERS, {"view": name.as_string(connection)}).fetchall()
+            connection.execute(_DEFAULTS)
+            for setting, value in wanted:
+                connection.execute("select pg_catalog.set_config(%s, %s, true)", [setting, value])
+            connection.execute(sql.SQL("refresh materialized view {}").format(name))
+            if watched:
+                connection.execute(fence_sql.create_event_triggers())
+    except psycopg.Error as error:
+        if connection.broken:
+            raise
+        return error.sqlstate or "unknown"
+    return ""

@@ -12,7 +12,7 @@ from rotator.database.interface import Progress
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import APPLICATION, Connection
 from rotator.database.postgres.marker import own_schema
-from rotator.database.postgres.replication import guard, same_databases
+from rotator.database.postgres.replication import guard, same_databases, unlogged
 from rotator.database.postgres.replication.covering import Covering, who
 from rotator.database.postgres.replication.lagging import feeds
 from rotator.database.postgres.replication.names import Names
@@ -104,6 +104,8 @@ class WindowFence:
                     fix="the flip did not happen. Take this rotation back with rollback, then rotate again without DDL",
                     code="validate-schema",
                 )
+            if not self._names.back:
+                unlogged.refuse(name, unlogged.filled(connection))
             self._light[name] = guard.light(connection)
         self._watched = frozenset(watched)
         self._others_watched = frozenset(n for n, connection in self._others.items() if _has_ddl_fence(connection))
@@ -213,6 +215,9 @@ class WindowFence:
                 fix="the flip did not happen. Take this rotation back with rollback, then rotate again without DDL",
                 code="validate-schema",
             )
+        if not self._names.back:  # a cache that has filled since the flip must not keep anybody from the way back
+            for name, connection in self._all.items():
+                unlogged.refuse(name, unlogged.filled(connection))
         if time.monotonic() > deadline:
             raise DatabaseError(
                 "the last look took longer than its budget; the fence is lifted, and nothing has changed",
