@@ -177,3 +177,13 @@ class Interrupted(RotatorError):
 
     exit_code = ExitCode.INTERRUPTED
     code = "interrupted"
+
+
+def journal_behind(what: str) -> Blocked:
+    """The refusal to go on with an older copy of the journal."""
+    return Blocked(
+        f"The journal is behind: {what}",
+        why="A run elsewhere has gone on with a newer copy of this journal.",
+        fix="Bring its newest copy: from the last commit, the other clone or the other machine. Change nothing else.",
+        code="journal-behind",
+    )

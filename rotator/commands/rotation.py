@@ -9,6 +9,8 @@ from typing import Any
 
 from rotator.commands.disabled_key import take_note
 from rotator.commands.earlier import clean_earlier
+from rotator.commands.half_retired import take_back_unprotect
+from rotator.commands.known import whole_journal
 from rotator.commands.supervise import supervised
 from rotator.commands.workbench import Workbench
 from rotator.errors import DatabaseError, KeyStaysDisabled, RotatorError, WaitingForApproval
@@ -21,6 +23,7 @@ from rotator.steps.keeping_up import resume
 from rotator.steps.outlived import settle
 from rotator.steps.return_flip import open_again
 from rotator.steps.switch import reopen
+from rotator.steps.unheard import refuse_unheard_of_flip
 from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, to_retire, to_roll_back
 from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
@@ -37,7 +40,7 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     """Take the rotation under way, or a new one, to its soak. Raises RotatorError; the journal keeps what was done."""
     began = bench.clock.monotonic()
     now = bench.clock.now().isoformat("T", "seconds")
-    journal, record = begin(bench.env, bench.store.load(), now, bench.nonce())
+    journal, record = begin(bench.env, whole_journal(bench), now, bench.nonce())
     bench.store.save(journal)
     with bench.waiting("looking at what earlier rotations left"):
         clean_earlier(bench, record, options)
@@ -51,6 +54,7 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     heard: list[_Canary] = []
 
     def work() -> None:
+        refuse_unheard_of_flip(ctx)
         if ctx.rotation.strategy is Strategy.REPLICATE:
             reopen(ctx)
             resume(ctx)
@@ -67,7 +71,7 @@ def rotate(bench: Workbench, options: Options) -> Summary:
 def retire(bench: Workbench, options: Options) -> Summary:
     """Retire the oldest soaking rotation's blue and old key."""
     began = bench.clock.monotonic()
-    record = to_retire(bench.env, bench.store.load())
+    record = to_retire(bench.env, whole_journal(bench))
     memory = JournalMemory(bench.store, record.rotation.id)
     ctx = bench.context(memory, record, options)
     steps = retire_steps(ctx.rotation.strategy)
@@ -99,7 +103,7 @@ def retire(bench: Workbench, options: Options) -> Summary:
 def rollback(bench: Workbench, options: Options) -> Summary:
     """Take the youngest rotation back, as far as it came."""
     began = bench.clock.monotonic()
-    record = to_roll_back(bench.env, bench.store.load())
+    record = to_roll_back(bench.env, whole_journal(bench))
     memory = JournalMemory(bench.store, record.rotation.id)
     ctx = bench.context(memory, record, replace(options, taking_back=True))
     steps = (*rollback_steps(ctx.rotation.strategy), *last_steps())
@@ -110,6 +114,8 @@ def rollback(bench: Workbench, options: Options) -> Summary:
             clean_up()
             return
         settle(ctx)
+        refuse_unheard_of_flip(ctx)
+        take_back_unprotect(ctx, memory)
         open_again(ctx)
         refuse_unasked(ctx)
         memory.phase(Phase.ROLLING_BACK)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rotator.commands.known import unknown as unknown_things
 from rotator.commands.workbench import Workbench
 from rotator.database.replication import Link, Slot
 from rotator.errors import RotatorError
@@ -102,10 +103,12 @@ def _status(bench: Workbench) -> EnvStatus:
     fenced = _try(unknown, "the fence", lambda: _fenced(bench, record)) if record else None
     phase = record.phase if record else None
     left = left_behind(record) if record and phase is Phase.ROLLED_BACK else ()
+    strange = _try(unknown, "whether the journal is whole", lambda: unknown_things(bench, journal)) or ()
+    unknown += [f"the journal does not know {thing}" for thing in strange]
     return EnvStatus(
         env=bench.env.name,
         rotation_id=record.rotation.id if record else None,
-        phase=str(phase) if phase else "never rotated",
+        phase=str(phase) if phase else "the journal is missing" if strange else "never rotated",
         serving=journal.root.serving if journal.root else None,
         record=bench.env.config.dns.record,
         record_target=target,
@@ -120,7 +123,11 @@ def _status(bench: Workbench) -> EnvStatus:
         steps=_lines(record) if record else (),
         journal=bench.store.location,
         left_behind=left,
-        next_command=None if running else f"rotator {'rollback' if left else _next(record)} {bench.env.name}",
+        next_command=f"bring the journal back to {bench.store.location}"
+        if strange
+        else None
+        if running
+        else f"rotator {'rollback' if left else _next(record)} {bench.env.name}",
         unknown=tuple(unknown),
         running=running,
         edited=() if running else _try(unknown, "the data file", lambda: bench.store.edited(journal)) or (),

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from rotator.aws.interface import Dns, Identity, KeyUses, Kms, Rds
 from rotator.config import Env
 from rotator.database.interface import DatabaseOpener
+from rotator.errors import journal_behind
 from rotator.model import RootData, Rotation, Stage
 from rotator.network.interface import Resolver
 
@@ -168,6 +169,10 @@ class Memory(Protocol):
         """Whether the step has finished."""
         ...
 
+    def began(self, step: str) -> bool:
+        """Whether the step's intent was ever recorded; that comes before anything is made."""
+        ...
+
     def stage(self, data: RootData) -> None:
         """Write the data of a stage about to be applied: the journal first, then the file that Terraform reads."""
         ...
@@ -237,6 +242,11 @@ class Context:
         shows.
         """
         return self.memory.pending() is not None and not self.memory.is_done(step)
+
+    def refuse_unheard_of(self, step: str, thing: str) -> None:
+        """Raise Blocked when our own thing is there although its step was never begun: the intent comes first."""
+        if not self.memory.began(step):
+            raise journal_behind(f"{thing} exists, and step {step} was never begun in it.")
 
     def take_in(self, stage: Stage, after: RootData) -> None:
         """Import what a killed run made and Terraform's state does not hold; `after` carries the imports."""

@@ -32,6 +32,7 @@ class Green(Step):
             return absent(f"{ctx.rotation.green} does not exist")
         if not ours(ctx, found.tags):
             return conflict(f"An instance {ctx.rotation.green} exists {made_by(ctx, found.tags)}.", STRANGER)
+        ctx.refuse_unheard_of(self.name, found.identifier)
         key = ctx.memory.outputs("key")["key_arn"]
         if found.kms_key_arn != key or not found.encrypted:
             return conflict(

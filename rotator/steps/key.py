@@ -31,6 +31,7 @@ class NewKey(Step):
                 f"{alias} is taken by key {key.arn} {made_by(ctx, key.tags)}.",
                 f"{STRANGER} Or choose another [key] alias in rotation.toml.",
             )
+        ctx.refuse_unheard_of(self.name, f"the new key {alias}")
         if key.state != "Enabled":
             return conflict(
                 f"The new key {key.arn} is {key.state}.", "Enable it again, or take the rotation back with rollback."

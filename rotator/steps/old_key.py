@@ -9,6 +9,7 @@ from rotator.aws.dependents import Dependents, dependents, same_key
 from rotator.aws.uses import LastUse, Use, by_aliases, by_grants, of_log_groups, of_secret
 from rotator.config import soak_seconds
 from rotator.errors import AwsError
+from rotator.naming import base_identifier
 from rotator.steps.base import Context
 
 
@@ -32,6 +33,20 @@ def under_old_key(ctx: Context) -> Dependents:
         delete_globs=ctx.env.config.retire.delete_snapshots,
         own_snapshots=(ctx.rotation.source_snapshot, ctx.rotation.final_snapshot),
     )
+
+
+def others_under(ctx: Context, arn: str) -> tuple[Use, ...]:
+    """Instances and manual snapshots of other databases that lie under a key."""
+    base = base_identifier(ctx.rotation.blue)
+    return dependents(
+        arn,
+        snapshots=[s for s in ctx.rds.snapshots() if base_identifier(s.instance_identifier) != base],
+        automated_backups=(),
+        instances=[i for i in ctx.rds.instances() if base_identifier(i.identifier) != base],
+        database=ctx.rotation.blue,
+        delete_globs=(),
+        own_snapshots=(),
+    ).uses
 
 
 def instances_under(ctx: Context, arn: str) -> tuple[Use, ...]:

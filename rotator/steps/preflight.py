@@ -8,6 +8,7 @@ from rotator.aws.settings import not_carried
 from rotator.errors import Blocked
 from rotator.model import Finding, Instance, Key, Strategy
 from rotator.steps.adopt import adopted_alias, will_adopt
+from rotator.steps.adopt_findings import shared_key
 from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
 from rotator.steps.choose import reasons_against, replicate_findings
 from rotator.steps.green import green_tags
@@ -208,6 +209,8 @@ def _key(ctx: Context, blue: Instance) -> Iterator[Finding]:
         )
     elif will_adopt(ctx, key):
         yield from _other_uses(ctx, key)
+        if ctx.memory.root() is None:
+            yield from shared_key(ctx, key)
 
 
 def _other_uses(ctx: Context, key: Key) -> Iterator[Finding]:

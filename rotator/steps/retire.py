@@ -80,7 +80,7 @@ class FinalSnapshot(Step):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when it is available."""
-        return look(ctx, ctx.rotation.final_snapshot, ctx.rotation.blue)
+        return look(ctx, ctx.rotation.final_snapshot, ctx.rotation.blue, step=self.name)
 
     def act(self, ctx: Context) -> None:
         """Ask RDS for it."""

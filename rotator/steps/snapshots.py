@@ -10,8 +10,13 @@ from rotator.steps.world import STRANGER, made_by, ours
 FAILED = frozenset({"failed", "incompatible-restore", "incompatible-network"})
 
 
-def look(ctx: Context, identifier: str, instance: str, key_arn: str | None = None) -> Observation:
-    """A look at a snapshot of `instance` by this rotation; with `key_arn`, it must be under exactly that key."""
+def look(
+    ctx: Context, identifier: str, instance: str, key_arn: str | None = None, *, step: str | None = None
+) -> Observation:
+    """A look at a snapshot of `instance` by this rotation; with `key_arn`, it must be under exactly that key.
+
+    `step` is the one that makes it.
+    """
     found = ctx.rds.snapshot(identifier)
     if found is None:
         return absent(f"snapshot {identifier} does not exist")
@@ -19,6 +24,8 @@ def look(ctx: Context, identifier: str, instance: str, key_arn: str | None = Non
         return conflict(
             f"A snapshot {identifier} (of {found.instance_identifier}) exists {made_by(ctx, found.tags)}.", STRANGER
         )
+    if step is not None:
+        ctx.refuse_unheard_of(step, f"snapshot {identifier}")
     if found.status in FAILED:
         return conflict(
             f"Snapshot {identifier} ended as {found.status}.",
@@ -69,7 +76,7 @@ class TakeSnapshot(Step):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when the snapshot is available."""
-        return look(ctx, ctx.rotation.source_snapshot, ctx.rotation.blue)
+        return look(ctx, ctx.rotation.source_snapshot, ctx.rotation.blue, step=self.name)
 
     def act(self, ctx: Context) -> None:
         """Ask RDS for the snapshot."""
@@ -94,7 +101,8 @@ class Reencrypt(Step):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when the copy is available and its key, read back, is the new key."""
-        return look(ctx, ctx.rotation.copy_snapshot, ctx.rotation.blue, ctx.memory.outputs("key")["key_arn"])
+        key = ctx.memory.outputs("key")["key_arn"]
+        return look(ctx, ctx.rotation.copy_snapshot, ctx.rotation.blue, key, step=self.name)
 
     def act(self, ctx: Context) -> None:
         """Ask RDS for the copy."""

@@ -76,14 +76,19 @@ def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
             fix=f"rotator status {env.name}",
             code="no-rotation",
         )
-    if latest.phase in BLUE_GONE or latest.step("unprotect").status is not Status.NONE:
-        raise Blocked(
-            f"Rotation {latest.rotation.id} cannot be rolled back: {latest.rotation.blue} is being retired.",
-            why="Its protection is off, or it is gone; its data is in the final snapshot and in green.",
-            fix=f"Rotate again for another key; to go back in time, restore {latest.rotation.final_copy} by hand.",
-            code="already-retired",
-        )
+    if latest.phase in BLUE_GONE:
+        raise already_retired(latest.rotation, "It is gone.")
     return latest
+
+
+def already_retired(rotation: Rotation, why: str) -> Blocked:
+    """The refusal to take back a rotation whose blue is no longer a way back."""
+    return Blocked(
+        f"Rotation {rotation.id} cannot be rolled back: {rotation.blue} is being retired.",
+        why=f"{why} Its data is in the final snapshot and in green.",
+        fix=f"Rotate again for another key; to go back in time, restore {rotation.final_copy} by hand.",
+        code="already-retired",
+    )
 
 
 def left_behind(record: RotationRecord) -> tuple[str, ...]:

@@ -81,6 +81,10 @@ class JournalMemory:
         """Whether a step has finished."""
         return self.status(step) is Status.DONE
 
+    def began(self, step: str) -> bool:
+        """Whether a step was ever begun."""
+        return self.status(step) is not Status.NONE
+
     def decide_strategy(self, strategy: Strategy) -> None:
         """Keep what `auto` has come to."""
         rotation = replace(self.record.rotation, strategy=strategy)

@@ -13,7 +13,7 @@ from typing import Any
 from rotator.aws.logs import LogFile
 from rotator.aws.uses import Grant, LastUse
 from rotator.config import Env, EnvConfig
-from rotator.errors import AwsError, DatabaseError
+from rotator.errors import AwsError, Blocked, DatabaseError
 from rotator.model import (
     AutomatedBackup,
     Caller,
@@ -601,7 +601,9 @@ class FakeStages:
 
             self.world.effect("create_key", make)
             self.world.effect("state", lambda: self.world.state.add(address))
-        found = self.world.keys[arn]
+        found = self.world.keys.get(arn)
+        if found is None or found.state == "PendingDeletion":
+            raise Blocked("the plan would make the key anew", code="plan-firewall")
         wanted = "Enabled" if spec.is_enabled else "Disabled"
         if found.state != wanted:
             self.world.effect("enable", lambda: self.world.keys.update({arn: replace(found, state=wanted)}))
@@ -651,8 +653,9 @@ class FakeStages:
                 self.world.state.discard(address)
             if address.startswith("module.key") and (generation is None or generation.key is None):
                 arn = OLD_KEY if name == "g0" else f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}"
-                found = replace(self.world.keys[arn], state="PendingDeletion")
-                self.world.effect("schedule", lambda a=arn, k=found: self.world.keys.update({a: k}))
+                if arn in self.world.keys:
+                    found = replace(self.world.keys[arn], state="PendingDeletion")
+                    self.world.effect("schedule", lambda a=arn, k=found: self.world.keys.update({a: k}))
                 self.world.state.discard(address)
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fake_links import Replication
 from fakes import BLUE, Killed, World, instance, new_world
-from rotations import bench
+from rotations import bench, phase
 
-from rotator.commands.rotation import rotate
+from rotator.commands.plan import plan
+from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.status import status
 from rotator.errors import Blocked
 from rotator.steps.base import Options
-from rotator.workflow.journal import journal_from_json, journal_to_json
+from rotator.workflow.journal import Phase, journal_from_json, journal_to_json
 from rotator.workflow.stores import LocalStore
 
 GREEN = f"{BLUE}-g1"
@@ -51,8 +57,14 @@ def test_what_a_rotation_makes_carries_its_nonce(tmp_path: Path) -> None:
 def test_a_thing_with_our_names_and_another_nonce_is_somebody_else_s(tmp_path: Path) -> None:
     world = new_world()
     tags = {"rotator:env": "shop", "rotator:rotation": "shop-g1", "rotator:nonce": "another"}
-    cut_off(world, tmp_path, "copy_snapshot")
-    world.instances[GREEN] = instance(GREEN, None, tags, {})
+    real = world.effect
+
+    def meanwhile(name: str, do: Any) -> Any:
+        if name == "copy_snapshot":
+            world.instances[GREEN] = instance(GREEN, None, tags, {})
+        return real(name, do)
+
+    world.effect = meanwhile  # type: ignore[method-assign]
     with pytest.raises(Blocked) as caught:
         rotate(bench(world, tmp_path), Options())
     assert "nonce another" in caught.value.what
@@ -75,3 +87,130 @@ def test_a_rotation_that_an_older_version_began_goes_on_with_what_it_made(tmp_pa
     rotate(bench(world, tmp_path), Options())
     assert world.record.values[0].startswith(f"{GREEN}.")
     assert "rotator:nonce" not in world.instances[GREEN].tags
+
+
+VERBS: tuple[Callable[..., Any], ...] = (
+    lambda found: rotate(found, Options()),
+    lambda found: retire(found, Options()),
+    lambda found: rollback(found, Options(lose_writes=True)),
+    plan,
+)
+
+
+def photo(world: World) -> Any:
+    """Everything that a clone could harm."""
+    fences = {name: data.fenced_by for name, data in world.data.items()}
+    return world.record, dict(world.instances), set(world.snapshots), fences, dict(world.keys)
+
+
+@pytest.mark.parametrize("moment", ["create_key", "fence", "restore", "the end"])
+def test_a_second_clone_without_the_journal_touches_nothing(tmp_path: Path, moment: str) -> None:
+    world, first, second = new_world(), tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    if moment == "the end":
+        rotate(bench(world, first), Options())
+    else:
+        cut_off(world, first, moment)
+    before = photo(world)
+    for verb in VERBS:
+        with pytest.raises(Blocked) as caught:
+            verb(bench(world, second))
+        assert caught.value.code == "journal-missing"
+        assert "change neither the record" in caught.value.fix
+    assert photo(world) == before
+    assert not (second / "journal.json").exists()
+    found = status(bench(world, second))
+    assert found.phase == "the journal is missing"
+    assert found.next_command.startswith("bring the journal back")
+
+
+@pytest.mark.parametrize("left", ["terraform.tfstate", "generations.auto.tfvars.json"])
+def test_files_of_terraform_without_a_journal_are_enough(tmp_path: Path, left: str) -> None:
+    world, folder = new_world(), tmp_path
+    rotate(bench(world, folder), Options())
+    data = (folder / "generations.auto.tfvars.json").read_text()
+    for name in ("journal.json", "generations.auto.tfvars.json"):
+        (folder / name).unlink()
+    text = data if left.startswith("generations") else '{"version": 4, "resources": [{"type": "aws_db_instance"}]}'
+    (folder / left).write_text(text)
+    with pytest.raises(Blocked) as caught:
+        rotate(bench(new_world(), folder), Options())
+    assert caught.value.code == "journal-missing"
+    assert left in caught.value.details[0]
+
+
+def test_data_that_a_killed_look_left_is_no_rotation(tmp_path: Path) -> None:
+    text = '{"generations": {"g0": {}}, "imports": {"databases": {"g0": "shop-db"}}}'
+    (tmp_path / "generations.auto.tfvars.json").write_text(text)
+    rotate(bench(new_world(), tmp_path), Options())
+
+
+@pytest.mark.parametrize("strategy", ["snapshot", "replicate"])
+@pytest.mark.parametrize("age", ["create_key", "create_snapshot", "restore", "subscribe"])
+def test_a_second_clone_with_an_older_journal_touches_nothing(tmp_path: Path, strategy: str, age: str) -> None:
+    world, first, second = new_world(), tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    world.replication = Replication() if strategy == "replicate" else None
+    if age == "subscribe" and strategy == "snapshot":
+        return
+    real = world.effect
+
+    def copies(name: str, do: Any) -> Any:
+        if name == age and not second.exists():
+            shutil.copytree(first, second)
+        return real(name, do)
+
+    world.effect = copies  # type: ignore[method-assign]
+    rotate(bench(world, first, strategy=strategy), Options())
+    assert world.write("acknowledged by green")
+    before = photo(world)
+    for verb in VERBS[:1] + VERBS[2:3]:
+        with pytest.raises(Blocked) as caught:
+            verb(bench(world, second, strategy=strategy))
+        assert caught.value.code == "journal-behind"
+    assert photo(world) == before
+    rollback(bench(world, first, strategy=strategy), Options(lose_writes=True))
+    assert phase(first) is Phase.ROLLED_BACK
+    assert strategy == "snapshot" or "acknowledged by green" in world.serving_rows()
+
+
+def test_a_second_clone_with_a_journal_of_the_rotation_before_touches_nothing(tmp_path: Path) -> None:
+    world, first, second = new_world(), tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    rotate(bench(world, first), Options())
+    shutil.copytree(first, second)
+    retire(bench(world, first), Options())
+    rotate(bench(world, first), Options())
+    before = photo(world)
+    for verb in VERBS:
+        with pytest.raises(Blocked) as caught:
+            verb(bench(world, second))
+        assert caught.value.code == "journal-behind"
+        assert "shop-g2" in caught.value.details[0]
+    assert photo(world) == before
+
+
+def test_before_the_flip_an_older_journal_makes_nothing_twice(tmp_path: Path) -> None:
+    world, first, second = new_world(), tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    real = world.effect
+
+    def copies(name: str, do: Any) -> Any:
+        if name == "fence" and not second.exists():
+            shutil.copytree(first, second)
+        return real(name, do)
+
+    world.effect = copies  # type: ignore[method-assign]
+    cut_off(world, first, "copy_snapshot")
+    with pytest.raises(Blocked) as caught:
+        rotate(bench(world, second), Options())
+    assert caught.value.code == "journal-behind"
+
+
+def test_another_env_of_that_name_with_another_database_is_no_evidence(tmp_path: Path) -> None:
+    world = new_world()
+    tags = {"rotator:env": "shop", "rotator:rotation": "shop-g1", "rotator:nonce": "another"}
+    world.instances["billing-g1"] = instance("billing-g1", None, tags, {})
+    rotate(bench(world, tmp_path), Options())
+    assert phase(tmp_path) is Phase.SOAKING

@@ -1,0 +1,92 @@
+"""Whether the journal knows what is there: things of this env that no rotation of it made mean that it is not whole.
+
+Looked at before anything else: every other refusal would take the journal's word, and advise to change the world.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rotator.commands.kept_keys import follow_kept_keys
+from rotator.commands.workbench import Workbench
+from rotator.errors import Blocked
+from rotator.naming import base_identifier
+from rotator.workflow.journal import Journal
+from rotator.workflow.stores import DATA_FILE
+
+STATE_FILE = "terraform.tfstate"
+
+
+def whole_journal(bench: Workbench) -> Journal:
+    """The journal, once it is clear that it is the whole one, and says of kept keys what is true."""
+    refuse_unknown(bench, bench.store.load())
+    follow_kept_keys(bench)
+    return bench.store.load()
+
+
+def refuse_unknown(bench: Workbench, journal: Journal) -> None:
+    """Raise Blocked when something of this env is there that the journal does not know."""
+    found = unknown(bench, journal)
+    if not found:
+        return
+    missing = is_empty(journal)
+    raise Blocked(
+        f"The journal of {bench.env.name} is {'missing' if missing else 'behind'}.",
+        why="Things of this env are there that no rotation in it has made: a run elsewhere made them.",
+        fix=f"Bring {bench.store.location}, with {DATA_FILE} beside it, from the last commit, from the clone or the "
+        "machine that made them, and run the same again. Until then change neither the record nor what is named here.",
+        details=found,
+        code="journal-missing" if missing else "journal-behind",
+    )
+
+
+def unknown(bench: Workbench, journal: Journal) -> tuple[str, ...]:
+    """Things of this env that the journal does not know, one line each."""
+    return (*_tagged(bench, journal), *(_files(bench) if is_empty(journal) else ()))
+
+
+def is_empty(journal: Journal) -> bool:
+    """Whether this is the journal of an env of which nothing has begun."""
+    return not journal.rotations and journal.root is None and journal.pending is None
+
+
+def _tagged(bench: Workbench, journal: Journal) -> Iterator[str]:
+    known = {(each.rotation.id, each.rotation.nonce) for each in journal.rotations}
+    base = base_identifier(bench.env.config.database.identifier)
+
+    def strange(tags: Mapping[str, str], identifier: str) -> str:
+        rotation, nonce = tags.get("rotator:rotation", ""), tags.get("rotator:nonce", "")
+        if tags.get("rotator:env") != bench.env.name or not rotation or base_identifier(identifier) != base:
+            return ""
+        return "" if (rotation, nonce) in known else f"made by rotation {rotation} (nonce {nonce or 'none'})"
+
+    for instance in bench.rds.instances():
+        if words := strange(instance.tags, instance.identifier):
+            yield f"instance {instance.identifier}, {words}"
+    for snapshot in bench.rds.snapshots():
+        if words := strange(snapshot.tags, snapshot.instance_identifier):
+            yield f"snapshot {snapshot.identifier}, {words}"
+    alias = f"{bench.env.config.key.alias}-g{journal.next_generation}"
+    key = bench.kms.key(alias)
+    if key is not None and (words := strange(key.tags, base)):
+        yield f"key {alias}, {words}"
+
+
+def _files(bench: Workbench) -> Iterator[str]:
+    """What Terraform has beside a journal that is not there. Data that only imports is a look's, not a rotation's."""
+    state = _read(bench, STATE_FILE)
+    if state.get("resources"):
+        yield f"Terraform's state {STATE_FILE}, with {len(state['resources'])} resources"
+    data = _read(bench, DATA_FILE)
+    if data.get("generations") and not any((data.get("imports") or {}).values()):
+        yield f"{DATA_FILE}, with generations {', '.join(data['generations'])}"
+
+
+def _read(bench: Workbench, name: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads((bench.env.path / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

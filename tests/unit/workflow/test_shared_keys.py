@@ -1,0 +1,103 @@
+"""One key in the roots of two envs: what the other env has done to it is recognised, and said beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import BLUE, OLD_KEY, FakeRds, World, instance, make_snapshot, new_world
+from rotations import bench, phase
+
+from rotator.commands.plan import plan
+from rotator.commands.rotation import retire, rollback, rotate
+from rotator.errors import Blocked
+from rotator.steps.base import Options
+from rotator.workflow.journal import Phase
+from rotator.workflow.stores import LocalStore
+
+
+def kept(tmp_path: Path) -> World:
+    """This env has retired its database, and kept the key for another one that has gone since."""
+    world = new_world()
+    world.instances["billing-db"] = instance("billing-db", OLD_KEY, {}, {})
+    rotate(bench(world, tmp_path), Options())
+    retire(bench(world, tmp_path), Options())
+    assert phase(tmp_path) is Phase.KEY_KEPT
+    del world.instances["billing-db"]
+    return world
+
+
+def by_the_other_env(world: World, state: str) -> None:
+    if state == "gone":
+        del world.keys[OLD_KEY]
+    else:
+        world.keys[OLD_KEY] = replace(world.keys[OLD_KEY], state=state)
+
+
+@pytest.mark.parametrize("state", ["PendingDeletion", "gone"])
+@pytest.mark.parametrize("verb", ["rotate", "retire"])
+def test_a_kept_key_that_another_env_scheduled_leaves_the_root(tmp_path: Path, state: str, verb: str) -> None:
+    world = kept(tmp_path)
+    by_the_other_env(world, state)
+    with pytest.raises(Blocked) as caught:
+        plan(bench(world, tmp_path))
+    assert caught.value.code == "kept-key-gone"
+    found = bench(world, tmp_path)
+    if verb == "rotate":
+        rotate(found, Options())
+        assert world.record.values[0].startswith(f"{BLUE}-g2.")
+    else:
+        retire(found, Options())
+        assert phase(tmp_path) is Phase.RETIRED
+    assert any(OLD_KEY in note for note in found.reporter.said("note"))  # type: ignore[attr-defined]
+    root = LocalStore("shop", tmp_path).load().root
+    assert root is not None
+    assert "g0" not in root.generations
+
+
+@pytest.mark.parametrize("verb", [rotate, retire, rollback])
+def test_while_something_needs_a_scheduled_key_it_says_how_to_save_it(tmp_path: Path, verb: object) -> None:
+    world = kept(tmp_path)
+    FakeRds(world).create_snapshot(f"{BLUE}-g1", "audit", {})
+    world.snapshots["audit"] = replace(world.snapshots["audit"], kms_key_arn=OLD_KEY)
+    by_the_other_env(world, "PendingDeletion")
+    with pytest.raises(Blocked) as caught:
+        verb(bench(world, tmp_path), Options())  # type: ignore[operator]
+    assert caught.value.code == "kept-key-scheduled"
+    assert "cancel-key-deletion" in caught.value.fix
+    assert "audit" in caught.value.details[0]
+
+
+@pytest.mark.parametrize("state", ["Disabled", "Enabled"])
+def test_a_kept_key_that_another_env_disabled_or_enabled_stays_so(tmp_path: Path, state: str) -> None:
+    world = kept(tmp_path)
+    by_the_other_env(world, state)
+    rotate(bench(world, tmp_path), Options())
+    assert world.keys[OLD_KEY].state == state
+
+
+def test_the_key_of_a_rotation_that_was_taken_back_may_be_scheduled_too(tmp_path: Path) -> None:
+    world = new_world()
+    rotate(bench(world, tmp_path), Options())
+    rollback(bench(world, tmp_path), Options(lose_writes=True))
+    new_key = next(arn for arn in world.keys if arn != OLD_KEY)
+    assert world.keys[new_key].state == "Enabled"  # the snapshots that were kept lie under it
+    world.snapshots = {name: s for name, s in world.snapshots.items() if s.kms_key_arn != new_key}
+    world.keys[new_key] = replace(world.keys[new_key], state="PendingDeletion")
+    rotate(bench(world, tmp_path), Options())
+    assert world.record.values[0].startswith(f"{BLUE}-g2.")
+
+
+def test_another_database_under_the_key_is_told_before_it_is_adopted(tmp_path: Path) -> None:
+    world = new_world()
+    world.instances["billing-db"] = instance("billing-db", OLD_KEY, {}, {})
+    world.snapshots["billing-monthly"] = make_snapshot("billing-monthly", "billing-db", OLD_KEY, {})
+    warnings = plan(bench(world, tmp_path)).warnings
+    told = next(line for line in warnings if "Other databases lie under" in line)
+    assert "billing-db" in told
+    assert "billing-monthly" in told
+    assert "adopt = false" in told
+    rotate(bench(world, tmp_path), Options())
+    retire(bench(world, tmp_path), Options())
+    assert world.keys[OLD_KEY].state == "Enabled"
