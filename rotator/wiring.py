@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rotator.aws.managed import ManagedLogins, is_managed
 from rotator.aws.session import Aws
 from rotator.clock import SystemClock
 from rotator.commands.workbench import Workbench
@@ -17,9 +18,11 @@ from rotator.config import Env
 from rotator.config_file import load_env
 from rotator.config_sandbox import located
 from rotator.database.interface import DatabaseOpener, DatabaseServer
-from rotator.database.opener import Login, Opener
+from rotator.database.opener import Login, Opener, OwnLogin
 from rotator.database.replication import Link
 from rotator.errors import Blocked, ConfigError, UsageError
+from rotator.model import Instance
+from rotator.naming import base_identifier
 from rotator.network.canary import fetch_report
 from rotator.network.resolver import ClientResolver
 from rotator.report.choose import open_reporter
@@ -149,6 +152,7 @@ class LazyDatabases:
     resolver: ClientResolver
     record: str
     pinned: bool = False
+    own_login: OwnLogin | None = None
     _opener: Opener | None = None
 
     def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
@@ -164,16 +168,20 @@ class LazyDatabases:
 
     def _logged_in(self) -> Opener:
         if self._opener is None:
-            self._opener = Opener(self.login(), self.resolver, self.pinned)
+            self._opener = Opener(self.login(), self.resolver, self.pinned, self.own_login)
         return self._opener
 
 
 def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[str, str]) -> DatabaseOpener:
     config = env.config.database
 
+    managed = is_managed(config.credentials.secret_id)
+
     def login() -> Login:
-        secret = aws.secrets.json_secret(config.credentials.secret_id) if config.credentials.secret_id else {}
-        blue = aws.rds.instance(config.identifier)
+        # A managed secret goes with its instance: each server's own is read when it is connected to.
+        named = None if managed else config.credentials.secret_id
+        secret = aws.secrets.json_secret(named) if named else {}
+        blue = aws.rds.instance(config.identifier) or _generation_of(aws, config.identifier)
         user = config.username or secret.get("username") or (blue.master_username if blue else None)
         password = secret.get("password") or _password(env, environ)
         name = config.name or (blue.database_name if blue else None) or "postgres"
@@ -186,7 +194,25 @@ def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[st
         return Login(user, name, password, config.sslmode, config.sslrootcert)
 
     # The sandbox's servers know no DNS but the machine's own, which does not have their names.
-    return LazyDatabases(login, resolver, env.config.dns.record, pinned=env.config.sandbox is not None)
+    pinned = env.config.sandbox is not None
+    own = _own_login(env, ManagedLogins(aws.rds, aws.secrets), resolver) if managed else None
+    return LazyDatabases(login, resolver, env.config.dns.record, pinned, own)
+
+
+def _generation_of(aws: Aws, identifier: str) -> Instance | None:
+    """Any instance of the same database: once the adopted blue is retired, another generation has its place."""
+    base = base_identifier(identifier)
+    return next((each for each in aws.rds.instances() if base_identifier(each.identifier) == base), None)
+
+
+def _own_login(env: Env, logins: ManagedLogins, resolver: ClientResolver) -> OwnLogin:
+    record, user = env.config.dns.record, env.config.database.username
+
+    def own(host: str) -> tuple[str, str | None] | None:
+        found = logins.of((resolver.cname(host) or host) if host == record else host)
+        return (user or found["username"], found["password"]) if found else None
+
+    return own
 
 
 def _refuse_without_password(env: Env, environ: Mapping[str, str], *, asked: bool) -> None:

@@ -16,6 +16,8 @@ from rotator.model import JsonObject
 KEY_SETTINGS = ("performance_insights_kms_key_id", "master_user_secret_kms_key_id")
 """Settings that name a KMS key of their own, next to the storage's key."""
 
+_SECRET_SETTINGS = ("manage_master_user_password", "master_user_secret_kms_key_id")
+
 _GIVEN: Mapping[str, str] = {
     "instance_class": "DBInstanceClass",
     "engine": "Engine",
@@ -64,6 +66,14 @@ def terraform_settings(element: JsonObject) -> dict[str, Any]:
     if not str(element.get("Engine", "")).startswith("sqlserver"):
         found["db_name"] = element.get("DBName")
     return {name: value for name, value in sorted(found.items()) if value is not None and value != ""}
+
+
+def as_adopted(settings: JsonObject) -> dict[str, Any]:
+    """The settings of an instance that is imported, not made: without what an import cannot read and would set anew.
+
+    That the master password is managed is such a one: naming it would make the provider call ModifyDBInstance on blue.
+    """
+    return {name: value for name, value in settings.items() if name not in _SECRET_SETTINGS}
 
 
 def rekeyed(settings: JsonObject, old_key_arn: str | None, new_key_arn: str) -> dict[str, Any]:

@@ -250,7 +250,18 @@ def _notes(record: RotationRecord) -> tuple[str, ...]:
         f"skipped {name}: {step.reason}" for name, step in record.steps.items() if step.status is Status.SKIPPED
     )
     undone = tuple(f"{name}: {s.reason}" for name, s in record.steps.items() if s.status is Status.UNDONE and s.reason)
-    return (*warnings, *skipped, *undone)
+    return (*warnings, *_new_secret(record), *skipped, *undone)
+
+
+def _new_secret(record: RotationRecord) -> tuple[str, ...]:
+    """Where the master password is now, when RDS manages it."""
+    made = record.step("green").outputs
+    if not made.get("secret_arn") or record.phase is Phase.ROLLED_BACK:
+        return ()
+    return (
+        f"master password: {record.rotation.green} has a secret of its own, {made['secret_arn']} (before: "
+        f"{made.get('old_secret_arn')}); point at it whatever reads that secret",
+    )
 
 
 def _refuse_lost_writes(bench: Workbench, heard: _Canary) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rotator.database.interface import DatabaseServer, Target
@@ -11,6 +12,9 @@ from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Link
 from rotator.errors import DatabaseUnreachable
 from rotator.network.interface import Resolver
+
+OwnLogin = Callable[[str], tuple[str, str | None] | None]
+"""Host -> user and password of that server alone; None: it has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Opener:
     resolver: Resolver
     pinned: bool = False
     """Whether subscriptions get addresses: the sandbox's servers cannot resolve the instances' names."""
+    own_login: OwnLogin | None = None
+    """Asked for each host: its own user and password, where they are not those of `login`."""
 
     def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
         """Server at `host`. Raises DatabaseUnreachable when the resolver knows no address for it."""
@@ -42,13 +48,14 @@ class Opener:
         return PostgresLink(rotation_id, self._target(*source), self._target(*target), back, self.pinned)
 
     def _target(self, host: str, port: int, address: str | None = None) -> Target:
+        user, password = (self.own_login(host) if self.own_login else None) or (self.login.user, self.login.password)
         return Target(
             host=host,
             port=port,
-            user=self.login.user,
+            user=user,
             database=self.login.database,
             address=address or self._address(host),
-            password=self.login.password,
+            password=password,
             sslmode=self.login.sslmode,
             sslrootcert=self.login.sslrootcert,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rotator.aws.settings import as_adopted
 from rotator.errors import Blocked
 from rotator.model import DatabaseSpec, Generation, Imports, Instance, Key, KeySpec, RootData, Stage
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
@@ -68,7 +69,7 @@ def first_data(ctx: Context) -> RootData:
     name = ctx.rotation.source
     database = DatabaseSpec(
         identifier=blue.identifier,
-        settings=blue.settings,
+        settings=as_adopted(blue.settings),
         kms_key_arn=None if key else blue.kms_key_arn,
         deletion_protection=blue.deletion_protection,
         tags=blue.tags,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rotator.aws.managed import secret_of
 from rotator.aws.parity import differences
 from rotator.aws.settings import rekeyed
 from rotator.errors import Blocked
@@ -73,7 +74,10 @@ class Green(Step):
         database = ctx.data.generations[ctx.rotation.target].database
         if database is not None and database.snapshot_identifier is not None:
             ctx.memory.write_root(edits.edit_database(ctx.data, ctx.rotation.target, snapshot_identifier=None))
-        return outputs
+        secret = secret_of(ctx.rds.instance(ctx.rotation.green))
+        if secret is None:
+            return outputs
+        return {**outputs, "secret_arn": secret, "old_secret_arn": secret_of(ctx.rds.instance(ctx.rotation.blue))}
 
     def undo(self, ctx: Context) -> str:
         """Delete green, unless it serves; what was written on it since the flip is kept in a snapshot first."""
@@ -98,7 +102,8 @@ class Green(Step):
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
-        return f"{outputs['identifier']} at {outputs['address']}, key {outputs['key_arn']}"
+        secret = f", master password in secret {outputs['secret_arn']}" if outputs.get("secret_arn") else ""
+        return f"{outputs['identifier']} at {outputs['address']}, key {outputs['key_arn']}{secret}"
 
 
 def green_database(ctx: Context) -> DatabaseSpec:

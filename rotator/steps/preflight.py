@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rotator.aws.managed import is_managed, secret_of
 from rotator.aws.settings import not_carried
 from rotator.errors import Blocked
 from rotator.model import Finding, Instance, Key, Strategy
@@ -278,10 +279,28 @@ def _clients(ctx: Context, blue: Instance) -> Iterator[Finding]:
             "The RDS certificate names the real endpoint.",
             "The tool itself connects to the endpoints; for the probe through the name it verifies the CA only.",
         )
-    if blue.raw.get("MasterUserSecret"):
-        yield _warn(
-            "managed-secret",
-            "The master password is managed by RDS.",
-            "Green gets a new secret with another ARN.",
-            "Point what reads the secret at green's after the flip.",
+    yield from _managed_password(ctx, blue)
+
+
+def _managed_password(ctx: Context, blue: Instance) -> Iterator[Finding]:
+    secret, config = secret_of(blue), ctx.env.config.database
+    if secret is None:
+        return
+    named = config.credentials.secret_id
+    is_master = config.username == blue.master_username or (config.username is None and named is None)
+    if config.access == "direct" and is_master and not is_managed(named):
+        yield _block(
+            "managed-login",
+            f"The tool logs in as {blue.master_username}, whose password RDS manages, but not by RDS's secret.",
+            "Green gets a secret and a password of its own as soon as it is restored: the login would fail there.",
+            f'[database.credentials] secret_id = "{secret}": with a secret that RDS manages the tool reads, for each '
+            "instance, that instance's own.",
         )
+    yield _warn(
+        "managed-secret",
+        f"The master password is managed by RDS, in {secret}.",
+        f"Green gets a new secret under another ARN, with another password; {secret} goes with {blue.identifier} when "
+        "that is retired. What logs in as the master user fails from the flip until it reads the new secret.",
+        "Step green names the new ARN before the flip: allow applications to read it, and point them at it at the "
+        "flip; better, let them log in as a user of their own.",
+    )

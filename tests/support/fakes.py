@@ -57,6 +57,9 @@ def config(**rotation: Any) -> EnvConfig:
 
 
 def instance(identifier: str, key: str | None, tags: Mapping[str, str], settings: Mapping[str, Any]) -> Instance:
+    raw: dict[str, Any] = {"DBInstanceIdentifier": identifier, "Engine": "postgres", **settings}
+    if settings.get("manage_master_user_password"):
+        raw["MasterUserSecret"] = {"SecretArn": managed_secret(identifier), "SecretStatus": "active", "KmsKeyId": None}
     return Instance(
         identifier=identifier,
         resource_id=f"db-{identifier}",
@@ -75,8 +78,13 @@ def instance(identifier: str, key: str | None, tags: Mapping[str, str], settings
         pending={},
         settings=settings,
         tags=tags,
-        raw={"DBInstanceIdentifier": identifier, "Engine": "postgres", **settings},
+        raw=raw,
     )
+
+
+def managed_secret(identifier: str) -> str:
+    """Each instance has a secret of its own."""
+    return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-{identifier}-AbCdEf"
 
 
 def record_at(identifier: str) -> Record:

@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import BLUE, World, new_world
+from fakes import BLUE, OLD_KEY, World, instance, managed_secret, new_world
 from rotations import bench
 
 from rotator.commands.rotation import rotate
+from rotator.commands.status import render, status
+from rotator.commands.workbench import Workbench
 from rotator.errors import Blocked
 from rotator.steps.base import Options
+from rotator.workflow.stores import LocalStore
 
 
 def refused(world: World, tmp_path: Path) -> Blocked:
@@ -58,3 +61,56 @@ def test_a_health_check_on_the_record_is_named(tmp_path: Path) -> None:
     found = refused(world, tmp_path)
     assert found.code == "record-health-check"
     assert "hc-1" in found.what
+
+
+def managed(world: World) -> World:
+    made = instance(BLUE, OLD_KEY, {}, {"instance_class": "db.t4g.micro", "manage_master_user_password": True})
+    world.instances[BLUE] = made
+    return world
+
+
+def with_credentials(found: Workbench, **database: object) -> Workbench:
+    known = found.env.config.database.model_dump() | database
+    config = type(found.env.config).model_validate(found.env.config.model_dump() | {"database": known})
+    return replace(found, env=found.env.model_copy(update={"config": config}))
+
+
+def test_a_managed_master_password_is_carried_and_its_new_secret_is_told(tmp_path: Path) -> None:
+    world = managed(new_world())
+    own = {"secret_id": managed_secret(BLUE)}
+    summary = rotate(with_credentials(bench(world, tmp_path), credentials=own), Options())
+    root = LocalStore("shop", tmp_path).load().root
+    assert root is not None
+    blue, green = root.generations["g0"].database, root.generations["g1"].database
+    assert blue is not None
+    assert green is not None
+    # An import cannot read it: naming it would modify blue. Green is given it, else it would keep blue's password.
+    assert "manage_master_user_password" not in blue.settings
+    assert green.settings["manage_master_user_password"] is True
+    (told,) = [note for note in summary.notes if note.startswith("master password:")]
+    assert managed_secret(f"{BLUE}-g1") in told
+    assert managed_secret(BLUE) in told
+    assert managed_secret(f"{BLUE}-g1") in render(status(bench(world, tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "database",
+    [{}, {"credentials": {"password_env": "PW"}, "username": "master"}, {"credentials": {"secret_id": "own/copy"}}],
+    ids=["libpq", "variable", "a copy of the secret"],
+)
+def test_a_login_that_green_would_refuse_is_told_before_anything_is_made(tmp_path: Path, database: dict) -> None:  # type: ignore[type-arg]
+    world = managed(new_world())
+    if "secret_id" in database.get("credentials", {}):
+        database = {**database, "username": "master"}
+    with pytest.raises(Blocked) as caught:
+        rotate(with_credentials(bench(world, tmp_path), **database), Options())
+    assert caught.value.code == "managed-login"
+    assert managed_secret(BLUE) in caught.value.fix
+    assert world.effects == 0
+
+
+def test_a_user_of_its_own_is_no_reason_against_a_managed_password(tmp_path: Path) -> None:
+    world = managed(new_world())
+    own = with_credentials(bench(world, tmp_path), username="rotator", credentials={"password_env": "PW"})
+    rotate(own, Options())
+    assert world.record.values[0].startswith(f"{BLUE}-g1.")
