@@ -6,7 +6,7 @@ All methods raise AwsError (AwsCredentialsError, AwsUnreachable) with the API's 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from rotator.aws.logs import LogFile
 from rotator.aws.uses import Grant, LastUse
@@ -26,6 +26,7 @@ class Rds(Protocol):
     def copy_snapshot(
         self, source: Snapshot, identifier: str, kms_key_arn: str, tags: Mapping[str, str]
     ) -> Snapshot: ...
+    def modify(self, identifier: str, settings: Mapping[str, Any]) -> None: ...
     def delete_snapshot(self, identifier: str) -> None: ...
     def log_files(self, instance: str) -> tuple[LogFile, ...]: ...
     def log_lines(self, instance: str, name: str) -> Iterator[str]: ...

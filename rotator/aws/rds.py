@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -105,6 +105,11 @@ class BotoRds:
                 Tags=tag_list(tags),
             )
         return snapshot_of(answer["DBSnapshot"])
+
+    def modify(self, identifier: str, settings: Mapping[str, Any]) -> None:
+        """Set what no restore takes (ModifyDBInstance, at once); `settings` by the names of the request."""
+        with aws_faults("rds", self._endpoint):
+            self._client.modify_db_instance(DBInstanceIdentifier=identifier, ApplyImmediately=True, **settings)
 
     def delete_snapshot(self, identifier: str) -> None:
         """Begin to delete a manual snapshot; one that is gone already is no error."""

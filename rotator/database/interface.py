@@ -75,6 +75,10 @@ class DatabaseServer(Protocol):
         """Move sequences that are behind `positions` up to them, never back; which ones were moved."""
         ...
 
+    def static_settings(self) -> Mapping[str, tuple[str, bool]]:
+        """Settings that count from the start of the server: name -> value it runs with, whether another waits."""
+        ...
+
     def extensions(self) -> Mapping[str, str]:
         """'database.extension' -> version."""
         ...

@@ -10,9 +10,10 @@ from rotator.steps.cleanup import CleanUp
 from rotator.steps.cutover import Cutover, RestoreTtl
 from rotator.steps.fence import Fence
 from rotator.steps.flipback import CloseWayBack, WayBack
-from rotator.steps.green import Green, Parity
+from rotator.steps.green import Green
 from rotator.steps.key import LowerTtl, NewKey
 from rotator.steps.open import Open
+from rotator.steps.parity import Parity
 from rotator.steps.preflight import Preflight
 from rotator.steps.retire import FinalReencrypt, FinalSnapshot, RetireCheck, RetireDatabase, Unprotect
 from rotator.steps.retire_key import DisableKey, RetireKey, RetireSnapshots

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rotator.aws.managed import secret_of
-from rotator.aws.parity import differences
 from rotator.aws.settings import rekeyed
 from rotator.errors import Blocked
 from rotator.model import DatabaseSpec, Imports, Instance, RootData, Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.snapshots import look
-from rotator.steps.world import STRANGER, any_at, blue_instance, instance, made_by, ours, server
+from rotator.steps.world import STRANGER, any_at, blue_instance, made_by, ours, server
 
 PATIENCE = 20
 """Looks that may find nothing after RDS has accepted a snapshot: its answers are eventually consistent."""
@@ -155,33 +154,6 @@ def keep_writes(ctx: Context) -> str:
         ctx.progress(seen.fraction, seen.detail)
         ctx.clock.wait(ctx.env.config.rotation.poll_seconds)
     return f"; its data is kept in snapshot {name}"
-
-
-class Parity(Step):
-    """Blue and green differ in nothing but identifier, endpoint, key, and times."""
-
-    name = "parity"
-    title = "Compare blue's and green's settings"
-    rechecked_until = "cutover"
-    estimate_seconds = 2
-
-    def observe(self, ctx: Context) -> Observation:
-        """Satisfied when DescribeDBInstances gives the same for both."""
-        blue, green = blue_instance(ctx), instance(ctx, ctx.rotation.green)
-        ignored = ctx.env.config.rotation.parity_ignore
-        given = ctx.env.config.tags
-        found = tuple(d for d in differences(blue, green, given) if d.split(":")[0] not in ignored)
-        if found:
-            return conflict(
-                f"{green.identifier} differs from {blue.identifier} in {len(found)} settings.",
-                "Make them equal, or name the fields in [rotation] parity_ignore if the difference is wanted.",
-                found,
-            )
-        return satisfied(ignored=list(ignored), fields=len(blue.raw))
-
-    def result(self, outputs: Outputs) -> str:
-        """One line for people."""
-        return f"{outputs['fields']} fields compared, no difference"
 
 
 def green_server_is_this_lineage(ctx: Context) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rotator.aws.managed import is_managed, secret_of
+from rotator.aws.mending import lost, unsettled
 from rotator.aws.settings import not_carried
 from rotator.errors import Blocked
 from rotator.model import Finding, Instance, Key, Strategy
@@ -14,6 +16,7 @@ from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
 from rotator.steps.choose import reasons_against, replicate_findings
 from rotator.steps.green import green_tags
 from rotator.steps.old_key import uses_outside
+from rotator.steps.parity import APPLY_STATUS
 from rotator.steps.preflight_names import name_findings
 from rotator.steps.world import STRANGER, blue_instance, made_by, ours, server
 
@@ -106,7 +109,7 @@ def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
         database = server(ctx, blue.identifier)
         if database is not None:
             database.ping()
-            yield from database.preflight()
+            yield from (_accepted(ctx, found) for found in database.preflight())
             if ctx.rotation.strategy is Strategy.REPLICATE:
                 yield from replicate_findings(ctx)
             elif ctx.env.config.rotation.strategy == "auto":
@@ -162,6 +165,14 @@ def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
             "Let the maintenance window pass, or apply them immediately.",
         )
     yield from _tags(ctx, blue)
+    yield from _groups(ctx, blue)
+    for field in lost(blue, ctx.env.config.rotation.parity_ignore):
+        yield _block(
+            "may-be-lost",
+            f"{name} has {field}, which neither Terraform's aws_db_instance nor this tool gives to green.",
+            "Green could lack it, and the parity check would stop the rotation.",
+            f'Remove it, or accept that green may lack it: parity_ignore = ["{field}"] in [rotation].',
+        )
     for what in not_carried(blue.raw):
         yield _block(
             "not-carried",
@@ -179,6 +190,25 @@ def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
                 "A cluster member, a replica, or an instance with replicas is not moved by restoring one instance.",
                 "Remove or promote the replicas first, or go another way (docs/ways.md).",
             )
+
+
+def _groups(ctx: Context, blue: Instance) -> Iterator[Finding]:
+    waiting = unsettled(blue.raw)
+    if waiting:
+        yield Finding(
+            "unsettled-groups",
+            f"Groups of {blue.identifier} are not in force as they are: {', '.join(waiting)}.",
+            "Green starts with them in force, so with settings that blue does not run with.",
+            f"pending-reboot: reboot {blue.identifier} before the rotation; else wait until all are in force. "
+            f'To accept it: parity_ignore = ["{APPLY_STATUS}"] in [rotation].',
+            blocks=APPLY_STATUS not in ctx.env.config.rotation.parity_ignore,
+        )
+
+
+def _accepted(ctx: Context, found: Finding) -> Finding:
+    """A finding of the database as it counts here."""
+    accepted = found.code == "pending-restart" and APPLY_STATUS in ctx.env.config.rotation.parity_ignore
+    return replace(found, blocks=False) if accepted else found
 
 
 def _tags(ctx: Context, blue: Instance) -> Iterator[Finding]:

@@ -27,6 +27,42 @@ def test_a_healthy_database_has_no_findings(pg: PgServer) -> None:
         assert findings(pg, name) == {}
 
 
+def test_settings_that_wait_for_a_restart_are_told_and_green_would_start_with_them(pg: PgServer) -> None:
+    with pg.database() as name, session(pg.target(name), doing="test") as admin:
+        running = PostgresServer(pg.target(name)).static_settings()["max_connections"]
+        assert "data_directory" not in PostgresServer(pg.target(name)).static_settings()
+        admin.execute("alter system set max_connections = 33")
+        try:
+            admin.execute("select pg_reload_conf()")
+            found = reached(lambda: findings(pg, name).get("pending-restart"))
+            assert PostgresServer(pg.target(name)).static_settings()["max_connections"] == (running[0], True)
+        finally:
+            admin.execute("alter system reset max_connections")
+            admin.execute("select pg_reload_conf()")
+        assert found.blocks
+        assert f"max_connections (now {running[0]})" in found.what
+        assert reached(lambda: not findings(pg, name))
+
+
+def test_settings_that_wait_for_a_restart_are_told_and_green_would_start_with_them(pg: PgServer) -> None:
+    with pg.database() as name, session(pg.target(name), doing="test") as admin:
+        server = PostgresServer(pg.target(name))
+        running = server.static_settings()["max_connections"][0]
+        assert "data_directory" not in server.static_settings()
+        admin.execute("alter system set max_connections = 33")
+        try:
+            admin.execute("select pg_reload_conf()")
+            assert reached(lambda: "pending-restart" in findings(pg, name))
+            found = findings(pg, name)["pending-restart"]
+            assert server.static_settings()["max_connections"] == (running, True)
+        finally:
+            admin.execute("alter system reset max_connections")
+            admin.execute("select pg_reload_conf()")
+        assert found.blocks
+        assert f"max_connections (now {running})" in found.what
+        assert reached(lambda: findings(pg, name) == {})
+
+
 # (statements, code, blocks, what the finding must name)
 TROUBLES = [
     (("create schema rotator",), "foreign-schema", True, "rotator"),

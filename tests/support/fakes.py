@@ -104,6 +104,7 @@ class Data:
     probes: list[str] = field(default_factory=list)
     sequences: dict[str, int] = field(default_factory=lambda: {"shop.public.item_id_seq": 2})
     schema: dict[str, str] = field(default_factory=lambda: {"table shop.public.item": "d1"})
+    running: dict[str, tuple[str, bool]] = field(default_factory=lambda: {"max_connections": ("100", False)})
     held: int = 0
     """How often a look for idle triggers finds a reader in the way."""
 
@@ -123,6 +124,7 @@ class World:
     secret_keys: dict[str, str] = field(default_factory=dict)
     log_groups: dict[str, str] = field(default_factory=dict)
     last_use: LastUse | None = None
+    started: dict[str, tuple[str, bool]] | None = None
     record: Record = field(default_factory=lambda: record_at(BLUE))
     others: list[Record] = field(default_factory=list)
     resolves: dict[str, CnameAnswer | Exception | None] = field(default_factory=dict)
@@ -296,6 +298,13 @@ class FakeRds:
 
         return self.world.effect("copy_snapshot", do)
 
+    def modify(self, identifier: str, settings: Mapping[str, Any]) -> None:
+        def do() -> None:
+            found = self.world.instances[identifier]
+            self.world.instances[identifier] = replace(found, raw={**found.raw, **settings})
+
+        self.world.effect("modify", do)
+
     def delete_snapshot(self, identifier: str) -> None:
         self.world.effect("delete_snapshot", lambda: self.world.snapshots.pop(identifier))
 
@@ -444,6 +453,9 @@ class FakeServer:
     def advance_sequences(self, positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
         self.data.sequences = {name: state.last_value for name, state in positions.items()}
         return tuple(positions)
+
+    def static_settings(self) -> Mapping[str, tuple[str, bool]]:
+        return dict(self.data.running)
 
     def extensions(self) -> Mapping[str, str]:
         return {"shop.plpgsql": "1.0"}
@@ -625,7 +637,8 @@ class FakeStages:
             snapshot = self.world.snapshots[spec.snapshot_identifier]
             made = instance(spec.identifier, snapshot.kms_key_arn, dict(spec.tags), dict(spec.settings))
             self.world.instances[spec.identifier] = made
-            self.world.data[spec.identifier] = self.world.snapshot_data[spec.snapshot_identifier].copy()
+            data = self.world.snapshot_data[spec.snapshot_identifier].copy()
+            self.world.data[spec.identifier] = replace(data, running=self.world.started or data.running)
 
         if spec.identifier not in self.world.instances:
             self.world.effect("restore", make)

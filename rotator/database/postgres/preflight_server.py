@@ -11,6 +11,7 @@ from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.objects import CLOSED_DATABASES
 from rotator.database.postgres.preflight_common import listed, names
 from rotator.database.postgres.replication.names import OWN_PREFIX
+from rotator.database.postgres.static_settings import pending
 from rotator.model import Finding
 from rotator.qualified import qualified
 
@@ -31,6 +32,7 @@ def server_findings(connection: Connection, *, long_seconds: int = LONG_SECONDS)
         _slots,
         _ddl_privilege,
         _signal_privilege,
+        pending,
     ):
         yield from check(connection)
     yield from _long_transactions(connection, long_seconds)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rotator.database.interface import Progress, Target
-from rotator.database.postgres import activity, catalog, checksum, marker, preflight, sequences
+from rotator.database.postgres import activity, catalog, checksum, marker, preflight, sequences, static_settings
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.fence import fence
 from rotator.database.postgres.lift import BUSY_MILLISECONDS, lift
@@ -51,6 +51,9 @@ class PostgresServer:
     def advance_sequences(self, positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
         """Move sequences that are behind `positions` up to them, never back; which ones."""
         return sequences.advance(self.target, positions)
+
+    def static_settings(self) -> Mapping[str, tuple[str, bool]]:
+        return static_settings.static_settings(self.target)
 
     def extensions(self) -> Mapping[str, str]:
         return sequences.extensions(self.target)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import BLUE, OLD_KEY, World, instance, managed_secret, new_world
+from fakes import BLUE, OLD_KEY, Killed, World, instance, managed_secret, new_world
 from rotations import bench
 
 from rotator.commands.rotation import rotate
@@ -114,3 +114,88 @@ def test_a_user_of_its_own_is_no_reason_against_a_managed_password(tmp_path: Pat
     own = with_credentials(bench(world, tmp_path), username="rotator", credentials={"password_env": "PW"})
     rotate(own, Options())
     assert world.record.values[0].startswith(f"{BLUE}-g1.")
+
+
+def with_raw(world: World, **fields: object) -> World:
+    world.instances[BLUE] = replace(world.instances[BLUE], raw={**world.instances[BLUE].raw, **fields})
+    return world
+
+
+INSIGHTS = {"DatabaseInsightsMode": "advanced", "CACertificateIdentifier": "rds-ca-ecc384-g1"}
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_what_the_restore_lost_is_set_before_the_comparison_and_also_after_a_kill(tmp_path: Path, after: bool) -> None:
+    (tmp_path / "count").mkdir()
+    names: list[str] = []
+    world = with_raw(new_world(), **INSIGHTS)
+    plain, world.effect = world.effect, lambda name, do: (names.append(name), plain(name, do))[1]  # type: ignore[method-assign]
+    rotate(bench(world, tmp_path / "count"), Options())
+    assert names.count("modify") == 1
+    green = world.instances[f"{BLUE}-g1"]
+    assert {field: green.raw[field] for field in INSIGHTS} == INSIGHTS
+    done = LocalStore("shop", tmp_path / "count").load().rotations[0].step("parity").outputs
+    assert done["set"] == sorted(INSIGHTS)
+    world = with_raw(new_world(), **INSIGHTS)
+    world.kill_at, world.kill_after = names.index("modify") + 1, after
+    with pytest.raises(Killed):
+        rotate(bench(world, tmp_path), Options())
+    rotate(bench(world, tmp_path), Options())
+    assert world.instances[f"{BLUE}-g1"].raw["DatabaseInsightsMode"] == "advanced"
+
+
+def test_a_difference_that_setting_does_not_mend_is_still_said(tmp_path: Path) -> None:
+    world = with_raw(new_world(), **INSIGHTS)
+    stubborn = bench(world, tmp_path)
+    stubborn.rds.modify = lambda identifier, settings: None  # type: ignore[method-assign]
+    with pytest.raises(Blocked, match="differs from shop-db in 2 settings"):
+        rotate(stubborn, Options())
+
+
+@pytest.mark.parametrize("ignored", [(), ("TdeCredentialArn",)])
+def test_what_cannot_be_given_to_green_is_told_before_anything_is_made(
+    tmp_path: Path, ignored: tuple[str, ...]
+) -> None:
+    world = with_raw(new_world(), TdeCredentialArn="arn:x")
+    if ignored:
+        rotate(bench(world, tmp_path, parity_ignore=list(ignored)), Options())
+        return
+    assert refused(world, tmp_path).code == "may-be-lost"
+
+
+PENDING = {"DBParameterGroups": [{"DBParameterGroupName": "orders", "ParameterApplyStatus": "pending-reboot"}]}
+
+
+def test_a_group_that_waits_for_a_reboot_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    found = refused(with_raw(new_world(), **PENDING), tmp_path)
+    assert found.code == "unsettled-groups"
+    assert "orders (pending-reboot)" in found.what
+
+
+def apart(waits: bool) -> World:
+    """Blue runs with 100 and green is started with 500, because 500 waits for blue's reboot, or by other means."""
+    world = new_world()
+    world.data[BLUE].running = {"max_connections": ("100", waits), "shared_buffers": ("16384", False)}
+    world.started = {"max_connections": ("500", False), "shared_buffers": ("16200", False)}
+    return world
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_the_servers_run_with_is_compared(tmp_path: Path, waits: bool) -> None:
+    world = apart(waits)
+    with pytest.raises(Blocked) as caught:
+        rotate(bench(world, tmp_path), Options())
+    assert caught.value.details[0] == "max_connections: blue='100' green='500'"
+    assert not [line for line in caught.value.details if "shared_buffers" in line], "computed from memory: near enough"
+
+
+@pytest.mark.parametrize(("waits", "accepted"), [(True, "ParameterApplyStatus"), (False, "max_connections")])
+def test_a_difference_that_is_accepted_is_none(tmp_path: Path, waits: bool, accepted: str) -> None:
+    world = apart(waits)
+    rotate(bench(world, tmp_path, parity_ignore=[accepted]), Options())
+    assert world.record.values[0].startswith(f"{BLUE}-g1.")
+
+
+def test_accepting_what_waits_for_a_reboot_accepts_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(Blocked, match="differs from shop-db in 1 settings"):
+        rotate(bench(apart(waits=False), tmp_path, parity_ignore=["ParameterApplyStatus"]), Options())
