@@ -18,6 +18,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from rotator.database.interface import Target
+from rotator.database.postgres.static_settings import static_settings
 from rotator.sandbox import fleet as fleet_module
 from rotator.sandbox import processes
 from rotator.sandbox.errors import SandboxError
@@ -281,3 +283,14 @@ def _as_user(entry: pwd.struct_passwd, home: Path) -> int:
         traceback.print_exc(file=sys.stderr)
         return 1
     return 0
+
+
+def test_a_restored_server_runs_with_the_settings_of_its_source(fleet: Fleet) -> None:
+    fleet.snapshot("blue", "snap")
+    fleet.restore("snap", "green", {})
+    found = fleet.addresses()
+    blue, green = (
+        static_settings(Target(found[name], 5432, "admin", "shop", found[name], PASSWORD)) for name in ("blue", "green")
+    )
+    assert len(blue) > 20
+    assert blue == green
