@@ -94,12 +94,12 @@ def _build(tmp_path: Path, port: int) -> Root:
         clients,
         aws,
         blue,
-        _found(aws, blue),
+        found_in(aws, blue),
         tmp_path / "gates",
     )
 
 
-def _found(aws: Aws, blue: Instance) -> RootData:
+def found_in(aws: Aws, blue: Instance) -> RootData:
     """What the adopt stage would write."""
     key = aws.kms.key(blue.kms_key_arn or "")
     zone = aws.dns.zone_id("shop.internal", private=False)

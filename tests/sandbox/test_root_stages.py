@@ -8,11 +8,14 @@ import time
 from dataclasses import replace
 
 import pytest
-from root_fixture import BLUE, GREEN, RECORD, Root, root  # noqa: F401
+from root_fixture import BLUE, GREEN, RECORD, Root, found_in, root  # noqa: F401
 
+from rotator.aws.managed import secret_of
+from rotator.aws.settings import as_adopted
 from rotator.errors import TerraformError
-from rotator.model import DatabaseSpec, KeySpec, RootData, Stage
+from rotator.model import DatabaseSpec, Instance, KeySpec, RootData, Stage
 from rotator.steps import edits
+from rotator.terraform.expected import expected
 
 pytestmark = pytest.mark.terraform
 
@@ -64,6 +67,32 @@ def _greens_snapshot_is_proved(root: Root, data: RootData) -> None:
 
     right = replace(green, snapshot_identifier="under-new")
     assert root.planned(edits.with_generation(data, "g1", database=right)) == {GREEN: ("create",)}
+
+
+def managed(root: Root) -> tuple[Instance, RootData]:
+    """Blue with a master password that RDS manages, and what adopt would write of it."""
+    root.rds("rds").modify_db_instance(
+        DBInstanceIdentifier=root.blue.identifier, ManageMasterUserPassword=True, ApplyImmediately=True
+    )
+    blue = root.aws.rds.instance(root.blue.identifier)
+    assert blue is not None
+    assert secret_of(blue)
+    found = found_in(root.aws, blue)
+    database = found.generations["g0"].database
+    assert database is not None
+    return blue, edits.edit_database(found, "g0", settings=as_adopted(database.settings))
+
+
+def test_a_managed_master_password_is_adopted_without_a_change_of_it(root: Root) -> None:
+    blue, data = managed(root)
+    root.write(data)
+    allowed = {item.address: item.attributes or frozenset() for item in expected(Stage.ADOPT, data, data)}
+    for change in root.stages.inspect().changes:
+        assert set(change.changed_attributes) <= allowed[change.address]
+    named = edits.edit_database(data, "g0", settings=blue.settings)
+    root.write(named)
+    (changed,) = [change for change in root.stages.inspect().changes if change.address == BLUE]
+    assert "manage_master_user_password" in changed.changed_attributes, "as_adopted is needed no more"
 
 
 def test_without_its_data_a_plan_fails_instead_of_destroying(root: Root) -> None:
