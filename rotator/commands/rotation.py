@@ -21,6 +21,7 @@ from rotator.steps.base import Options
 from rotator.steps.choose import decide
 from rotator.steps.keeping_up import resume
 from rotator.steps.outlived import settle
+from rotator.steps.quarantine import at_once
 from rotator.steps.return_flip import open_again
 from rotator.steps.switch import reopen
 from rotator.steps.unheard import refuse_unheard_of_flip
@@ -57,6 +58,7 @@ def rotate(bench: Workbench, options: Options) -> Summary:
         refuse_unheard_of_flip(ctx)
         if ctx.rotation.strategy is Strategy.REPLICATE:
             reopen(ctx)
+            at_once(ctx)
             resume(ctx)
         engine.run(ctx, steps)
         heard.append(_canary(bench))

@@ -145,7 +145,8 @@ class Passed:
     `parts` in seconds by name; `began` the monotonic time at which the last commit on the source was possible;
     `cut_off` the sessions that were ended because they still had a transaction open; `sequences` how many moved; `back`
     where the way back begins, by database (empty where the subscription itself leaves out what came from the source);
-    `set_back` sequences that the source was set back with since the snapshot, which the target has followed.
+    `set_back` sequences that the source was set back with since the snapshot, which the target has followed;
+    `imprint` the source's as it was sealed (see `Link.imprint`).
     """
 
     began: float
@@ -154,6 +155,7 @@ class Passed:
     sequences: int
     back: Mapping[str, int] = field(default_factory=dict)
     set_back: tuple[str, ...] = ()
+    imprint: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -303,6 +305,28 @@ class Link(Protocol):
         """Compare again what was in flux; what is still so, is `hot` of the result. Its digests are of these alone."""
         ...
 
-    def window(self, budgets: Budgets, hot: Sequence[Mapping[str, Any]], *, back_slots: bool) -> Window:
-        """The cutover's window. `back_slots`: the target's slots for the way back begin where the window ends."""
+    def shut(self, budget_seconds: float) -> None:
+        """Fence the target, and wait for whoever has a transaction open; it stays shut in any case."""
+        ...
+
+    def imprint(self) -> Mapping[str, Any]:
+        """What the target's catalogs show: as long as it is the same, nobody has written past the fence there."""
+        ...
+
+    def touched(self, before: Mapping[str, Any]) -> tuple[str, ...]:
+        """How the target's imprint differs from that one, in words; empty when it does not."""
+        ...
+
+    def window(
+        self,
+        budgets: Budgets,
+        hot: Sequence[Mapping[str, Any]],
+        *,
+        back_slots: bool,
+        imprint: Mapping[str, Any] | None = None,
+    ) -> Window:
+        """The cutover's window. `back_slots`: the target's slots for the way back begin where the window ends.
+
+        `imprint`: the target's when it was compared; another one gives the window up ('target-touched').
+        """
         ...

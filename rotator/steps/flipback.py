@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from rotator.database.replication import lsn
+from rotator.database.replication import Link, lsn
 from rotator.errors import Blocked, RotatorError
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
@@ -153,6 +155,7 @@ def flip_back_without_loss(ctx: Context) -> str:
 def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     link = backward(ctx)
     prove(ctx, link, ctx.rotation.blue)
+    imprint, hot = untouched(ctx, link)
 
     def pass_window() -> bool:
         if _came_through(ctx):
@@ -162,7 +165,7 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
             if not green_may_hold_writes(ctx):
                 return True
             refuse_two_open(ctx)
-        with link.window(budgets(ctx), (), back_slots=False) as window:
+        with link.window(budgets(ctx), hot, back_slots=False, imprint=imprint) as window:
             window.prepare(lambda _, text: ctx.progress(None, text), lambda: None)
             window.run()
         return True
@@ -180,6 +183,35 @@ def _came_through(ctx: Context) -> bool:
     if blue is None or green is None or not any_at(ctx, ctx.rotation.blue):
         return False
     return green.fence_state().on and not blue.fence_state().on
+
+
+def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, tuple[Mapping[str, Any], ...]]:
+    """Blue's imprint, and what of it is to be compared in the window: nothing, where it is as it was sealed.
+
+    Else somebody may have written on blue past its fence, or nobody knows: all of it is compared with green first.
+    Raises Blocked with every difference. A blue that serves already is left alone.
+    """
+    blue = server(ctx, ctx.rotation.blue)
+    if blue is None or (any_at(ctx, ctx.rotation.blue) and not blue.fence_state().on):
+        return None, ()
+    sealed = ctx.memory.outputs("cutover").get("imprint") or {}
+    changed = link.touched(sealed) if sealed else (f"nothing was noted of {ctx.rotation.blue} when it was sealed",)
+    if not changed:
+        return sealed, ()
+    ctx.progress(None, f"comparing {ctx.rotation.blue} with {ctx.rotation.green} first: {changed[0]}")
+    link.shut(ctx.env.config.rotation.fence_budget)
+    imprint = link.imprint()
+    found = link.verify(ctx.progress)
+    if found.differences:
+        raise Blocked(
+            f"{ctx.rotation.blue} does not hold what {ctx.rotation.green} holds.",
+            why=f"Somebody has written on {ctx.rotation.blue} past its fence since the flip; {changed[0]}.",
+            fix=f"{ctx.rotation.green} serves, and is complete. Make the named rows equal on {ctx.rotation.blue}, and "
+            f"then: rotator rollback {ctx.env.name}",
+            details=(*changed, *found.differences),
+            code="blue-touched",
+        )
+    return imprint, found.hot
 
 
 def _follow_the_world(ctx: Context) -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from rotator.aws.managed import secret_of
 from rotator.aws.settings import rekeyed
 from rotator.errors import Blocked
-from rotator.model import DatabaseSpec, Imports, Instance, RootData, Stage
+from rotator.model import DatabaseSpec, Imports, Instance, RootData, Stage, Strategy
 from rotator.steps import edits
 from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.steps.quarantine import quarantine, wanted, while_it_is_made
 from rotator.steps.snapshots import look
 from rotator.steps.world import STRANGER, any_at, blue_instance, made_by, ours, server
 
@@ -52,7 +53,9 @@ class Green(Step):
         """Apply the green stage; an instance that a killed run left outside the state is imported, not made anew."""
         after = edits.with_generation(ctx.data, ctx.rotation.target, database=green_database(ctx))
         if not self._take_in(ctx, after):
-            ctx.apply(Stage.GREEN, after)
+            replicates = ctx.rotation.strategy is Strategy.REPLICATE
+            watched = replace(ctx, progress=while_it_is_made(ctx)) if replicates else ctx
+            watched.apply(Stage.GREEN, after)
 
     def _take_in(self, ctx: Context, after: RootData) -> bool:
         name = ctx.rotation.target
@@ -69,7 +72,10 @@ class Green(Step):
         return True
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
-        """Forget the snapshot in the data: it may be deleted later, and the plan must stay clean then."""
+        """Shut it, then forget the snapshot in the data: it may be deleted later, and the plan must stay clean then."""
+        if wanted(ctx):
+            quarantine(ctx)
+            outputs = {**outputs, **ctx.memory.outputs(self.name)}
         database = ctx.data.generations[ctx.rotation.target].database
         if database is not None and database.snapshot_identifier is not None:
             ctx.memory.write_root(edits.edit_database(ctx.data, ctx.rotation.target, snapshot_identifier=None))

@@ -51,7 +51,9 @@ class Seed(Step):
         """Quarantine, then decide; raises Blocked with every figure when the sources do not agree."""
         link = forward(ctx)
         refuse_serving(ctx, ctx.rotation.green, "It is not put in quarantine.")
-        quarantined = link.quarantine(ctx.env.config.rotation.fence_budget)
+        again = link.quarantine(ctx.env.config.rotation.fence_budget)
+        quarantined = [*ctx.memory.outputs("green").get("quarantined", ()), *again]
+        ctx.memory.note(self.name, imprint=link.imprint())
         watch(ctx, link)
         snapshot = ctx.memory.outputs("snapshot")
         confirmed = max(slot.confirmed for slot in link.slots())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rotator.database.replication import Passed, lsn_text
-from rotator.errors import Blocked, RotatorError
+from rotator.errors import Blocked, DatabaseError, RotatorError
 from rotator.model import Stage
 from rotator.network.interface import RecordWatch
 from rotator.steps import edits
@@ -52,9 +52,9 @@ class Switch(Cutover):
 
     def act(self, ctx: Context) -> None:
         """Apply with the gate; note how long each part of the pause took."""
-        if not is_fresh(ctx) and not any_at(ctx, ctx.rotation.green):
-            compare_online(ctx)
         if not any_at(ctx, ctx.rotation.green):
+            if not is_fresh(ctx) or forward(ctx).touched(ctx.memory.outputs("validate")["imprint"]):
+                compare_online(ctx)
             prove(ctx, forward(ctx), ctx.rotation.green)  # a connection that is lost now heals before the gate
         flip, before = _Flip(), ctx.memory.outputs(self.name).get("opened_at")
         # From here on green may have been opened, whatever becomes of this run.
@@ -62,7 +62,9 @@ class Switch(Cutover):
         after = edits.serving(ctx.data, ctx.rotation.target)
         try:
             ctx.apply_through_gate(Stage.CUTOVER, after, lambda: self._at_gate(ctx, flip))
-        except Exception:
+        except Exception as error:
+            if isinstance(error, DatabaseError) and error.code == "target-touched":
+                ctx.memory.note("validate", compared_at=None)  # the next run compares everything anew
             if before is None and not flip.opening:
                 ctx.memory.note(self.name, opened_at=None)  # the window was given up before green was opened
             raise
@@ -78,7 +80,8 @@ class Switch(Cutover):
         link, target = forward(ctx), (instance(ctx, ctx.rotation.green).address or "").lower()
         watch(ctx, link)
         hot = shrink(ctx, link)
-        with link.window(budgets(ctx), hot, back_slots=True) as window:
+        known = ctx.memory.outputs("validate").get("imprint")
+        with link.window(budgets(ctx), hot, back_slots=True, imprint=known) as window:
             try:
                 window.prepare(lambda _, text: ctx.progress(None, text), lambda: _refuse_changes(ctx))
                 ctx.progress(None, "fence, drain, flip")
@@ -143,6 +146,7 @@ def _measured(ctx: Context, flip: _Flip) -> Outputs:
         "cut_off": list(flip.passed.cut_off),
         "sequences": flip.passed.sequences,
         "set_back": list(flip.passed.set_back),
+        "imprint": {name: dict(parts) for name, parts in flip.passed.imprint.items()},
     }
 
 

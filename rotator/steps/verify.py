@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.database import compare
+from rotator.database.interface import DatabaseServer
 from rotator.database.replication import Link
 from rotator.errors import Blocked
 from rotator.steps.base import Context, Observation, Outputs, absent, satisfied
@@ -63,6 +64,7 @@ def compare_online(ctx: Context) -> None:
     blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
     if blue is None or green is None:
         raise Blocked("Validation needs a connection.", fix='Set [database] access = "direct".', code="no-access")
+    imprint = _shut(ctx, link, green)
     version, ddl, schema = green.ping(), link.ddl(), blue.schema()
     refuse("schema", compare.compare_schema(schema, green.schema()), ddl)
     refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()), ddl)
@@ -81,7 +83,20 @@ def compare_online(ctx: Context) -> None:
         stale=list(found.stale),
         ddl=list(ddl),
         schema=fingerprint(schema),
+        imprint=imprint,
     )
+
+
+def _shut(ctx: Context, link: Link, green: DatabaseServer) -> Mapping[str, Any]:
+    """Green's imprint before anything of it is read: nobody has written past its fence since, or it is shut anew.
+
+    What has been written by then is found by the comparison. Until green is opened the imprint must stay the same.
+    """
+    before = ctx.memory.outputs("validate").get("imprint") or ctx.memory.outputs("seed").get("imprint")
+    if before and green.fence_state().on and not link.touched(before):
+        return dict(before)
+    link.shut(ctx.env.config.rotation.fence_budget)
+    return link.imprint()
 
 
 def _watching(ctx: Context, link: Link) -> Callable[[float, str], None]:
@@ -110,5 +125,6 @@ def shrink(ctx: Context, link: Link) -> tuple[Mapping[str, Any], ...]:
 
 def is_fresh(ctx: Context) -> bool:
     """Whether the noted comparison is young enough to flip on."""
-    at = ctx.memory.outputs("validate").get("compared_at")
-    return at is not None and ctx.clock.now() - datetime.fromisoformat(at) < FRESH
+    noted = ctx.memory.outputs("validate")
+    at = noted.get("compared_at")
+    return at is not None and bool(noted.get("imprint")) and ctx.clock.now() - datetime.fromisoformat(at) < FRESH

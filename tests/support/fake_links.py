@@ -40,6 +40,8 @@ class Replication:
     problem: str = ""
     differences: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    touch_in_window: bool = False
+    """Somebody writes on the target past its fence while both are shut."""
     cut: int = 0
     """For how many looks, or tries to catch up, the connection is lost."""
     refuse_window: str = ""
@@ -128,6 +130,17 @@ class FakeLink:
         self.world.effect("quarantine", do)
         return ()
 
+    def shut(self, budget_seconds: float) -> None:
+        data = self.world.data[self.target]
+        data.shut(self.rotation_id)
+
+    def imprint(self) -> Mapping[str, Any]:
+        data = self.world.data[self.target]
+        return {"shop": {"touched": f"{data.touched} {'shut' if data.fenced_by else 'open'}"}}
+
+    def touched(self, before: Mapping[str, Any]) -> tuple[str, ...]:
+        return () if before == self.imprint() else ("shop.public.item was changed",)
+
     def seed(self, log: Iterable[str], bracket: Bracket) -> Seed:
         if self.replication.problem:
             return Seed(None, (), ("blue: 0/A",), self.replication.problem)
@@ -206,14 +219,22 @@ class FakeLink:
     def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Any) -> Verified:
         return replace(self.verify(progress), hot=tuple(hot))
 
-    def window(self, budgets: Budgets, hot: Sequence[Mapping[str, Any]], *, back_slots: bool) -> FakeWindow:
-        return FakeWindow(self, back_slots)
+    def window(
+        self,
+        budgets: Budgets,
+        hot: Sequence[Mapping[str, Any]],
+        *,
+        back_slots: bool,
+        imprint: Mapping[str, Any] | None = None,
+    ) -> FakeWindow:
+        return FakeWindow(self, back_slots, imprint)
 
 
 @dataclass
 class FakeWindow:
     link: FakeLink
     back_slots: bool
+    imprint: Mapping[str, Any] | None = None
     begun: bool = False
     opening: bool = False
     passed: bool = False
@@ -227,7 +248,7 @@ class FakeWindow:
         dead = kind is not None and not issubclass(kind, Exception) and kind is not KeyboardInterrupt
         if self.begun and not self.passed and not dead:
             source, target = (self.link.world.data[name] for name in (self.link.source, self.link.target))
-            target.fenced_by = target.fenced_by or self.link.rotation_id
+            target.shut(self.link.rotation_id)
             source.fenced_by, source.leased = None, False
             self.opening = False
 
@@ -235,8 +256,13 @@ class FakeWindow:
         self.link.replication.windows.append(self.link.source)
         self.link.world.shuts(self.link.target)
         target = self.link.world.data[self.link.target]
-        target.fenced_by = target.fenced_by or self.link.rotation_id
+        target.shut(self.link.rotation_id)
+        self._same_target()
         check()
+
+    def _same_target(self) -> None:
+        if self.imprint is not None and self.link.touched(self.imprint):
+            raise DatabaseError("Somebody may have written past the fence.", code="target-touched")
 
     def run(self) -> Passed:
         world, link = self.link.world, self.link
@@ -249,6 +275,10 @@ class FakeWindow:
             source.fenced_by, source.leased = link.rotation_id, True
 
         world.effect("close", close)
+        if link.replication.touch_in_window:
+            target.touched += 1
+            target.rows[0], link.replication.touch_in_window = "by hand", False
+            self._same_target()
         if link.replication.refuse_window:
             raise DatabaseError(link.replication.refuse_window, code="window-drain")
         link._flow()
@@ -262,4 +292,10 @@ class FakeWindow:
         self.opening = True
         world.effect("open green", lambda: setattr(target, "fenced_by", None))
         self.passed = True
-        return Passed(world.time.timestamp(), {"fence": 0.01, "drain": 0.02}, (), 1)
+        return Passed(
+            world.time.timestamp(),
+            {"fence": 0.01, "drain": 0.02},
+            (),
+            1,
+            imprint={"shop": {"touched": f"{source.touched} shut"}},
+        )

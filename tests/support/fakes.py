@@ -105,8 +105,15 @@ class Data:
     sequences: dict[str, int] = field(default_factory=lambda: {"shop.public.item_id_seq": 2})
     schema: dict[str, str] = field(default_factory=lambda: {"table shop.public.item": "d1"})
     running: dict[str, tuple[str, bool]] = field(default_factory=lambda: {"max_connections": ("100", False)})
+    touched: int = 0
+    """How often somebody has written past the fence."""
     held: int = 0
     """How often a look for idle triggers finds a reader in the way."""
+
+    def shut(self, rotation_id: str) -> None:
+        """One that has been open shows it: the fence is another one."""
+        self.touched += self.fenced_by is None
+        self.fenced_by = self.fenced_by or rotation_id
 
     def copy(self) -> Data:
         return deepcopy(self)
@@ -463,6 +470,7 @@ class FakeServer:
     def fence(self, rotation_id: str, budget_seconds: float) -> FenceState:
         def do() -> None:
             self.world.shuts(self.name)
+            self.data.shut(rotation_id)
             self.data.fenced_by = self.data.lineage = rotation_id
 
         self.world.effect("fence", do)
@@ -563,9 +571,13 @@ class FakeStages:
     ) -> bool:
         write(after)
         self.settle()  # Terraform's lock
+        self._progress = progress
         self._converge(after)
         self.world.applied.append(stage)
         return True
+
+    def _progress(self, fraction: float | None, text: str) -> None:
+        """Of the apply that is at work."""
 
     def apply_through_gate(
         self,
@@ -642,6 +654,8 @@ class FakeStages:
 
         if spec.identifier not in self.world.instances:
             self.world.effect("restore", make)
+            self.world.time += timedelta(seconds=10)
+            self._progress(None, "still creating")
         self.world.effect("state", lambda: self.world.state.add(address))
 
     def _record(self, data: RootData) -> None:

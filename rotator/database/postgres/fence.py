@@ -38,14 +38,18 @@ from rotator.qualified import qualified
 _POLL_SECONDS = 0.02
 
 
-def fence(target: Target, rotation_id: str, budget_seconds: float) -> FenceState:
-    """Fence all databases within the budget, or none: on any failure everything is lifted before the error leaves."""
+def fence(target: Target, rotation_id: str, budget_seconds: float, *, keep: bool = False) -> FenceState:
+    """Fence all databases within the budget, or none: on any failure everything is lifted before the error leaves.
+
+    `keep`: for a server that serves nobody; whatever has been shut stays so, also on a failure.
+    """
     deadline = time.monotonic() + budget_seconds
     try:
         stamp(target, rotation_id)
         return _raise(target, databases(target), deadline)
     except BaseException as error:
-        _undo(target, error)
+        if not keep:
+            _undo(target, error)
         raise
 
 

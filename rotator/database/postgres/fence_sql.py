@@ -58,7 +58,7 @@ _REFUSE_DDL_BODY = f"\nbegin{_REFUSE_DDL}"
 """Temporary objects go through: reading sessions may need them; and the tool's own publications and subscriptions.
 25006 is read_only_sql_transaction."""
 
-_REFUSE_LITERAL = sql.Literal(_REFUSE_BODY).as_string().replace("%", "%%")
+REFUSAL = sql.Literal(_REFUSE_BODY).as_string().replace("%", "%%")
 
 TRIGGER_TYPE = 2 + 4 + 8 + 16 + 32
 """pg_trigger.tgtype: BEFORE, INSERT, DELETE, UPDATE, TRUNCATE; for each statement (bit 0 not set)."""
@@ -76,9 +76,15 @@ UNCOVERED_TABLES = f"select c.oid from pg_class c where c.oid = any (%s::oid[]) 
 _LEASED = r"substring(p.prosrc from 'lease until \[([^]]+)\]')::timestamptz > clock_timestamp()"
 OPEN_TABLES = f"""
 select c.oid from pg_class c
- where c.oid = any (%s::oid[]) and not exists ({_COVERED} and (p.prosrc = {_REFUSE_LITERAL} or {_LEASED}))
+ where c.oid = any (%s::oid[]) and not exists ({_COVERED} and (p.prosrc = {REFUSAL} or {_LEASED}))
 """
 """Those of the given tables that take writes: no trigger, one that lets through, or one whose lease is over."""
+
+IS_REFUSING = (
+    f"select 1 from pg_proc p where p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write'"
+    f" and p.prosrc = {sql.Literal(_REFUSE_BODY).as_string()}"
+)
+"""Whether the fence's function refuses for ever."""
 
 HAS_TRIGGER = f"select 1 from pg_trigger where tgname = '{FENCE}' and tgrelid = %s::oid"
 
@@ -110,7 +116,8 @@ select l.virtualtransaction, array[n.nspname, c.relname], l.pid, p.gid, a.usenam
 """
 """Who holds a lock that goes with writing or with DDL ("Explicit Locking"). A prepared transaction has no pid."""
 
-NEXT_TRANSACTION = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+NEXT_TRANSACTION = "select pg_current_xact_id()::text::bigint"
+"""Greater than every number given out before. (A snapshot's xmax is not: it follows the last one that has ended.)"""
 OLDEST_TRANSACTION = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 TRANSACTION_HOLDERS = """

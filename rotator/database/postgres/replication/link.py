@@ -12,7 +12,7 @@ from typing import Any
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres.connection import Connection, open_session, session
 from rotator.database.postgres.objects import databases, each_database, stored_tables
-from rotator.database.postgres.replication import guard, lagging, publish, sentinels, subscribe, verify, views
+from rotator.database.postgres.replication import guard, imprint, lagging, publish, sentinels, subscribe, verify, views
 from rotator.database.postgres.replication.apply_log import apply_errors, connection_errors
 from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
 from rotator.database.postgres.replication.covering import Covering
@@ -176,9 +176,30 @@ class PostgresLink:
             )
         return _verified(report, ())
 
-    def window(self, budgets: Budgets, hot: Sequence[Mapping[str, Any]], *, back_slots: bool) -> Window:
+    def shut(self, budget_seconds: float) -> None:
+        subscribe.shut(self.target, self.names, budget_seconds)
+
+    def imprint(self) -> Mapping[str, Any]:
+        with ExitStack() as stack:
+            return {name: imprint.of(each, self.names) for name, each in self._everywhere(stack).items()}
+
+    def touched(self, before: Mapping[str, Any]) -> tuple[str, ...]:
+        with ExitStack() as stack:
+            return imprint.words(self._everywhere(stack), self.names, before)
+
+    def _everywhere(self, stack: ExitStack) -> Mapping[str, Connection]:
+        return {name: stack.enter_context(open_session(self.target, name)) for name in databases(self.target)}
+
+    def window(
+        self,
+        budgets: Budgets,
+        hot: Sequence[Mapping[str, Any]],
+        *,
+        back_slots: bool,
+        imprint: Mapping[str, Any] | None = None,
+    ) -> Window:
         chunks = tuple(Chunk.from_json(each) for each in hot)
-        return PostgresWindow(self.source, self.target, self.names, budgets, chunks, back_slots)
+        return PostgresWindow(self.source, self.target, self.names, budgets, chunks, back_slots, imprint)
 
 
 def _verified(report: OnlineReport, refreshed: tuple[str, ...], stale: tuple[str, ...] = ()) -> Verified:

@@ -69,9 +69,14 @@ def quarantine(target: Target, names: Names, budget_seconds: float) -> tuple[str
                 )
             connection.execute("select pg_drop_replication_slot(%s)", [slot])
             done.append(f"slot {slot} removed")
-    fence(target, names.rotation_id, budget_seconds)
+    shut(target, names, budget_seconds)
     mark(target, "green")
     return tuple(done)
+
+
+def shut(target: Target, names: Names, budget_seconds: float) -> None:
+    """Nobody writes but the subscriptions, and all that was begun has ended; what is shut stays shut in any case."""
+    fence(target, names.rotation_id, budget_seconds, keep=True)
 
 
 def _disarm(database: str, connection: Connection) -> list[str]:

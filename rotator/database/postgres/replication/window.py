@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 import psycopg
 
@@ -31,7 +32,7 @@ from rotator.database.interface import Progress, Target
 from rotator.database.postgres.connection import Connection, open_session
 from rotator.database.postgres.lift import lift
 from rotator.database.postgres.objects import databases
-from rotator.database.postgres.replication import sentinels
+from rotator.database.postgres.replication import imprint, sentinels
 from rotator.database.postgres.replication.chunks import Chunk
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.positions import Sequences
@@ -54,9 +55,12 @@ class PostgresWindow:
     budgets: Budgets
     hot: Sequence[Chunk]
     back_slots: bool
+    imprint: Mapping[str, Any] | None = None
+    """What the target must be as it was when it was compared."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _from: dict[str, Connection] = field(default_factory=dict)
     _to: dict[str, Connection] = field(default_factory=dict)
+    _there: Mapping[str, Connection] = field(default_factory=dict)
     _oids: dict[str, int] = field(default_factory=dict)
     _fence: WindowFence | None = None
     _sequences: Sequences | None = None
@@ -90,12 +94,14 @@ class PostgresWindow:
         here, there = self._open(self.source, every), self._open(self.target, every)
         one = self._stack.enter_context(open_session(self.source, None))
         self._fence = WindowFence(here, there, one, self.names)
+        self._there = there
         self._from = {name: here[name] for name in self._oids}
         self._to = {name: there[name] for name in self._oids}
         if self.back_slots:
             self._check_back_slots()
         self._fence.prepare(self.budgets, progress)
         self._fence.shut_other()
+        self._same_target()
         check()
         self._sequences = self._placed(every, there)
         deadline = time.monotonic() + self.budgets.drain
@@ -119,17 +125,23 @@ class PostgresWindow:
             with _timed(parts, "recheck"):
                 deadline = time.monotonic() + budgets.recheck
                 self._recheck(deadline)
-                fence.same_schema(deadline)
+                with ThreadPoolExecutor(1, thread_name_prefix="imprint") as other:
+                    looked = other.submit(self._same_target)
+                    fence.same_schema(deadline)
+                    looked.result()
             with _timed(parts, "sequences"):
                 self._sequences.follow_in_time(looking, budgets.sequences)
         with _timed(parts, "seal"):
             self._advance_back_slots()
             fence.seal()
+            sealed = fence.imprint()
         with _timed(parts, "open"):
             self._opening = True
             fence.open_other()
         self._passed = True
-        return Passed(began, parts, fence.cut_off, self._sequences.moved, self._back, tuple(self._sequences.set_back))
+        return Passed(
+            began, parts, fence.cut_off, self._sequences.moved, self._back, tuple(self._sequences.set_back), sealed
+        )
 
     def give_up(self) -> None:
         """The source takes writes again. If the target may have been opened it is shut first, or else the source stays
@@ -176,6 +188,18 @@ class PostgresWindow:
                 fix="the flip did not happen. Keep green for a look; then take this rotation back with rollback",
                 details=found,
                 code="validate-contents",
+            )
+
+    def _same_target(self) -> None:
+        """Nobody but the subscriptions has written on the target since it was compared. Raises DatabaseError."""
+        found = imprint.words(self._there, self.names, self.imprint) if self.imprint is not None else ()
+        if found:
+            raise DatabaseError(
+                "Somebody may have written past the fence on the side that is to take over, after it was compared.",
+                why="its catalogs are not what they were then",
+                fix="the flip did not happen. Run the same command again: everything is compared anew first",
+                details=found,
+                code="target-touched",
             )
 
     def _advance_back_slots(self) -> None:

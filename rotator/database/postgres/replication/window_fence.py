@@ -12,7 +12,7 @@ from rotator.database.interface import Progress
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import APPLICATION, Connection
 from rotator.database.postgres.marker import own_schema
-from rotator.database.postgres.replication import guard, same_databases, unlogged
+from rotator.database.postgres.replication import guard, imprint, same_databases, unlogged
 from rotator.database.postgres.replication.covering import Covering, who
 from rotator.database.postgres.replication.lagging import feeds
 from rotator.database.postgres.replication.names import Names
@@ -38,12 +38,12 @@ select l.pid, l.virtualtransaction from pg_locks l
 """
 """Who holds a writer's lock on an application's table ("Explicit Locking"): VACUUM and ANALYZE hold weaker ones."""
 _TRANSACTIONS = """
-select pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint,
+select pg_snapshot_xmin(s)::text::bigint,
        array(select pid || ' ' || backend_xid from pg_stat_activity
               where backend_xid is not null and pid <> pg_backend_pid())
   from pg_current_snapshot() s
 """
-"""The oldest transaction that is open (or the next one's number), the next one's number, and who has one open."""
+"""The oldest transaction that is open (or the next one's number), and who has one open."""
 _CLIENTS = f"""
 select pid, usename, application_name, xact_start, left(query, 60) from pg_stat_activity
  where pid <> pg_backend_pid() and backend_type = 'client backend'
@@ -147,10 +147,11 @@ class WindowFence:
 
     def _wait_for_writers(self, grace: float, deadline: float) -> None:
         early, told = self._writers(), set[int]()
-        _, edge, running = self._transactions()
+        edge = int((self._one.execute(fence_sql.NEXT_TRANSACTION).fetchone() or (0,))[0])
+        _, running = self._transactions()
         while True:
             early &= self._writers()
-            oldest, _, now = self._transactions()
+            oldest, now = self._transactions()
             running &= now
             if not early and oldest >= edge:
                 return
@@ -164,9 +165,9 @@ class WindowFence:
         rows = self._one.execute(_WRITERS, [self._oids]).fetchall()
         return {(int(pid or 0), str(transaction)) for pid, transaction in rows}
 
-    def _transactions(self) -> tuple[int, int, set[str]]:
-        oldest, following, running = self._one.execute(_TRANSACTIONS).fetchall()[0]
-        return int(oldest), int(following), set(running)
+    def _transactions(self) -> tuple[int, set[str]]:
+        oldest, running = self._one.execute(_TRANSACTIONS).fetchall()[0]
+        return int(oldest), set(running)
 
     def _end(self, pids: set[int], told: set[int]) -> None:
         """End the sessions that hold up the fence. What they had not committed was never acknowledged."""
@@ -195,6 +196,10 @@ class WindowFence:
             ),
             code="window-fence",
         )
+
+    def imprint(self) -> dict[str, dict[str, str]]:
+        """What the source is as it has been sealed: its schema is the one that was prepared for."""
+        return {name: imprint.of(each, self._names, self._light[name]) for name, each in self._all.items()}
 
     def same_schema(self, deadline: float) -> None:
         """No DDL has come between the last look and the fence, and nobody feeds the source past it. Raises."""
@@ -254,9 +259,13 @@ class WindowFence:
             _at_once(connection, *_open(ddl=name in self._others_watched))
 
     def shut_other(self) -> None:
-        """The target refuses writes, whether it was opened or not."""
+        """The target refuses writes, whether it was opened or not. Where it does so already, its imprint stays."""
         for name, connection in self._others.items():
-            _at_once(connection, *_refusing(ddl=name in self._others_watched))
+            statements = _refusing(ddl=name in self._others_watched)
+            if connection.execute(fence_sql.IS_REFUSING).rowcount:
+                statements = statements[1:]
+            if statements:
+                _at_once(connection, *statements)
 
     def open(self) -> None:
         """The source takes writes again; its idle triggers stay for the next attempt."""
