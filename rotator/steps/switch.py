@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rotator.database.replication import Passed, lsn_text
-from rotator.errors import Blocked, DatabaseError, RotatorError
+from rotator.errors import Blocked, RotatorError
 from rotator.model import Stage
 from rotator.network.interface import RecordWatch
 from rotator.steps import edits
@@ -62,9 +62,7 @@ class Switch(Cutover):
         after = edits.serving(ctx.data, ctx.rotation.target)
         try:
             ctx.apply_through_gate(Stage.CUTOVER, after, lambda: self._at_gate(ctx, flip))
-        except Exception as error:
-            if isinstance(error, DatabaseError) and error.code == "target-touched":
-                ctx.memory.note("validate", compared_at=None)  # the next run compares everything anew
+        except Exception:
             if before is None and not flip.opening:
                 ctx.memory.note(self.name, opened_at=None)  # the window was given up before green was opened
             raise

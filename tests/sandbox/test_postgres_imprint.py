@@ -94,6 +94,11 @@ EVASIONS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "a large object": (("select lo_from_bytea(0, 'abc')",), "large objects"),
 }
+GONE = {
+    "a new table": ("drop table brought",),
+    "another subscription": ("alter subscription fed set (slot_name = none)", "drop subscription fed"),
+}
+"""What an evasion has made, and the ones after it would find."""
 REFUSED = (
     "insert into item (v) values ('x')",
     "set session_replication_role = replica; insert into item (v) values ('x')",
@@ -167,12 +172,11 @@ def test_whoever_writes_past_the_fence_is_found_and_the_flip_does_not_happen(fol
         ):
             window.prepare(nothing, nothing)
         assert caught.value.code == "target-touched"
+    following.run(*OFF, *GONE.get(how, ()), *ON, on=following.green)
     following.run("insert into item (v) values ('blue goes on')")
 
 
 def test_it_is_looked_at_again_inside_the_pause(following: Pair) -> None:
-    gone = ("alter subscription fed set (slot_name = none)", "drop subscription fed", "drop table brought")
-    following.run(*OFF, *gone, *ON, on=following.green)
     before = following.forward.imprint()
     with following.forward.window(NOW, (), back_slots=True, imprint=before) as window:
         window.prepare(nothing, nothing)
