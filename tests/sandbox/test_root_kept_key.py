@@ -13,7 +13,7 @@ pytestmark = pytest.mark.terraform
 KEY, ALIAS = 'module.key["g1"].aws_kms_key.this', 'module.key["g1"].aws_kms_alias.this[0]'
 
 
-@pytest.mark.parametrize("alias", ["left", "deleted"])
+@pytest.mark.parametrize("alias", ["left", pytest.param("deleted", marks=pytest.mark.matrix)])
 def test_a_key_that_is_pending_deletion_leaves_the_data(root: Root, alias: str) -> None:
     root.apply(Stage.ADOPT, root.adopted, root.adopted)
     data = edits.without_imports(root.adopted)
