@@ -100,7 +100,7 @@ def time_manual(folder: Path, environ: dict[str, str]) -> float:
 def prepare(stages: Path) -> dict[str, str]:
     """Write <stage>.json for every stage up to restore-ttl; give the runbook's other variables."""
     stages.mkdir()
-    with wiring.workbench(ENV, as_json=True, locked=True) as bench:
+    with wiring.workbench(ENV, "rotate", as_json=True, locked=True) as bench:
         now = bench.clock.now().isoformat("T", "seconds")
         journal, record = begin(bench.env, bench.store.load(), now, bench.nonce())
         memory = JournalMemory(Preview(journal), record.rotation.id)

@@ -24,7 +24,7 @@ SMALL = {
 """Name -> arguments, and words of the table that it prints. `overhead` is below: a whole run takes minutes."""
 
 PREPARE = """
-import json, sys
+import json, subprocess, sys
 from pathlib import Path
 import overhead, scratch
 from overhead import Timing, prepare, report
@@ -33,6 +33,7 @@ with scratch.project(1, writers=0) as folder:
     environ = {**os.environ, "ROTATOR_PROJECT": str(folder)}
     os.environ["ROTATOR_PROJECT"] = str(folder)
     with scratch.sandbox(environ):
+        subprocess.run(scratch.rotator("render", scratch.ENV), env=environ, check=True, stdout=subprocess.DEVNULL)
         variables = prepare(folder / "stages")
         stages = {file.stem: json.loads(file.read_text()) for file in (folder / "stages").iterdir()}
 print(json.dumps({"variables": variables, "stages": stages, "report": report([Timing(100.0, 5.0, 90.0)])}))
