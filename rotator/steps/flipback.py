@@ -15,6 +15,7 @@ from rotator.steps.gates import Gate
 from rotator.steps.keeping_up import prove
 from rotator.steps.links import backward, blue_alone, budgets, forward, green_alone, green_may_hold_writes, way_back
 from rotator.steps.outlived import refuse_serving, refuse_two_open
+from rotator.steps.past_fence import by_hand, without_way_back
 from rotator.steps.return_flip import flip_record_back
 from rotator.steps.world import any_at, is_at, server
 
@@ -96,7 +97,7 @@ def open_way_back(ctx: Context) -> None:
         raise Blocked(
             f"The slots for the way back are not on {ctx.rotation.green}.",
             why="They were removed behind the journal's back: what was written since the flip cannot flow to blue.",
-            fix="Green serves and is complete; the way back without a loss is closed. " + _without_way_back(ctx),
+            fix="Green serves and is complete; the way back without a loss is closed. " + without_way_back(ctx),
             code="way-back",
         )
     positions = ctx.memory.outputs("cutover").get("back") or {}
@@ -105,13 +106,6 @@ def open_way_back(ctx: Context) -> None:
     link.enable()
     prove(ctx, link, ctx.rotation.blue)
     ctx.memory.note("way-back", opened=True)
-
-
-def _without_way_back(ctx: Context) -> str:
-    name = ctx.env.name
-    if ctx.options.taking_back:
-        return f"To go back and lose what was written on green: rotator rollback {name} --confirm {name}"
-    return f"To keep green: rotator rotate {name} --approve {APPROVAL}"
 
 
 def close_way_back(ctx: Context) -> str:
@@ -206,9 +200,9 @@ def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, tuple
         raise Blocked(
             f"{ctx.rotation.blue} does not hold what {ctx.rotation.green} holds.",
             why=f"Somebody has written on {ctx.rotation.blue} past its fence since the flip; {changed[0]}.",
-            fix=f"{ctx.rotation.green} serves, and is complete. Make the named rows equal on {ctx.rotation.blue}, and "
-            f"then: rotator rollback {ctx.env.name}",
-            details=(*changed, *found.differences),
+            fix=f"{ctx.rotation.green} serves, and is complete. Make the named rows equal on {ctx.rotation.blue}, "
+            f"past its fence as below, and then: rotator rollback {ctx.env.name}. {without_way_back(ctx)}",
+            details=(*changed, *found.differences, *by_hand(ctx.rotation.blue)),
             code="blue-touched",
         )
     return imprint, found.hot

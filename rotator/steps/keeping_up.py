@@ -6,6 +6,7 @@ from rotator.database.replication import Link, Worker
 from rotator.errors import Blocked, DatabaseError, RotatorError
 from rotator.steps.base import Context
 from rotator.steps.links import backward, forward, log_tail
+from rotator.steps.past_fence import by_hand, without_way_back
 
 PROOF_SECONDS = 240.0
 """A cut of a minute that nobody was told of takes twice that to be noticed by both sides, and to be mended."""
@@ -43,12 +44,14 @@ def refuse_stopped(ctx: Context, link: Link, target: str) -> None:
     if errors and not all(worker.running for worker in link.workers()):
         if target == ctx.rotation.green:
             link.disable()
+        at_blue = target == ctx.rotation.blue
+        other = without_way_back(ctx) if at_blue else f"Else: rotator rollback {ctx.env.name}, then rotate again."
         raise Blocked(
             f"A change could not be applied on {target}.",
             why=f"The log of {target} names the error, the table and the row's key.",
-            fix=f"If it can be mended on {target} (a grant, a column), mend it and run the same command again: it is "
-            f"then tried again. Else: rotator rollback {ctx.env.name}, then rotate again.",
-            details=errors,
+            fix=f"If it can be mended on {target} (a row, a grant, a column), mend it past the fence as below and run "
+            f"the same command again: it is then tried again. {other}",
+            details=(*errors, *by_hand(target)),
             code="apply-stopped",
         )
 

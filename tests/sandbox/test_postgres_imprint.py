@@ -11,6 +11,7 @@ from replication_pair import DATABASE, Pair, running_pair
 
 from rotator.database.replication import Budgets
 from rotator.errors import DatabaseError
+from rotator.steps.past_fence import PAST_FENCE
 
 pytestmark = pytest.mark.postgres
 
@@ -124,6 +125,23 @@ def test_what_the_fence_refuses_needs_no_imprint(following: Pair, statement: str
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         following.run(statement, on=following.green)
     assert following.forward.touched(before) == ()
+
+
+def test_what_the_errors_tell_people_to_do_goes_past_the_fence_and_puts_it_back(following: Pair) -> None:
+    link = following.forward
+    before = link.imprint()
+    for mend in (
+        "update item set v = 'mended' where id = 5",
+        "alter table item add more int",
+        "alter table item drop more",
+    ):
+        following.run("; ".join(PAST_FENCE).format(table="item", mend=mend), on=following.green)
+    assert following.rows("select v from item where id = 5", on=following.green) == [("mended",)]
+    assert "public.item" in " ".join(link.touched(before))
+    for refused in ("delete from item", "create table other (id int)", "drop table part"):
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            following.run(refused, on=following.green)
+    following.run("update item set v = 'v5' where id = 5")
 
 
 def test_what_goes_on_by_itself_leaves_it_as_it_is(following: Pair) -> None:

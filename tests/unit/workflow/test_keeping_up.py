@@ -58,6 +58,29 @@ def test_a_change_that_cannot_be_applied_stops_and_once_mended_the_same_command_
     assert_rotated(world)
 
 
+def test_what_cannot_be_applied_on_blue_names_what_goes_past_its_fence_and_the_ways_out(tmp_path: Path) -> None:
+    world = world_with_links()
+    real = world.effect
+
+    def effect(what: str, do: Any) -> None:
+        real(what, do)
+        if what == "open green":
+            world.replication.errors = ("duplicate key value",)
+
+    world.effect = effect  # type: ignore[method-assign]
+    with pytest.raises(Blocked) as forward:
+        run(world, tmp_path)
+    assert "rotator rotate shop --approve no-way-back" in forward.value.fix
+    with pytest.raises(Blocked) as caught:
+        rollback(bench(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True))
+    assert caught.value.code == forward.value.code == "apply-stopped"
+    assert any(line.strip() == "alter event trigger rotator_fence_ddl disable;" for line in caught.value.details)
+    assert "rotator rollback shop --confirm shop" in caught.value.fix
+    assert "rotator rotate" not in caught.value.fix  # it is refused until the rollback has ended
+    rollback(bench(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True, lose_writes=True))
+    assert world.write("on blue again")
+
+
 def test_in_the_soak_a_subscription_that_was_switched_off_is_no_closed_way_back(tmp_path: Path) -> None:
     world = world_with_links()
     run(world, tmp_path)

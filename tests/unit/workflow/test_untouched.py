@@ -113,6 +113,8 @@ def test_blue_written_to_past_its_fence_in_the_soak_is_found_before_the_flip_bac
     with pytest.raises(Blocked) as caught:
         back(world, tmp_path)
     assert caught.value.code == "blue-touched"
+    assert any("disable trigger rotator_fence" in line for line in caught.value.details)
+    assert "rotator rollback shop --confirm shop" in caught.value.fix
     assert world.record.values[0].startswith(f"{GREEN}.")
     assert world.write("green serves")
 
