@@ -15,7 +15,7 @@ from rotator import __version__, wiring
 from rotator.boundary import run
 from rotator.cli_sandbox import app as sandbox_app
 from rotator.commands import plan as plan_command
-from rotator.commands import rotation
+from rotator.commands import retirement, rotation
 from rotator.commands import status as status_command
 from rotator.commands.workbench import Workbench
 from rotator.errors import UsageError, WaitingForApproval
@@ -144,7 +144,7 @@ def retire(
     def options() -> Options:
         return Options(gates.answers("retire", approve or (), gates.RETIRE), no_wait=no_wait)
 
-    _through(env, "retire", rotation.retire, options, as_json, yes, question)
+    _through(env, "retire", retirement.retire, options, as_json, yes, question)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rotator.steps import edits
 from rotator.steps.base import Context
+from rotator.steps.old_key import old_key
 from rotator.workflow.journal import Status
 from rotator.workflow.memory import JournalMemory
 
@@ -16,14 +17,16 @@ def take_note(ctx: Context, memory: JournalMemory) -> None:
     """Bring the journal's word on the disabled key up to the world.
 
     A key that somebody enabled is enabled in the root's data too, so that no plan disables it unasked, and the step is
-    open again. A journal that does not know since when the key is disabled (an older rotator wrote it) takes the step's
-    own time.
+    open again, wherever a run was stopped in between. A journal that does not know since when the key is disabled (an
+    older rotator wrote it) takes the step's own time.
     """
     record, root = memory.record.step(STEP), memory.root()
     generation = root.generations.get(ctx.rotation.source) if root is not None else None
-    if record.status is not Status.DONE or root is None or generation is None or generation.key is None:
+    disabled = record.status is Status.DONE or "disabled_at" in record.outputs
+    arn = old_key(ctx)
+    if not disabled or root is None or generation is None or generation.key is None or arn is None:
         return
-    key = ctx.kms.key(str(record.outputs["key_arn"]))
+    key = ctx.kms.key(arn)
     if key is not None and key.state == "Enabled":
         memory.write_root(edits.edit_key(root, ctx.rotation.source, is_enabled=True))
         again = {name: value for name, value in record.outputs.items() if name != "disabled_at"}

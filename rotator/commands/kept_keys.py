@@ -15,7 +15,7 @@ from rotator.errors import Blocked
 from rotator.model import Key, Stage
 from rotator.steps import edits
 from rotator.steps.base import Options
-from rotator.workflow.journal import BLUE_GONE, Journal, Phase, RotationRecord
+from rotator.workflow.journal import Journal, Phase, RotationRecord
 from rotator.workflow.memory import JournalMemory
 
 _SCHEDULED = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
@@ -66,7 +66,7 @@ def _kept(journal: Journal) -> Iterator[_Kept]:
     if root is None or journal.pending is not None:
         return
     for record in journal.rotations:
-        if record.phase in BLUE_GONE:
+        if record.blue_gone:
             name, output = record.rotation.source, "old_key_arn"
         elif record.phase is Phase.ROLLED_BACK:
             name, output = record.rotation.target, "key_arn"

@@ -1,4 +1,4 @@
-"""rotate, retire, rollback: a rotation's three ways through the engine, each ending in a summary."""
+"""rotate, rollback: a rotation's way there and back through the engine, each ending in a summary."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from rotator.commands.disabled_key import take_note
 from rotator.commands.earlier import clean_earlier
 from rotator.commands.half_retired import take_back_unprotect
 from rotator.commands.known import whole_journal
 from rotator.commands.supervise import supervised
 from rotator.commands.workbench import Workbench
-from rotator.errors import DatabaseError, KeyStaysDisabled, RotatorError, WaitingForApproval
+from rotator.errors import DatabaseError, RotatorError
 from rotator.model import Strategy
 from rotator.report.summary import Summary
-from rotator.steps import last_steps, retire_steps, rollback_steps, rotation_steps
+from rotator.steps import last_steps, rollback_steps, rotation_steps
 from rotator.steps.base import Options
 from rotator.steps.choose import decide
 from rotator.steps.keeping_up import resume
@@ -26,7 +25,7 @@ from rotator.steps.return_flip import open_again
 from rotator.steps.switch import reopen
 from rotator.steps.unheard import refuse_unheard_of_flip
 from rotator.steps.wayback import refuse_unasked
-from rotator.workflow.begin import begin, to_retire, to_roll_back
+from rotator.workflow.begin import begin, to_roll_back
 from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
 from rotator.workflow.memory import JournalMemory
 
@@ -70,38 +69,6 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     return summarise(bench, memory, "rotate", began, f"rotator retire {bench.env.name}", heard[0])
 
 
-def retire(bench: Workbench, options: Options) -> Summary:
-    """Retire the oldest soaking rotation's blue and old key."""
-    began = bench.clock.monotonic()
-    record = to_retire(bench.env, whole_journal(bench))
-    memory = JournalMemory(bench.store, record.rotation.id)
-    ctx = bench.context(memory, record, options)
-    steps = retire_steps(ctx.rotation.strategy)
-    engine = bench.engine(memory)
-
-    def work() -> None:
-        if record.phase in (Phase.KEY_KEPT, Phase.KEY_DISABLED):
-            memory.put("retire-snapshots", StepRecord())  # what keeps the key may have become deletable
-            take_note(ctx, memory)
-        engine.run(ctx, steps[:1])
-        memory.phase(Phase.RETIRING)
-        try:
-            engine.run(ctx, steps[1:])
-        except (KeyStaysDisabled, WaitingForApproval):
-            if memory.is_done("retire-snapshots"):
-                # Nothing but the key is left, and nothing is under way: another rotation may begin meanwhile.
-                memory.phase(Phase.KEY_DISABLED)
-            raise
-        kept = (
-            memory.status("retire-key") is Status.SKIPPED
-            and "the old key stays" in memory.record.step("retire-key").reason
-        )
-        memory.phase(Phase.KEY_KEPT if kept else Phase.RETIRED)
-
-    supervised(bench, memory, ctx, engine, steps, work)
-    return summarise(bench, memory, "retire", began, f"rotator status {bench.env.name}", _heard(bench))
-
-
 def rollback(bench: Workbench, options: Options) -> Summary:
     """Take the youngest rotation back, as far as it came."""
     began = bench.clock.monotonic()
@@ -135,7 +102,7 @@ def rollback(bench: Workbench, options: Options) -> Summary:
         engine.run(ctx, last_steps())
 
     supervised(bench, memory, ctx, engine, steps, work)
-    return summarise(bench, memory, "rollback", began, f"rotator rotate {bench.env.name}", _heard(bench))
+    return summarise(bench, memory, "rollback", began, f"rotator rotate {bench.env.name}", heard_of_canary(bench))
 
 
 def summarise(
@@ -197,7 +164,8 @@ def _to_commit(bench: Workbench) -> tuple[str, ...]:
     return (f"commit {bench.env.path}: journal.json and generations.auto.tfvars.json belong together",)
 
 
-def _heard(bench: Workbench) -> _Canary:
+def heard_of_canary(bench: Workbench) -> _Canary:
+    """The write canary's report, waited for in words."""
     with bench.waiting("waiting for the write canary's report"):
         return _canary(bench)
 

@@ -17,7 +17,7 @@ from rotator.steps.keeping_up import standing
 from rotator.steps.links import backward, forward, size, way_back
 from rotator.steps.old_key import state_in_words
 from rotator.workflow.begin import left_behind
-from rotator.workflow.journal import BLUE_GONE, Journal, Phase, RotationRecord, Status
+from rotator.workflow.journal import Journal, Phase, RotationRecord, Status
 from rotator.workflow.memory import JournalMemory
 from rotator.workflow.stores import Preview
 
@@ -234,7 +234,7 @@ def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, 
     """What the slots hold back, and whether the way back is open."""
     if record is None or record.rotation.strategy is not Strategy.REPLICATE or bench.databases is None:
         return ()
-    if record.phase in BLUE_GONE or record.step("open").status is Status.NONE:
+    if record.blue_gone or record.step("open").status is Status.NONE:
         return ()
     ctx = bench.context(JournalMemory(Preview(bench.store.load()), record.rotation.id), record, Options())
     lines = [

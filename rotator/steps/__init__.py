@@ -91,6 +91,11 @@ def retire_steps(strategy: Strategy) -> tuple[Step, ...]:
     return (_RETIRE[0], CloseWayBack(), *_RETIRE[1:]) if strategy is Strategy.REPLICATE else _RETIRE
 
 
+def key_steps() -> tuple[Step, ...]:
+    """The steps of retiring that are left once blue is gone."""
+    return _RETIRE[_RETIRE.index(next(step for step in _RETIRE if step.name == "retire-snapshots")) :]
+
+
 def last_steps() -> tuple[Step, ...]:
     """What a rollback does when all has been taken back."""
     return (CleanUp(),)

@@ -8,9 +8,9 @@ from rotator.config import Env
 from rotator.errors import Blocked
 from rotator.model import Rotation, Strategy
 from rotator.naming import base_identifier, plan_rotation
-from rotator.workflow.journal import BLUE_GONE, RETIRABLE, Journal, Phase, RotationRecord, Status
+from rotator.workflow.journal import RETIRABLE, Journal, Phase, RotationRecord, Status
 
-_LATER = {Phase.KEY_DISABLED: 1, Phase.KEY_KEPT: 2}
+_UNDER_WAY = frozenset({Status.INTENDED, Status.ACTED})
 NOTHING = frozenset({Status.NONE, Status.UNDONE})
 
 
@@ -40,8 +40,11 @@ def begin(env: Env, journal: Journal, now: str, nonce: str) -> tuple[Journal, Ro
     return begun, record
 
 
-def to_retire(env: Env, journal: Journal) -> RotationRecord:
-    """The oldest rotation whose blue is still there; raises Blocked when there is none."""
+def to_retire(env: Env, journal: Journal) -> tuple[RotationRecord, ...]:
+    """The oldest rotation whose blue is still there, then all of which only the old key is left.
+
+    Raises Blocked when there is none.
+    """
     current = journal.current()
     if current is not None and not untouched(journal, current):
         raise Blocked(
@@ -50,10 +53,13 @@ def to_retire(env: Env, journal: Journal) -> RotationRecord:
             fix=f"Finish it (rotator rotate {env.name}) or take it back (rotator rollback {env.name}) first.",
             code="rotation-unfinished",
         )
-    # Those whose blue is still there first: a key that is kept may stay so for ever.
-    order = sorted((r for r in journal.rotations if r.phase in RETIRABLE), key=lambda r: _LATER.get(r.phase, 0))
-    found = order[0] if order else None
-    if found is None:
+    waiting = [r for r in journal.rotations if r.phase in RETIRABLE]
+    # A stage that was cut off must end before another one begins.
+    keys = sorted((r for r in waiting if r.blue_gone), key=lambda r: not cut_off(journal, r))
+    found = (*[r for r in waiting if not r.blue_gone][:1], *keys)
+    if keys and cut_off(journal, keys[0]):
+        found = (keys[0], *[r for r in found if r is not keys[0]])
+    if not found:
         where = f"Rotation {current.rotation.id} is {current.phase}." if current else "No rotation is waiting for it."
         raise Blocked(
             f"There is nothing to retire in {env.name}.",
@@ -76,7 +82,7 @@ def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
             fix=f"rotator status {env.name}",
             code="no-rotation",
         )
-    if latest.phase in BLUE_GONE:
+    if latest.blue_gone:
         raise already_retired(latest.rotation, "It is gone.")
     return latest
 
@@ -102,15 +108,23 @@ def untouched(journal: Journal, record: RotationRecord) -> bool:
     return all(step.status in NOTHING for name, step in record.steps.items() if name not in tried)
 
 
+def cut_off(journal: Journal, record: RotationRecord) -> bool:
+    """Whether a stage about that rotation's old key was begun, and has not ended."""
+    steps = (record.step(name).status for name in ("disable-key", "retire-key"))
+    return journal.pending is not None and record.blue_gone and any(status in _UNDER_WAY for status in steps)
+
+
 def _refuse_half_retired(env: Env, journal: Journal) -> None:
-    retiring = next((r for r in journal.rotations if r.phase is Phase.RETIRING), None)
-    if retiring is not None:
-        raise Blocked(
-            f"{retiring.rotation.blue} is being retired (rotation {retiring.rotation.id}).",
-            why="Both would work on the same root.",
-            fix=f"Finish it first: rotator retire {env.name}",
-            code="retire-unfinished",
-        )
+    for record in journal.rotations:
+        retiring = record.phase is Phase.RETIRING and not record.blue_gone
+        if retiring or cut_off(journal, record):
+            what = f"{record.rotation.blue} is being retired" if retiring else "A stage about the old key was cut off"
+            raise Blocked(
+                f"{what} (rotation {record.rotation.id}).",
+                why="Both would work on the same root.",
+                fix=f"Finish it first: rotator retire {env.name}",
+                code="retire-unfinished",
+            )
 
 
 def _refuse_open_way_back(env: Env, journal: Journal) -> None:

@@ -76,6 +76,12 @@ class RotationRecord:
         """The record of a step; an empty one when it never began."""
         return self.steps.get(name, StepRecord())
 
+    @property
+    def blue_gone(self) -> bool:
+        """Whether at most the old key is left of it; a kill on the way leaves the phase behind."""
+        deleted = self.step("retire-database").status is Status.DONE
+        return self.phase in BLUE_GONE or (self.phase is Phase.RETIRING and deleted)
+
     def with_step(self, name: str, record: StepRecord) -> RotationRecord:
         """A copy with that step's record."""
         return replace(self, steps={**self.steps, name: record})

@@ -10,7 +10,8 @@ import pytest
 from fakes import BLUE, Killed, World, new_world
 from rotations import bench, phase
 
-from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.retirement import retire
+from rotator.commands.rotation import rollback, rotate
 from rotator.errors import Blocked
 from rotator.model import Stage
 from rotator.steps.base import Options

@@ -13,7 +13,8 @@ from fakes import BLUE, OLD_KEY, Data, FakeRds, Killed, World, instance, make_sn
 from rotations import bench, phase
 
 from rotator.boundary import run
-from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.retirement import retire
+from rotator.commands.rotation import rollback, rotate
 from rotator.commands.workbench import Workbench
 from rotator.errors import (
     AwsError,

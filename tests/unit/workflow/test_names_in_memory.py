@@ -13,7 +13,8 @@ from fakes import BLUE, REGION, Killed, World, new_world, record_at
 from rotations import bench, phase
 
 from rotator.commands.plan import plan
-from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.retirement import retire
+from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import render, status
 from rotator.commands.workbench import Workbench
 from rotator.errors import AwsError, Blocked, DatabaseUnreachable, TerraformError

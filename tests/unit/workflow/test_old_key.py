@@ -14,7 +14,8 @@ from fakes import OLD_KEY, FakeKeyUses, World, new_world
 from rotations import bench, phase
 
 from rotator.aws.uses import Grant, LastUse
-from rotator.commands.rotation import retire, rotate
+from rotator.commands.retirement import retire
+from rotator.commands.rotation import rotate
 from rotator.commands.status import render, status
 from rotator.commands.workbench import Workbench
 from rotator.errors import Blocked, ExitCode, KeyStaysDisabled, WaitingForApproval
@@ -135,7 +136,8 @@ def test_another_rotation_may_begin_while_the_key_waits(tmp_path: Path) -> None:
         retire(bench(world, tmp_path, disabled_for="7d"), Options())
     rotate(bench(world, tmp_path, disabled_for="7d"), Options())
     assert world.record.values[0].startswith("shop-db-g2.")
-    retire(bench(world, tmp_path, disabled_for="7d"), Options())
+    with pytest.raises(KeyStaysDisabled):
+        retire(bench(world, tmp_path, disabled_for="7d"), Options())
     assert "shop-db-g1" not in world.instances
     # The first blue's final copy lies under g1's key; a key that is kept does not hold up the one that waits.
     assert phase(tmp_path) is Phase.KEY_KEPT

@@ -13,7 +13,8 @@ from fakes import BLUE, FakeDatabases, Killed, World, new_world
 from rotations import bench, phase
 
 from rotator.commands.plan import plan
-from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.retirement import retire
+from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import status
 from rotator.errors import AwsError, Blocked, DatabaseError, WaitingForApproval
 from rotator.model import Finding, Stage, Strategy

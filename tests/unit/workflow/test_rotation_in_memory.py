@@ -19,7 +19,8 @@ from fakes import (
 )
 from rotations import bench, phase
 
-from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.retirement import retire
+from rotator.commands.rotation import rollback, rotate
 from rotator.errors import AwsError, Blocked, Interrupted, WaitingForApproval
 from rotator.model import Stage
 from rotator.steps.base import Options

@@ -15,7 +15,8 @@ from fakes import BLUE, Killed, World, instance, new_world
 from rotations import bench, phase
 
 from rotator.commands.plan import plan
-from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.retirement import retire
+from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import status
 from rotator.errors import Blocked
 from rotator.steps.base import Options

@@ -10,7 +10,8 @@ from fakes import BLUE, OLD_KEY, FakeRds, World, instance, make_snapshot, new_wo
 from rotations import bench, phase
 
 from rotator.commands.plan import plan
-from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.retirement import retire
+from rotator.commands.rotation import rollback, rotate
 from rotator.errors import Blocked
 from rotator.steps.base import Options
 from rotator.workflow.journal import Phase

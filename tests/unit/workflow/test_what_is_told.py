@@ -12,7 +12,8 @@ from fakes import BLUE, FakeDatabases, FakeServer, RecordingReporter, World, new
 from rotations import bench, phase
 
 from rotator.commands import plan as plan_command
-from rotator.commands.rotation import retire, rollback, rotate
+from rotator.commands.retirement import retire
+from rotator.commands.rotation import rollback, rotate
 from rotator.commands.workbench import Workbench
 from rotator.errors import AwsError, Blocked, DatabaseError, RotatorError
 from rotator.model import Finding, Strategy

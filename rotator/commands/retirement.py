@@ -1,0 +1,116 @@
+"""retire: the oldest blue that is still there goes; then every old key that waits is looked at, each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from rotator.commands.disabled_key import take_note
+from rotator.commands.known import whole_journal
+from rotator.commands.rotation import heard_of_canary, summarise
+from rotator.commands.supervise import supervised
+from rotator.commands.workbench import Workbench
+from rotator.errors import Blocked, KeyStaysDisabled, RotatorError, WaitingForApproval
+from rotator.report.summary import Summary
+from rotator.steps import key_steps, retire_steps
+from rotator.steps.base import Context, Options, Step
+from rotator.workflow.begin import to_retire
+from rotator.workflow.engine import Engine
+from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
+from rotator.workflow.memory import JournalMemory
+
+_WAITS = (KeyStaysDisabled, WaitingForApproval)
+
+
+def retire(bench: Workbench, options: Options) -> Summary:
+    """Retire the oldest soaking rotation's blue, and the old keys of all rotations whose blue is gone.
+
+    Raises the weightiest of what stopped them, with the rest in its details.
+    """
+    began = bench.clock.monotonic()
+    todo = to_retire(bench.env, whole_journal(bench))
+    memories = {record.rotation.id: JournalMemory(bench.store, record.rotation.id) for record in todo}
+    stops: dict[str, RotatorError] = {}
+    for record in todo:
+        memory = memories[record.rotation.id] = JournalMemory(bench.store, record.rotation.id)
+        try:
+            _one(bench, memory, options)
+        except RotatorError as stop:
+            stops[record.rotation.id] = stop
+            if not _leaves_others_alone(record, memory, stop):
+                break
+    if stops:
+        raise _weightiest(stops, memories.values())
+    first, *others = memories.values()
+    summary = summarise(bench, first, "retire", began, f"rotator status {bench.env.name}", heard_of_canary(bench))
+    return replace(summary, notes=(*summary.notes, *map(_outcome, others)))
+
+
+def _one(bench: Workbench, memory: JournalMemory, options: Options) -> None:
+    """One rotation: all of it, or what is left once its blue is gone."""
+    gone = memory.record.blue_gone
+    ctx = bench.context(memory, memory.record, options)
+    steps = key_steps() if gone else retire_steps(ctx.rotation.strategy)
+    engine = bench.engine(memory)
+
+    def work() -> None:
+        if gone:
+            memory.put("retire-snapshots", StepRecord())  # what keeps the key may have become deletable
+            take_note(ctx, memory)
+            _to_the_end(ctx, memory, engine, steps)
+        else:
+            engine.run(ctx, steps[:1])
+            _to_the_end(ctx, memory, engine, steps[1:])
+
+    supervised(bench, memory, ctx, engine, steps, work)
+
+
+def _to_the_end(ctx: Context, memory: JournalMemory, engine: Engine, steps: Sequence[Step]) -> None:
+    memory.phase(Phase.RETIRING)
+    try:
+        engine.run(ctx, steps)
+    except (Exception, KeyboardInterrupt):
+        if memory.record.blue_gone:
+            # Nothing but the key is left: another rotation may begin meanwhile.
+            with suppress(RotatorError):  # the journal cannot be written: that is the error at hand, or is told next
+                memory.phase(Phase.KEY_DISABLED if memory.is_done("disable-key") else Phase.KEY_KEPT)
+        raise
+    kept = memory.status("retire-key") is Status.SKIPPED and "the old key stays" in _reason(memory)
+    memory.phase(Phase.KEY_KEPT if kept else Phase.RETIRED)
+
+
+def _leaves_others_alone(record: RotationRecord, memory: JournalMemory, stop: RotatorError) -> bool:
+    """Whether the next rotation's key may be looked at: nothing is half applied, and the cause is this one's own."""
+    if memory.pending() is not None:
+        return False
+    if isinstance(stop, _WAITS) or stop.code == "soak-not-over":
+        return True
+    return record.blue_gone and (isinstance(stop, Blocked) or stop.code == "aws-access-denied")
+
+
+def _weightiest(stops: dict[str, RotatorError], memories: Iterable[JournalMemory]) -> RotatorError:
+    """What has failed comes before what asks, and that before what only waits."""
+
+    def weight(stop: RotatorError) -> int:
+        return next((number for number, kind in enumerate(_WAITS) if isinstance(stop, kind)), len(_WAITS))
+
+    chosen = max(stops, key=lambda rotation: weight(stops[rotation]))
+    told = (
+        f"rotation {rotation}: {stops[rotation].what}" if rotation in stops else _outcome(memory)
+        for memory in memories
+        if (rotation := memory.record.rotation.id) != chosen
+    )
+    stop = stops[chosen]
+    stop.details = (*stop.details, *told)
+    return stop
+
+
+def _outcome(memory: JournalMemory) -> str:
+    phase = memory.record.phase
+    words = "its old key is scheduled for deletion" if phase is Phase.RETIRED else _reason(memory) or str(phase)
+    return f"rotation {memory.record.rotation.id}: {words}"
+
+
+def _reason(memory: JournalMemory) -> str:
+    return memory.record.step("retire-key").reason
