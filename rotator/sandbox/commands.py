@@ -28,6 +28,7 @@ __all__ = ["Gone", "SandboxStatus", "canary", "down", "exports", "render", "rend
 STOP_SECONDS = 60.0
 KILL_SECONDS = 20.0
 REQUEST_SECONDS = 30.0
+DYING_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -182,10 +183,12 @@ def _living(env: Env, place: Home | None) -> SandboxStatus | None:
         return None
     try:
         return _ask(env)
-    except SandboxError:
-        if place.daemon() is None:
-            return None
-        raise
+    except SandboxError as unanswered:
+        try:  # a process that is killed closes its sockets a moment before its lock is free
+            processes.wait_until(lambda: place.daemon() is None, DYING_SECONDS, "the sandbox's daemon is alive")
+        except SandboxError:
+            raise unanswered from None
+        return None
 
 
 def _ask(env: Env) -> SandboxStatus:

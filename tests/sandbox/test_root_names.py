@@ -75,6 +75,7 @@ def test_a_record_is_adopted_as_it_is_spelled(root: Root, spelled: str) -> None:
     assert values(root, zone) == {f"{NAME}.": (value, root.adopted.endpoint.ttl)}
 
 
+@pytest.mark.matrix
 def test_records_in_several_zones_flip_behind_one_gate_and_back(root: Root) -> None:
     zone, address = root.adopted.endpoint.zone_id, root.blue.address or ""
     other = root.rds("route53").create_hosted_zone(Name="old.internal", CallerReference="o")["HostedZone"]["Id"]

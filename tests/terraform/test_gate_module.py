@@ -25,6 +25,8 @@ STAND_IN = """
 variable "gate" { default = null }
 variable "target" { default = "blue" }
 variable "gate_wait_seconds" { default = 60 }
+variable "spelling" { default = null }
+variable "also" { default = {} }
 resource "terraform_data" "record" {
   input      = var.target
   depends_on = [terraform_data.gate]

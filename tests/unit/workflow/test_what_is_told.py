@@ -12,6 +12,7 @@ from fakes import BLUE, FakeDatabases, FakeServer, RecordingReporter, World, new
 from rotations import bench, phase
 
 from rotator.commands import plan as plan_command
+from rotator.commands.half_retired import take_back_unprotect
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.workbench import Workbench
@@ -21,8 +22,11 @@ from rotator.steps import retire_steps, rollback_steps
 from rotator.steps.base import Context, Options, Step
 from rotator.workflow.begin import to_roll_back
 from rotator.workflow.engine import Engine
-from rotator.workflow.journal import Phase, Status
+from rotator.workflow.journal import Phase
+from rotator.workflow.memory import JournalMemory
 
+AFTER_BLUE = ("retire-snapshots", "disable-key", "retire-key")
+"""Steps of retire that come when blue has gone."""
 BACK = [step.name for step in rollback_steps(Strategy.SNAPSHOT)]
 
 
@@ -123,16 +127,18 @@ def test_after_a_retire_step_a_rollback_is_possible_unless_a_mark_says_no(tmp_pa
     world = new_world()
     rotate(bench(world, tmp_path), Options())
     at_work = bench(world, tmp_path)
-    journal = at_work.store.load()
+    latest = at_work.store.load().latest()
+    assert latest is not None
+    memory = JournalMemory(at_work.store, latest.rotation.id)
+    memory.phase(Phase.RETIRING)
     closed = False
-    record = journal.latest()
-    assert record is not None
-    for step in retire_steps(Strategy.SNAPSHOT):
-        record = record.with_step(step.name, replace(record.step(step.name), status=Status.DONE))
+    for step in retire_steps(Strategy.SNAPSHOT)[: -len(AFTER_BLUE)]:
+        ctx = at_work.context(memory, memory.record, Options())
+        at_work.engine(memory).run(ctx, [step])
         closed = closed or not step.reversible
-        journal = journal.with_rotation(replace(record, phase=Phase.RETIRING))
         try:
-            to_roll_back(at_work.env, journal)
+            to_roll_back(at_work.env, at_work.store.load())
+            take_back_unprotect(ctx, memory)
             possible = True
         except Blocked:
             possible = False
