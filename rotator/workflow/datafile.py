@@ -9,10 +9,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from rotator.errors import Blocked
+from rotator.errors import Blocked, ConfigError
 from rotator.machine import on_this_machine
 from rotator.model import Imports, RootData
-from rotator.terraform.data import to_json, to_text
+from rotator.terraform.data import from_json, to_json, to_text
 
 _SHOWN = 20
 _NO_IMPORTS: Any = json.loads(json.dumps(asdict(Imports())))
@@ -42,7 +42,9 @@ class DataFile:
     def edited(self, root: RootData | None, pending: RootData | None, derived: tuple[str, ...]) -> tuple[str, ...]:
         """Empty when the file is not there, is what the journal says, or is what the tool wrote last (`derived`).
 
-        Layout is nobody's business: a file that says the same in another way is the same.
+        Layout is nobody's business: a file that says the same in another way is the same, and what an older rotator did
+        not write yet has its default. Before the journal knows anything, data that imports is what a `plan` that was
+        killed had looked at.
         """
         text = self._text()
         if text is None or _digest(text) in derived:
@@ -54,8 +56,10 @@ class DataFile:
         known = [to_json(data) for data in (pending, root) if data is not None]
         # What was imported leaves the journal's data with the same save that says so.
         known += [to_json(replace(data, imports=Imports())) for data in (pending, root) if data is not None]
+        found = _filled(found)
         if not known:
-            return ("the journal knows no generation yet, so nothing has been written there",)
+            only_looked = isinstance(found, dict) and any((found.get("imports") or {}).values())
+            return () if only_looked else ("the journal knows no generation yet, so nothing has been written there",)
         if found in known or _without_imports(found) in known:
             return ()
         return tuple(_differences(found, known[0]))[:_SHOWN]
@@ -80,6 +84,14 @@ class DataFile:
                 return self.path.read_bytes().decode("utf-8", errors="replace")
             except FileNotFoundError:
                 return None
+
+
+def _filled(found: Any) -> Any:
+    """The same with its defaults; as it is when it is no data of a root."""
+    try:
+        return to_json(from_json(found))
+    except ConfigError:
+        return found
 
 
 def _without_imports(found: object) -> object:

@@ -105,6 +105,8 @@ class LocalStore:
         """At a run's begin: write the data file anew. Raises Blocked, and writes nothing, when it was changed."""
         journal = self.load()
         self._data.refuse_edited(self.edited(journal))
+        if journal.root is None and journal.pending is None:
+            self.drop_data()  # of a look that was cut off
         self.derive(journal)
 
 

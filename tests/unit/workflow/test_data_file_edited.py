@@ -158,3 +158,55 @@ def test_a_second_save_after_a_kill_forgets_what_is_two_behind(file: Path) -> No
     file.write_text(text)
     with pytest.raises(Blocked, match=r"endpoint\.ttl"):
         LocalStore("shop", file.parent).take_up()
+
+
+def as_it_was(data: Any) -> Any:
+    """Data as rotator wrote it before there were further records, spellings and digests."""
+    data.pop("also")
+    data["endpoint"].pop("spelling")
+    data["imports"].pop("also")
+    return data
+
+
+@pytest.fixture
+def before_the_upgrade(file: Path) -> Path:
+    journal = file.parent / JOURNAL_FILE
+    document = json.loads(journal.read_text())
+    del document["derived"]
+    as_it_was(document["root"])
+    journal.write_text(json.dumps(document, indent=2) + "\n")
+    file.write_text(json.dumps(as_it_was(json.loads(file.read_text())), indent=2) + "\n")
+    return file
+
+
+def test_files_of_before_an_upgrade_are_nobodys_edit(before_the_upgrade: Path) -> None:
+    LocalStore("shop", before_the_upgrade.parent).take_up()
+    assert json.loads(before_the_upgrade.read_text())["also"] == []
+
+
+def test_an_edit_of_a_file_of_before_an_upgrade_is_found(before_the_upgrade: Path) -> None:
+    text = edit(before_the_upgrade, larger)
+    with pytest.raises(Blocked, match="instance_class"):
+        LocalStore("shop", before_the_upgrade.parent).take_up()
+    assert before_the_upgrade.read_text() == text
+
+
+def test_a_stage_that_an_older_rotator_was_applying_is_no_edit(before_the_upgrade: Path) -> None:
+    journal = before_the_upgrade.parent / JOURNAL_FILE
+    document = json.loads(journal.read_text())
+    document["pending"] = json.loads(json.dumps(document["root"]))
+    document["pending"]["endpoint"]["ttl"] = 5
+    document["pending"]["imports"]["keys"] = {"g0": "arn"}
+    journal.write_text(json.dumps(document))
+    before_the_upgrade.write_text(json.dumps(document["pending"]))
+    LocalStore("shop", before_the_upgrade.parent).take_up()
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_what_a_killed_first_plan_had_looked_at_is_no_edit(file: Path, old: bool) -> None:
+    document = json.loads(file.read_text())
+    document["imports"]["databases"] = {"g0": "shop-db"}
+    file.write_text(json.dumps(as_it_was(document) if old else document))
+    (file.parent / JOURNAL_FILE).unlink()
+    LocalStore("shop", file.parent).take_up()
+    assert not file.exists()
