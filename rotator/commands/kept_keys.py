@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from rotator.aws.dependents import dependents
 from rotator.commands.workbench import Workbench
-from rotator.errors import Blocked
+from rotator.errors import AwsError, Blocked, RotatorError
 from rotator.model import Key, Stage
 from rotator.steps import edits
 from rotator.steps.base import Options
+from rotator.steps.retire_key import SCHEDULED
+from rotator.workflow.begin import cut_off
 from rotator.workflow.journal import Journal, Phase, RotationRecord
 from rotator.workflow.memory import JournalMemory
-
-_SCHEDULED = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 
 
 @dataclass(frozen=True)
@@ -31,39 +31,63 @@ class _Kept:
 def follow_kept_keys(bench: Workbench) -> None:
     """Bring the root's data up to the world: a kept key that somebody disabled, enabled, or scheduled for deletion.
 
-    Raises Blocked while something still lies under a key that is scheduled: it can be cancelled, and must be.
+    For verbs that begin something. Raises Blocked while something still lies under a key that is scheduled: it can be
+    cancelled, and must be.
     """
     for kept in _kept(bench.store.load()):
-        key = bench.kms.key(kept.arn)
-        if key is not None and key.state not in _SCHEDULED:
-            _follow_state(bench, kept, key)
+        looked, key = _look(bench, kept)
+        if not looked:
             continue
-        _refuse_needed(bench, kept, key)
-        memory = JournalMemory(bench.store, kept.record.rotation.id)
-        ctx = bench.context(memory, kept.record, Options())
-        ctx.apply(Stage.RETIRE_KEY, edits.without_generation(ctx.data, kept.generation))
-        state = f"is {key.state}" if key is not None else "is gone"
-        bench.reporter.note(f"the kept key {kept.arn} {state}, by somebody else: it is taken out of Terraform's data")
+        if is_scheduled(key):
+            _refuse_needed(bench, kept, key)
+        _follow(bench, kept, key)
 
 
-def refuse_gone_keys(bench: Workbench) -> None:
-    """For a verb that changes nothing: raise Blocked where the next one will take a key out of the root's data."""
+def follow_on_the_way(bench: Workbench, memory: JournalMemory) -> None:
+    """The same in the middle of a rotation or a rollback: what became of an earlier rotation's key stops neither.
+
+    It warns, and raises only where Terraform was cut off while a key was taken out: nothing else may be applied then.
+    """
     for kept in _kept(bench.store.load()):
-        key = bench.kms.key(kept.arn)
-        if key is None or key.state in _SCHEDULED:
+        try:
+            looked, key = _look(bench, kept)
+            if looked:
+                for line in _needed(bench, kept) if key is not None and is_scheduled(key) else ():
+                    bench.reporter.note(f"warning: {_lost(kept, key)} {line}. {_save(kept)}")
+                _follow(bench, kept, key)
+        except RotatorError as fault:
+            if bench.store.load().pending is not None:
+                raise
+            bench.reporter.note(f"warning: the kept key {kept.arn} could not be seen to: {fault.what} {fault.why}")
+    memory.refresh()
+
+
+def follow_states(bench: Workbench) -> None:
+    """For `plan`: as above, without applying anything. Raises Blocked where the next verb will take a key out."""
+    for kept in _kept(bench.store.load()):
+        looked, key = _look(bench, kept)
+        if not looked:
+            continue
+        if is_scheduled(key):
             _refuse_needed(bench, kept, key)
             raise Blocked(
-                f"The key {kept.arn}, which was kept, {f'is {key.state}' if key else 'is gone'}.",
+                f"The key {kept.arn}, which was kept, {_state(key)}.",
                 why="Somebody else has scheduled its deletion, so a plan of the root would make a new one.",
                 fix=f"rotator rotate {bench.env.name}, or retire, takes it out of Terraform's data and goes on.",
                 code="kept-key-gone",
             )
+        _follow(bench, kept, key)
+
+
+def is_scheduled(key: Key | None) -> bool:
+    """Whether KMS will delete the key, or has deleted it."""
+    return key is None or key.state in SCHEDULED
 
 
 def _kept(journal: Journal) -> Iterator[_Kept]:
-    """Keys without a database of their own in the root's data; none while a stage is under way."""
+    """Keys without a database of their own in the root's data; while a stage is under way, the one it takes out."""
     root = journal.root
-    if root is None or journal.pending is not None:
+    if root is None:
         return
     for record in journal.rotations:
         if record.blue_gone:
@@ -72,13 +96,43 @@ def _kept(journal: Journal) -> Iterator[_Kept]:
             name, output = record.rotation.target, "key_arn"
         else:
             continue
+        if journal.pending not in (None, edits.without_generation(root, name)) or cut_off(journal, record):
+            continue
         generation, arn = root.generations.get(name), record.step("key").outputs.get(output)
         if generation is not None and generation.key is not None and generation.database is None and arn:
             yield _Kept(record, name, str(arn))
 
 
-def _follow_state(bench: Workbench, kept: _Kept, key: Key) -> None:
+def _look(bench: Workbench, kept: _Kept) -> tuple[bool, Key | None]:
+    """Whether KMS answered, and what. Where it may not be asked, the plan firewall still sees what differs."""
+    try:
+        return True, bench.kms.key(kept.arn)
+    except AwsError as fault:
+        if fault.code != "aws-access-denied":
+            raise
+        bench.reporter.note(f"warning: the kept key {kept.arn} could not be looked at: {fault.what} {fault.fix}")
+        return False, None
+
+
+def _follow(bench: Workbench, kept: _Kept, key: Key | None) -> None:
     memory = JournalMemory(bench.store, kept.record.rotation.id)
+    if key is not None and not is_scheduled(key):
+        _follow_state(memory, kept, key)
+        return
+    ctx = bench.context(memory, kept.record, Options())
+    ctx.apply(Stage.RETIRE_KEY, edits.without_generation(ctx.data, kept.generation))
+    if kept.record.blue_gone:
+        memory.note("retire-key", taken_out=True)  # retire asks once more what lies under it
+    bench.reporter.note(f"the kept key {kept.arn} {_state(key)}, by somebody else: it is taken out of Terraform's data")
+
+
+def _state(key: Key | None) -> str:
+    return f"is {key.state}" if key is not None else "is gone"
+
+
+def _follow_state(memory: JournalMemory, kept: _Kept, key: Key) -> None:
+    if memory.pending() is not None:
+        memory.unstage()  # it was being taken out while it was scheduled, and is not any more
     root = memory.root()
     known = root.generations[kept.generation].key if root is not None else None
     if root is None or known is None or key.state not in ("Enabled", "Disabled"):
@@ -89,9 +143,19 @@ def _follow_state(bench: Workbench, kept: _Kept, key: Key) -> None:
 
 
 def _refuse_needed(bench: Workbench, kept: _Kept, key: Key | None) -> None:
-    if key is None:
-        return  # nothing can be saved any more
-    left = dependents(
+    left = _needed(bench, kept) if key is not None else ()  # of one that is gone nothing can be saved any more
+    if left:
+        raise Blocked(
+            _lost(kept, key),
+            why="Somebody else has scheduled its deletion: this env had kept it, for their sake.",
+            fix=f"{_save(kept)} Or, if they may be lost, delete them. Then run the same again.",
+            details=left,
+            code="kept-key-scheduled",
+        )
+
+
+def _needed(bench: Workbench, kept: _Kept) -> tuple[str, ...]:
+    return dependents(
         kept.arn,
         snapshots=bench.rds.snapshots(),
         automated_backups=bench.rds.automated_backups(),
@@ -100,13 +164,12 @@ def _refuse_needed(bench: Workbench, kept: _Kept, key: Key | None) -> None:
         delete_globs=(),
         own_snapshots=(),
     ).kept
-    if left:
-        date = f" on {key.deletion_date.isoformat(' ', 'minutes')}" if key.deletion_date else ""
-        raise Blocked(
-            f"The key {kept.arn} will be deleted{date}, and things lie under it that cannot be read without it.",
-            why="Somebody else has scheduled its deletion: this env had kept it, for their sake.",
-            fix=f"aws kms cancel-key-deletion --key-id {kept.arn}, then aws kms enable-key --key-id {kept.arn}. Or, if "
-            "they may be lost, delete them. Then run the same again.",
-            details=left,
-            code="kept-key-scheduled",
-        )
+
+
+def _lost(kept: _Kept, key: Key | None) -> str:
+    date = f" on {key.deletion_date.isoformat(' ', 'minutes')}" if key is not None and key.deletion_date else ""
+    return f"The key {kept.arn} will be deleted{date}, and things lie under it that cannot be read without it."
+
+
+def _save(kept: _Kept) -> str:
+    return f"aws kms cancel-key-deletion --key-id {kept.arn}, then aws kms enable-key --key-id {kept.arn}."

@@ -20,8 +20,15 @@ STATE_FILE = "terraform.tfstate"
 
 
 def whole_journal(bench: Workbench) -> Journal:
-    """The journal, once it is clear that it is the whole one, and says of kept keys what is true."""
-    refuse_unknown(bench, bench.store.load())
+    """The journal, once it is clear that it is the whole one."""
+    journal = bench.store.load()
+    refuse_unknown(bench, journal)
+    return journal
+
+
+def followed_journal(bench: Workbench) -> Journal:
+    """The same, once it says of kept keys what is true: for what begins. What is under way may not wait for that."""
+    whole_journal(bench)
     follow_kept_keys(bench)
     return bench.store.load()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rotator.commands.kept_keys import refuse_gone_keys
+from rotator.commands.kept_keys import follow_states
 from rotator.commands.known import refuse_unknown
 from rotator.commands.workbench import Workbench
 from rotator.model import Stage
@@ -75,9 +75,9 @@ class RotationPlan:
 
 def plan(bench: Workbench) -> RotationPlan:
     """Forecast every stage, and judge the root as it is. Raises Blocked when it changes more."""
+    refuse_unknown(bench, bench.store.load())
+    follow_states(bench)
     stored = bench.store.load()
-    refuse_unknown(bench, stored)
-    refuse_gone_keys(bench)
     journal, record = begin(bench.env, stored, bench.clock.now().isoformat("T", "seconds"), bench.nonce())
     memory = JournalMemory(Preview(journal), record.rotation.id)
     with bench.waiting("choosing the strategy: looking at blue and its database"):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from rotator.commands.disabled_key import take_note
-from rotator.commands.known import whole_journal
+from rotator.commands.known import followed_journal
 from rotator.commands.rotation import heard_of_canary, summarise
 from rotator.commands.supervise import supervised
 from rotator.commands.workbench import Workbench
@@ -29,7 +29,7 @@ def retire(bench: Workbench, options: Options) -> Summary:
     Raises the weightiest of what stopped them, with the rest in its details.
     """
     began = bench.clock.monotonic()
-    todo = to_retire(bench.env, whole_journal(bench))
+    todo = to_retire(bench.env, followed_journal(bench))
     memories = {record.rotation.id: JournalMemory(bench.store, record.rotation.id) for record in todo}
     stops: dict[str, RotatorError] = {}
     for record in todo:

@@ -9,7 +9,8 @@ from typing import Any
 
 from rotator.commands.earlier import clean_earlier
 from rotator.commands.half_retired import take_back_unprotect
-from rotator.commands.known import whole_journal
+from rotator.commands.kept_keys import follow_on_the_way
+from rotator.commands.known import followed_journal, whole_journal
 from rotator.commands.supervise import supervised
 from rotator.commands.workbench import Workbench
 from rotator.errors import DatabaseError, RotatorError
@@ -25,7 +26,7 @@ from rotator.steps.return_flip import open_again
 from rotator.steps.switch import reopen
 from rotator.steps.unheard import refuse_unheard_of_flip
 from rotator.steps.wayback import refuse_unasked
-from rotator.workflow.begin import begin, to_roll_back
+from rotator.workflow.begin import begin, goes_on, to_roll_back
 from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
 from rotator.workflow.memory import JournalMemory
 
@@ -40,7 +41,11 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     """Take the rotation under way, or a new one, to its soak. Raises RotatorError; the journal keeps what was done."""
     began = bench.clock.monotonic()
     now = bench.clock.now().isoformat("T", "seconds")
-    journal, record = begin(bench.env, whole_journal(bench), now, bench.nonce())
+    known = whole_journal(bench)
+    resumes = goes_on(known)
+    if not resumes:
+        known = followed_journal(bench)
+    journal, record = begin(bench.env, known, now, bench.nonce())
     bench.store.save(journal)
     with bench.waiting("looking at what earlier rotations left"):
         clean_earlier(bench, record, options)
@@ -59,6 +64,8 @@ def rotate(bench: Workbench, options: Options) -> Summary:
             reopen(ctx)
             at_once(ctx)
             resume(ctx)
+        if resumes:
+            follow_on_the_way(bench, memory)
         engine.run(ctx, steps)
         heard.append(_canary(bench))
         # Judged before the phase: the same command again must not begin another rotation after a bad verdict.
@@ -88,9 +95,16 @@ def rollback(bench: Workbench, options: Options) -> Summary:
         open_again(ctx)
         refuse_unasked(ctx)
         memory.phase(Phase.ROLLING_BACK)
+        if memory.pending() is not None:
+            follow_on_the_way(bench, memory)
         if memory.root() is not None:
             memory.commit()
-        engine.undo(ctx, rollback_steps(ctx.rotation.strategy))
+        back = rollback_steps(ctx.rotation.strategy)
+        # Blue takes writes again before anything is seen to that can wait; a flip back cannot be planned before it.
+        first = 0 if memory.began("cutover") else [step.name for step in back].index("green")
+        engine.undo(ctx, back[:first])
+        follow_on_the_way(bench, memory)
+        engine.undo(ctx, back[first:])
         if memory.root() is not None and memory.record.step("adopt").status is Status.DONE:
             bench.stages.check_clean()
         clean_up()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rotator.aws.uses import Use
 from rotator.errors import KeyStaysDisabled
-from rotator.model import Stage
+from rotator.model import Key, Stage
 from rotator.steps import edits
 from rotator.steps.base import (
     Context,
@@ -36,6 +36,7 @@ from rotator.steps.world import server
 
 CLOCKS = timedelta(minutes=5)
 """By how much this machine's clock and KMS's may differ."""
+SCHEDULED = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 NOT_OURS = "the old key is not managed by this root"
 
 
@@ -139,6 +140,9 @@ class RetireKey(Step):
         arn = old_key(ctx)
         key = ctx.kms.key(arn) if arn else None
         if generation is None:
+            taken_out = ctx.memory.outputs(self.name).get("taken_out")
+            if taken_out and key is not None and key.state in SCHEDULED and under_old_key(ctx).kept:
+                return self._scheduled_by_another(ctx, key)
             if key is None or ctx.memory.outputs("disable-key").get("key_arn") != arn:
                 return skipped(NOT_OURS)
             date = key.deletion_date.isoformat() if key.deletion_date else None
@@ -155,6 +159,14 @@ class RetireKey(Step):
         if left:
             return skipped(f"the old key stays disabled, because it is needed by {listed(left)}")
         return self._disabled_long_enough(ctx, arn)
+
+    def _scheduled_by_another(self, ctx: Context, key: Key) -> Observation:
+        return conflict(
+            f"The old key is {key.state}, by somebody else, and things lie under it that cannot be read without it.",
+            f"aws kms cancel-key-deletion --key-id {key.arn}, then aws kms enable-key --key-id {key.arn}. Or, if they "
+            f"may be lost, delete them. Then: rotator retire {ctx.env.name}",
+            under_old_key(ctx).kept,
+        )
 
     def _disabled_long_enough(self, ctx: Context, arn: str) -> Observation:
         noted = ctx.memory.outputs("disable-key").get("disabled_at")

@@ -49,12 +49,17 @@ def _by_type(address: str, named: frozenset[str]) -> str | None:
             return "take the health check off the record in Route 53: the root describes a simple CNAME without one"
         if named & ROUTING:
             return "the record has a routing policy in Route 53: make it a simple CNAME, as the root describes it"
-    if f".{KEY_TYPE}." in address and named == {"is_enabled"}:
-        return (
-            "the key was enabled or disabled outside of Terraform: when retire had disabled it, run rotator retire, "
-            "which takes note of it; else put it back"
-        )
-    return None
+    return switched_key(address, named)
+
+
+def switched_key(address: str, attributes: Collection[str]) -> str | None:
+    """What to do about a key that was enabled or disabled outside of Terraform; None for any other change."""
+    if f".{KEY_TYPE}." not in address or frozenset(attributes) != {"is_enabled"}:
+        return None
+    return (
+        "the key was enabled or disabled outside of Terraform: when an earlier rotation has kept or disabled it, run "
+        "the same command again, which takes note of it; else put it back"
+    )
 
 
 def _adopting(address: str, named: frozenset[str]) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 from rotator.errors import Blocked, TerraformError
 from rotator.machine import on_this_machine
 from rotator.model import RootData, Stage
+from rotator.terraform.causes import switched_key
 from rotator.terraform.expected import GATE, expected
 from rotator.terraform.faults import CONDITION
 from rotator.terraform.gate import Gate, apply_with_gate
@@ -95,7 +96,8 @@ class StageRunner:
         raise Blocked(
             f"the plan of {self._terraform.root.name} is not clean: {lines[0] if lines else 'no resource is named'}",
             why="root and world differ although no stage is under way: something was changed by hand",
-            fix="look at `terraform plan` there; undo the change, or make it part of the root, then run again",
+            fix=_by_switched_key(summary)
+            or "look at `terraform plan` there; undo the change, or make it part of the root, then run again",
             details=tuple(lines),
             code="plan-not-clean",
         )
@@ -171,6 +173,12 @@ def _raise_refused_condition(error: TerraformError) -> None:
     """A condition of the modules that fails in a plan (a restore under the wrong key) is a guard's no: Blocked."""
     if error.code == CONDITION:
         raise Blocked(error.what, why=error.why, fix=error.fix, details=error.details, code="plan-condition") from error
+
+
+def _by_switched_key(summary: PlanSummary) -> str | None:
+    """What to do when the only cause is that keys were enabled or disabled outside of Terraform."""
+    found = {switched_key(item.address, item.changed_attributes) for item in summary.changes}
+    return found.pop() if len(found) == 1 and not summary.outputs else None
 
 
 def _line(change: Change) -> str:

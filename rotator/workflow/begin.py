@@ -40,13 +40,19 @@ def begin(env: Env, journal: Journal, now: str, nonce: str) -> tuple[Journal, Ro
     return begun, record
 
 
+def goes_on(journal: Journal) -> bool:
+    """Whether a rotation or a rollback is under way that has made something."""
+    current = journal.current()
+    return current is not None and not untouched(journal, current)
+
+
 def to_retire(env: Env, journal: Journal) -> tuple[RotationRecord, ...]:
     """The oldest rotation whose blue is still there, then all of which only the old key is left.
 
     Raises Blocked when there is none.
     """
     current = journal.current()
-    if current is not None and not untouched(journal, current):
+    if current is not None and goes_on(journal):
         raise Blocked(
             f"Rotation {current.rotation.id} is {current.phase}: nothing is retired meanwhile.",
             why="Both work on the same root, and retiring would take the marker that the other rotation needs.",

@@ -29,6 +29,10 @@ class JournalMemory:
         """The record of this rotation."""
         return self._journal.find(self._id)
 
+    def refresh(self) -> None:
+        """Take in what was saved beside this view."""
+        self._journal = self._store.load()
+
     def root(self) -> RootData | None:
         """The root's data."""
         return self._journal.root

@@ -45,8 +45,8 @@ def test_no_refusal_of_an_adoption_blames_the_root(change: Change, said: str) ->
     assert "undo the hand-made change" not in told
 
 
-def test_a_key_that_was_enabled_by_hand_sends_to_retire() -> None:
-    assert "rotator retire" in fix(Stage.LOWER_TTL, Change(key("g0"), ("update",), ("is_enabled",)))
+def test_a_key_that_was_enabled_by_hand_sends_to_the_same_command() -> None:
+    assert "run the same command again" in fix(Stage.LOWER_TTL, Change(key("g0"), ("update",), ("is_enabled",)))
 
 
 def test_tags_that_come_from_elsewhere_are_told_in_every_stage() -> None:

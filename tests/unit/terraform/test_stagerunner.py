@@ -350,6 +350,17 @@ def test_a_root_that_is_not_clean_names_the_addresses(tmp_path: Path, file: Data
     assert caught.value.details == (f"{RECORD}: update ttl", "output o")
 
 
+def test_a_root_that_is_not_clean_for_a_key_that_was_switched_says_what_takes_note_of_it(
+    tmp_path: Path, file: DataFile
+) -> None:
+    drifted = change(
+        'module.key["g0"].aws_kms_key.this', "update", before={"is_enabled": True}, after={"is_enabled": False}
+    )
+    with pytest.raises(Blocked) as caught:
+        runner(FakeTerraform(file.path.parent, [drifted]), tmp_path).clean()
+    assert "run the same command again" in caught.value.fix
+
+
 def test_inspect_shows_and_applies_nothing(tmp_path: Path, file: DataFile) -> None:
     fake = FakeTerraform(file.path.parent, NEW_KEY)
     assert len(runner(fake, tmp_path).inspect().changes) == 2
