@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rotator.aws.faults import aws_faults
+from botocore.exceptions import ClientError
+
+from rotator.aws.faults import aws_faults, code_of
 from rotator.errors import Blocked
 from rotator.model import Record
 
@@ -71,10 +73,16 @@ class BotoDns:
     def record(self, zone_id: str, name: str) -> Record | None:
         """The record set of exactly that name: its CNAME when it has one, else an address record, else any.
 
-        `routing_policy` names the policy when the set is one of several, as 'weighted'; None when there is no set.
+        `routing_policy` names the policy when the set is one of several, as 'weighted'; None when there is no set, or
+        the zone itself is gone.
         """
         with aws_faults("route53", self._client.meta.endpoint_url):
-            found = self._record_sets(zone_id, plain(name))
+            try:
+                found = self._record_sets(zone_id, plain(name))
+            except ClientError as fault:
+                if code_of(fault) != "NoSuchHostedZone":
+                    raise
+                found = []
         found.sort(key=lambda r: _PREFERRED.index(r["Type"]) if r["Type"] in _PREFERRED else len(_PREFERRED))
         return _record(zone_id, found[0]) if found else None
 

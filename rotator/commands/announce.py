@@ -1,12 +1,14 @@
-"""What a run announces at its begin: its steps, with where earlier runs left them."""
+"""What a run announces at its begin: records that the root lets go of; its steps, with where earlier runs left them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rotator.report.interface import StepInfo, StepState
+from rotator.model import EndpointSpec
+from rotator.report.interface import Reporter, StepInfo, StepState
 from rotator.steps import last_steps
-from rotator.steps.base import Step
+from rotator.steps.base import Context, Step
+from rotator.steps.letting_go import let_go
 from rotator.workflow.journal import RotationRecord, Status
 
 _UNDO_STATES = {Status.UNDONE: StepState.DONE}
@@ -28,6 +30,12 @@ def undo_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo,
         for s in steps
         if (status := record.step(s.name).status) is not Status.NONE
     )
+
+
+def let_go_aloud(reporter: Reporter, ctx: Context, records: Sequence[EndpointSpec]) -> None:
+    """First of all: every plan would put a record back that somebody has deleted or moved, and be refused for it."""
+    for words in let_go(ctx, records):
+        reporter.note(words)
 
 
 def _title(step: Step) -> str:

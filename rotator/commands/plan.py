@@ -15,6 +15,7 @@ from rotator.steps.adopt import first_data, more_data
 from rotator.steps.base import Options
 from rotator.steps.choose import choose
 from rotator.steps.forecast import forecast
+from rotator.steps.letting_go import forgotten, leaving
 from rotator.terraform.expected import describe
 from rotator.workflow.begin import begin
 from rotator.workflow.memory import JournalMemory
@@ -84,6 +85,8 @@ def plan(bench: Workbench) -> RotationPlan:
         memory.decide_strategy(choose(bench.context(memory, record, Options())))
     record = memory.record
     ctx = bench.context(memory, record, Options())
+    gone = leaving(ctx)
+    memory.let_go([each.key for each in gone])
     rotation, retire = rotation_steps(ctx.rotation.strategy), retire_steps(ctx.rotation.strategy)
     begun = any(name != "preflight" for name in record.steps)
     with bench.waiting("preflight: AWS, blue and its database"):
@@ -94,7 +97,8 @@ def plan(bench: Workbench) -> RotationPlan:
         found = () if begun else tuple(forecast(ctx, start, adopted=adopted))
     stages = {s: describe(s, b, a) for s, b, a in found}
     with bench.waiting("terraform init and plan of the root"):
-        now = bench.stages.review(start, adopted=stored.root is not None, midway=stored.pending is not None)
+        midway = stored.pending is not None
+        now = forgotten(gone) or bench.stages.review(start, adopted=stored.root is not None, midway=midway)
 
     def lines(steps: Any) -> tuple[PlannedStep, ...]:
         return tuple(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from rotator.commands.announce import let_go_aloud
 from rotator.commands.disabled_key import take_note
 from rotator.commands.known import followed_journal
 from rotator.commands.rotation import heard_of_canary, summarise
@@ -15,6 +16,7 @@ from rotator.errors import Blocked, KeyStaysDisabled, RotatorError, WaitingForAp
 from rotator.report.summary import Summary
 from rotator.steps import key_steps, retire_steps
 from rotator.steps.base import Context, Options, Step
+from rotator.steps.letting_go import strays
 from rotator.workflow.begin import to_retire
 from rotator.workflow.engine import Engine
 from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
@@ -55,6 +57,7 @@ def _one(bench: Workbench, memory: JournalMemory, options: Options) -> None:
     engine = bench.engine(memory)
 
     def work() -> None:
+        let_go_aloud(bench.reporter, ctx, strays(ctx))
         if gone:
             memory.put("retire-snapshots", StepRecord())  # what keeps the key may have become deletable
             take_note(ctx, memory)

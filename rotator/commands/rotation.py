@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from rotator.commands.announce import let_go_aloud
 from rotator.commands.earlier import clean_earlier
 from rotator.commands.half_retired import take_back_unprotect
 from rotator.commands.kept_keys import follow_on_the_way
@@ -20,6 +21,7 @@ from rotator.steps import last_steps, rollback_steps, rotation_steps
 from rotator.steps.base import Options
 from rotator.steps.choose import decide
 from rotator.steps.keeping_up import resume
+from rotator.steps.letting_go import leaving, strays
 from rotator.steps.outlived import settle
 from rotator.steps.quarantine import at_once
 from rotator.steps.return_flip import open_again
@@ -59,6 +61,7 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     heard: list[_Canary] = []
 
     def work() -> None:
+        let_go_aloud(bench.reporter, ctx, leaving(ctx))
         refuse_unheard_of_flip(ctx)
         if ctx.rotation.strategy is Strategy.REPLICATE:
             reopen(ctx)
@@ -90,6 +93,7 @@ def rollback(bench: Workbench, options: Options) -> Summary:
             clean_up()
             return
         settle(ctx)
+        let_go_aloud(bench.reporter, ctx, strays(ctx))
         refuse_unheard_of_flip(ctx)
         take_back_unprotect(ctx, memory)
         open_again(ctx)

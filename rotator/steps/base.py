@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -121,6 +121,10 @@ class Stages(Protocol):
         """Take the mark of a half-made resource off an address of the state; nothing happens when it has none."""
         ...
 
+    def forget(self, address: str) -> None:
+        """Take an address out of the state; what it stands for stays as it is. Nothing happens when it is not there."""
+        ...
+
     def settle(self) -> None:
         """Return once no apply of an earlier run is at work on the state. Raises TerraformStateLocked."""
         ...
@@ -187,6 +191,10 @@ class Memory(Protocol):
 
     def write_root(self, data: RootData) -> None:
         """Write data that needs no apply (the plan is clean with it)."""
+        ...
+
+    def let_go(self, keys: Collection[str]) -> None:
+        """Drop further records that the state no longer holds from the root's data, and from a pending stage's."""
         ...
 
     def outputs(self, step: str) -> Outputs:

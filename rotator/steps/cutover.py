@@ -17,7 +17,7 @@ from rotator.steps.green import green_server_is_this_lineage
 from rotator.steps.key import own_ttls
 from rotator.steps.validate import fingerprint
 from rotator.steps.wayback import flip_back
-from rotator.steps.world import elsewhere, instance, server
+from rotator.steps.world import adrift, elsewhere, instance, points, server
 
 NAMED = 5
 """So many sequences are named in a line for people."""
@@ -35,10 +35,12 @@ class Cutover(Step):
         """Satisfied when Route 53 points at green and the state says so; conflict when it points elsewhere."""
         green = elsewhere(ctx, ctx.rotation.green)
         lost = tuple(words for words in elsewhere(ctx, ctx.rotation.blue) if words in green)
+        lost = (*lost, *(points(record.name, target) for record, target in adrift(ctx)))
         if lost:
             return conflict(
                 f"{', '.join(lost)}, neither at blue nor at green.",
-                "Somebody changed the record by hand: put it back on blue, or take the rotation back with rollback.",
+                "Somebody changed the record by hand: put it back on blue; or, when it is one of [dns] also and is to "
+                "stay where it is, take it out of there and run the same again; or rollback.",
             )
         applied = ctx.data.serving == ctx.rotation.target and ctx.memory.outputs(self.name).get("applied")
         if applied and not green:

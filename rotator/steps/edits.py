@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,11 @@ def with_own_ttls(data: RootData, ttls: Mapping[str, int]) -> RootData:
 def _with_ttls(data: RootData, ttls: Mapping[str, int]) -> RootData:
     endpoint, *also = (replace(record, ttl=ttls[record.key]) for record in data.names)
     return replace(data, endpoint=endpoint, also=tuple(also))
+
+
+def without_names(data: RootData, keys: Collection[str]) -> RootData:
+    """Drop further records, by their keys."""
+    return replace(data, also=tuple(record for record in data.also if record.key not in keys))
 
 
 def without_imports(data: RootData) -> RootData:

@@ -9,7 +9,7 @@ from rotator.model import Finding, Instance, Record
 from rotator.steps import records
 from rotator.steps.base import Context
 from rotator.steps.following import unseen
-from rotator.steps.world import blue_record, elsewhere
+from rotator.steps.world import adrift, blue_record, elsewhere, points
 
 RECORD = "module.endpoint.aws_route53_record.this"
 
@@ -50,12 +50,12 @@ def _record(ctx: Context, record: Record, blue: Instance) -> Iterator[Finding]:
             "Correct [database] identifier or [dns] record in rotation.toml, or the record itself.",
             blocks=True,
         )
-    elif root is not None and root.also and elsewhere(ctx, blue.identifier):
+    elif further := tuple(_further(ctx, blue)):
         yield Finding(
             "record-elsewhere",
-            f"{', '.join(elsewhere(ctx, blue.identifier))}, not at {blue.identifier}.",
+            f"{', '.join(further)}, not at {blue.identifier}.",
             "It is one of the records that flip with the applications' own ([dns] also).",
-            "Put it back on blue, or take it out of the root by hand.",
+            "Put it back on blue, or take it out of [dns] also: then the root lets go of it.",
             blocks=True,
         )
     if record.ttl not in records.TTLS:
@@ -66,6 +66,14 @@ def _record(ctx: Context, record: Record, blue: Instance) -> Iterator[Finding]:
             "Give the record another TTL, wait until the old one has passed, and run this again.",
             blocks=True,
         )
+
+
+def _further(ctx: Context, blue: Instance) -> Iterator[str]:
+    """Records of the root that must flip with the applications' own and are not at blue, in words."""
+    root = ctx.memory.root()
+    if root is not None and root.also:
+        yield from elsewhere(ctx, blue.identifier)
+        yield from (points(each.name, target) for each, target in adrift(ctx))
 
 
 def _holders(ctx: Context, record: Record) -> Iterator[Finding]:

@@ -91,17 +91,42 @@ def _target(ctx: Context, record: EndpointSpec) -> str | None:
 
 
 def is_at(ctx: Context, identifier: str) -> bool:
-    """Whether all records that flip point at that instance's endpoint."""
+    """Whether all records that flip point at that instance's endpoint; adrift ones do not count."""
     return not elsewhere(ctx, identifier)
 
 
 def elsewhere(ctx: Context, identifier: str) -> tuple[str, ...]:
-    """The records that do not point at that instance's endpoint, in words."""
+    """The records that do not point at that instance's endpoint, in words.
+
+    A further record that leads to no generation at all sends nobody to a wrong side: it holds nothing up.
+    """
     found = ctx.rds.instance(identifier)
     address = found.address.lower() if found is not None and found.address is not None else None
-    return tuple(
-        f"{name} points at {target or 'nothing'}" for name, target in targets(ctx) if target != address or not address
-    )
+    own, *also = targets(ctx)
+    wrong = (own, *(each for each in also if leads_to_a_side(ctx, each[1])))
+    return tuple(points(name, target) for name, target in wrong if target != address or not address)
+
+
+def points(name: str, target: str | None) -> str:
+    """In words: where a record points."""
+    return f"{name} points at {target or 'nothing'}"
+
+
+def adrift(ctx: Context) -> tuple[tuple[EndpointSpec, str | None], ...]:
+    """Further records of the root that are gone, or lead to none of its instances: somebody moved them by hand."""
+    root = ctx.memory.root()
+    found = ((record, _target(ctx, record)) for record in (root.also if root is not None else ()))
+    return tuple((record, target) for record, target in found if not leads_to_a_side(ctx, target))
+
+
+def leads_to_a_side(ctx: Context, target: str | None) -> bool:
+    """Whether a record's target is an instance of a generation; an endpoint begins with its instance's identifier, so
+    that this can be told of one that is gone too.
+    """
+    root = ctx.memory.root()
+    databases = (each.database for each in root.generations.values()) if root is not None else ()
+    known = {ctx.rotation.blue, ctx.rotation.green, *(each.identifier for each in databases if each is not None)}
+    return target is not None and any(target.startswith(f"{identifier.lower()}.") for identifier in known)
 
 
 def any_at(ctx: Context, identifier: str) -> bool:

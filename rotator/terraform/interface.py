@@ -57,6 +57,10 @@ class Terraform(Protocol):
         """Take the tainted mark off a resource of the state; nothing happens when it has none."""
         ...
 
+    def forget(self, address: str) -> None:
+        """Take an address out of the state; what it stands for stays. Nothing happens when it is not there."""
+        ...
+
     def state_addresses(self) -> frozenset[str]:
         """Resource addresses in the state (`terraform state list`); empty when there is no state."""
         ...

@@ -26,7 +26,7 @@ from rotator.terraform.outlived import ApplyLock
 from rotator.terraform.process import Child, Finished, OnLine, sigterm_interrupts
 from rotator.terraform.stream import LOCKING, event
 
-_COMMANDS = frozenset({"version", "init", "plan", "show", "apply", "state list", "untaint"})
+_COMMANDS = frozenset({"version", "init", "plan", "show", "apply", "state list", "state rm", "untaint"})
 _FLAG = python_terraform.IsFlagged
 
 
@@ -155,6 +155,14 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         # Terraform breaks its text into lines, wherever an address is long.
         if code == 1 and "not currently tainted" not in " ".join((err + out).replace("│", " ").split()):
             raise self._error("untaint", code, out, err)
+
+    def forget(self, address: str) -> None:
+        """`terraform state rm`; an address that is not in the state is left alone.
+
+        A `removed` block would be part of a plan, but it names whole resources, never one of their instances.
+        """
+        if address in self.state_addresses():
+            self._run("state rm", address, lock_timeout=self._lock_timeout)
 
     def interrupt(self) -> None:
         """Ask the running command to end gracefully (one SIGINT); a second call kills it. From any thread."""

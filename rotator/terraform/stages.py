@@ -88,6 +88,12 @@ class TerraformStages:
         self._terraform.init()
         self._terraform.untaint(address)
 
+    def forget(self, address: str) -> None:
+        """Take an address out of the state, and nothing else."""
+        self._held = None
+        self._terraform.init()
+        self._terraform.forget(address)
+
     def settle(self) -> None:
         """Wait for the state's lock (an untaint that changes nothing), then for processes of an earlier apply."""
         self._held = None

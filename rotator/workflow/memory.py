@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from rotator.model import Imports, RootData, Strategy
 from rotator.steps.base import Outputs
+from rotator.steps.edits import without_names
 from rotator.workflow.journal import Journal, Phase, RotationRecord, Status, StepRecord
 from rotator.workflow.stores import Store
 
@@ -63,6 +65,14 @@ class JournalMemory:
     def write_root(self, data: RootData) -> None:
         """Keep the root's data where no apply is needed for it."""
         self._save(replace(self._journal, root=data, pending=None))
+
+    def let_go(self, keys: Collection[str]) -> None:
+        """Drop further records; a stage that a killed run was applying stays pending, without them."""
+        root, pending = (
+            without_names(data, keys) if data is not None else None
+            for data in (self._journal.root, self._journal.pending)
+        )
+        self._save(replace(self._journal, root=root, pending=pending))
 
     def outputs(self, step: str) -> Outputs:
         """What a step recorded."""

@@ -551,6 +551,10 @@ class FakeStages:
     def untaint(self, address: str) -> None:
         assert address in self.world.state
 
+    def forget(self, address: str) -> None:
+        if address in self.world.state:
+            self.world.effect("forget", lambda: self.world.state.discard(address))
+
     def settle(self) -> None:
         """An apply that outlived its driver ends, and takes effect."""
         if self.world.orphan is not None:
@@ -560,6 +564,25 @@ class FakeStages:
 
     def check_clean(self) -> None:
         """Every address of the state has its thing."""
+        there = {f"{each.zone_id}/{each.name}" for each in (self.world.record, *self.world.others)}
+        if any(".also[" in name and name.split('"')[1] not in there for name in self.world.state):
+            raise Blocked("the plan would put back a record", code="plan-not-clean")
+
+    def _refuse_drift(self, stage: Stage, before: RootData, after: RootData) -> None:
+        """As the firewall: what the state and the data hold of further records must be there as it is known."""
+        database = before.generations[before.serving].database
+        serving = self.world.instances.get(database.identifier) if database is not None else None
+        address = str(serving.address).lower() if serving is not None else ""
+        flips = stage in (Stage.CUTOVER, Stage.ROLLBACK_CUTOVER)
+        held = {name.split('"')[1] for name in self.world.state if ".also[" in name} - set(after.imports.also)
+        there = {
+            f"{each.zone_id}/{each.name}": each.values[0].lower() for each in (self.world.record, *self.world.others)
+        }
+        for each in after.also:
+            if each.key in held and (each.key not in there or (there[each.key] != address and not flips)):
+                raise Blocked(f"the plan would put back {each.key}", code="plan-firewall")
+        if held - {each.key for each in after.also}:
+            raise Blocked("the plan would delete a record", code="plan-firewall")
 
     def apply(
         self,
@@ -569,6 +592,7 @@ class FakeStages:
         write: Callable[[RootData], None],
         progress: Callable[[float | None, str], None],
     ) -> bool:
+        self._refuse_drift(stage, before, after)
         write(after)
         self.settle()  # Terraform's lock
         self._progress = progress
@@ -588,6 +612,7 @@ class FakeStages:
         progress: Callable[[float | None, str], None],
         decide: Callable[[], bool],
     ) -> bool:
+        self._refuse_drift(stage, before, after)
         write(after)
         self.settle()
         self.gate_asked += 1

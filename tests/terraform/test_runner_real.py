@@ -101,6 +101,21 @@ def test_untaint_takes_the_mark_off_and_leaves_the_unmarked_alone(
     runner.untaint("terraform_data.not_there")
 
 
+def test_forget_takes_one_instance_out_of_the_state_and_destroys_nothing(
+    make: Callable[..., TerraformRunner], tmp_path: Path
+) -> None:
+    text = 'resource "terraform_data" "a" {\n  for_each = toset(["Z1/db.example.com", "Z2/db.example.com"])\n}\n'
+    runner, plan = make(text), tmp_path / "plan"
+    runner.init()
+    runner.plan(plan)
+    runner.apply(plan, nothing)
+    one = 'terraform_data.a["Z1/db.example.com"]'
+    assert one in runner.state_addresses()
+    for _ in range(2):
+        runner.forget(one)
+        assert runner.state_addresses() == {'terraform_data.a["Z2/db.example.com"]'}
+
+
 def test_two_plans_of_the_same_changes_have_the_same_digest(
     make: Callable[..., TerraformRunner], tmp_path: Path
 ) -> None:

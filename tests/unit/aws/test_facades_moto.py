@@ -204,6 +204,12 @@ def test_every_zone_that_holds_a_name(aws):
     assert aws.dns.holders("nobody.example.com") == ()
 
 
+def test_a_record_of_a_zone_that_was_deleted_is_gone_too(aws):
+    zone_id = zone("example.com")
+    client("route53").delete_hosted_zone(Id=zone_id)
+    assert aws.dns.record(zone_id, "db.example.com") is None
+
+
 def test_everything_that_names_a_host_in_all_zones(aws):
     one, two = zone("example.com"), zone("old.net")
     host = "orders.abc.eu-central-1.rds.amazonaws.com"
