@@ -210,8 +210,8 @@ def _at_blue(bench: Workbench, journal: Journal, record: RotationRecord | None) 
     if blue is None:
         return ()
     found = records.at(bench.dns, blue)
-    if found is None:
-        return ("not known: these credentials may not list the account's hosted zones",)
+    if isinstance(found, records.NotListed):
+        return (f"not known: {found.what}",)
     flipped = {each.key for each in journal.root.names} if journal.root is not None else set()
     own = bench.env.config.dns.record
     return tuple(

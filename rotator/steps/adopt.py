@@ -39,7 +39,7 @@ class Adopt(Step):
         if not wanted <= addresses:
             return absent("not in the state yet")
         new = set(ctx.env.config.dns.also) - {record.name for record in data.also}
-        if new and not ctx.memory.is_done(self.name):
+        if new and not ctx.memory.is_done(self.name) and _lacks_records(ctx, data):
             return absent(f"{', '.join(sorted(new))} not in the state yet")
         return satisfied(generation=data.serving)
 
@@ -94,6 +94,11 @@ def more_data(ctx: Context) -> RootData | None:
     if root is None:
         return None
     return with_names(ctx, root, blue_instance(ctx), whole=RECORD not in ctx.stages.state_addresses())
+
+
+def _lacks_records(ctx: Context, data: RootData) -> bool:
+    """The record's own name in [dns] also means those of other zones, and there need not be any."""
+    return bool(with_names(ctx, data, blue_instance(ctx), whole=False).imports.also)
 
 
 def _own_key(ctx: Context, blue: Instance) -> Key | None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from rotator.aws.dependents import Dependents, dependents, same_key
 from rotator.aws.uses import LastUse, Use, by_aliases, by_grants, of_log_groups, of_secret
 from rotator.config import soak_seconds
-from rotator.errors import AwsError
+from rotator.errors import AwsCredentialsError, AwsError
 from rotator.naming import base_identifier
 from rotator.steps.base import Context
 
@@ -65,7 +65,7 @@ def instances_under(ctx: Context, arn: str) -> tuple[Use, ...]:
 def uses_outside(ctx: Context, arn: str, adopted_alias: str | None) -> tuple[Use, ...]:
     """What uses a key outside of RDS: grants, further aliases, the secret of the tool's login, log groups.
 
-    What may not be looked at is a use as well: not to know is no reason to delete a key.
+    What cannot be looked at is a use as well: not to know is no reason to delete a key, nor to end a run.
     """
     secret = ctx.env.config.database.credentials.secret_id
     looks: tuple[tuple[str, Callable[[], Iterable[Use]]], ...] = (
@@ -83,8 +83,13 @@ def disabled_until(ctx: Context, since: datetime) -> datetime:
 
 
 def last_use(ctx: Context, arn: str) -> LastUse | None:
-    """When KMS last saw the key used; None where it does not tell."""
-    return ctx.key_uses.last_use(arn)
+    """When KMS last saw the key used; None where it does not tell, or is not heard: it is a hint beside the wait."""
+    try:
+        return ctx.key_uses.last_use(arn)
+    except AwsCredentialsError:
+        raise
+    except AwsError:
+        return None
 
 
 def state_in_words(ctx: Context) -> str:
@@ -112,10 +117,10 @@ def listed(uses: Iterable[Use]) -> str:
 def _allowed(what: str, look: Callable[[], Iterable[Use]]) -> tuple[Use, ...]:
     try:
         return tuple(look())
+    except AwsCredentialsError:
+        raise
     except AwsError as fault:
-        if fault.code != "aws-access-denied":
-            raise
-        return (Use(f"perhaps {what}, which may not be looked at: {fault.what}", fault.fix),)
+        return (Use(f"perhaps {what}, which could not be looked at: {fault.what}", fault.fix),)
 
 
 def _known_to_rds(ctx: Context) -> frozenset[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rotator.aws.managed import is_managed, secret_of
 from rotator.aws.mending import lost, unsettled
 from rotator.aws.settings import not_carried
-from rotator.errors import Blocked
+from rotator.errors import AwsCredentialsError, AwsError, Blocked
 from rotator.model import Finding, Instance, Key, Strategy
 from rotator.steps.adopt import adopted_alias, will_adopt
 from rotator.steps.adopt_findings import shared_key
@@ -282,7 +282,14 @@ def _taken(code: str, what: str) -> Finding:
 
 def _quotas(ctx: Context) -> Iterator[Finding]:
     needs = {"DBInstances": 1, "ManualSnapshots": 2}
-    for quota in ctx.rds.quotas():
+    try:
+        found = ctx.rds.quotas()
+    except AwsCredentialsError:
+        raise
+    except AwsError as fault:
+        yield _warn("quota", "RDS quotas could not be looked at.", fault.what, f"{fault.fix} Or look by hand.")
+        return
+    for quota in found:
         need = needs.get(quota.name, 0)
         if need and quota.used + need > quota.maximum:
             yield _block(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotator.errors import AwsError, Blocked, DatabaseUnreachable
+from rotator.errors import AwsCredentialsError, AwsError, Blocked, DatabaseUnreachable
 from rotator.model import Finding, Instance, Record
 from rotator.steps import records
 from rotator.steps.base import Context
@@ -81,10 +81,13 @@ def _holders(ctx: Context, record: Record) -> Iterator[Finding]:
     dns, root = ctx.env.config.dns, ctx.memory.root()
     try:
         found = ctx.dns.holders(record.name)
+    except AwsCredentialsError:
+        raise
     except AwsError as fault:
-        if fault.code != "aws-access-denied":
-            raise
-        return  # told with the other records
+        if fault.code != "aws-access-denied":  # that is told with the other records
+            what = f"Whether another zone holds {record.name} too could not be looked at: {fault.what}"
+            yield _unlisted(what, fault.fix)
+        return
     flipped = {each.key for each in root.names} if root is not None else set()
     for other in found:
         chosen = dns.zone_id is not None or (dns.zone_is_chosen and other.private is not dns.private_zone)
@@ -103,6 +106,16 @@ def _holders(ctx: Context, record: Record) -> Iterator[Finding]:
         )
 
 
+def _unlisted(what: str, fix: str, *, blocks: bool = False) -> Finding:
+    return Finding(
+        "zones-not-listed",
+        what,
+        "Other records that lead to blue would end on a fenced instance, and nobody here can see them.",
+        f"{fix} Or make sure by hand that there are none (route53:ListHostedZones, ListResourceRecordSets).",
+        blocks=blocks,
+    )
+
+
 def _kind(record: Record) -> str:
     return "private" if record.private else "public"
 
@@ -110,18 +123,21 @@ def _kind(record: Record) -> str:
 def _others(ctx: Context, record: Record, blue: Instance) -> Iterator[Finding]:
     dns, root = ctx.env.config.dns, ctx.memory.root()
     found = records.at(ctx.dns, blue)
-    if found is None:
-        yield Finding(
-            "zones-not-listed",
-            "These credentials may not list the account's hosted zones.",
-            "Other records that lead to blue would end on a fenced instance, and nobody here can see them.",
-            "Allow route53:ListHostedZones and ListResourceRecordSets, or make sure by hand that there are none.",
-            blocks=bool(dns.also),
-        )
+    if isinstance(found, records.NotListed):
+        what = f"The account's hosted zones could not be looked through: {found.what}"
+        yield _unlisted(what, found.fix, blocks=bool(dns.also))
         return
     known = {records.key(record), *(each.key for each in (root.names if root is not None else ()))}
     others = tuple(each for each in found if records.key(each) not in known)
     taken = {each.name for each in root.also} if root is not None else set()
+    if record.name in dns.also and record.name not in {*taken, *(each.name for each in others)}:
+        yield Finding(
+            "also-itself",
+            f"[dns] also names {record.name}, and in no other zone does that lead to {blue.identifier}.",
+            "The applications' own record flips anyway; its name in [dns] also means records of that name elsewhere.",
+            "Take it out of [dns] also, or correct the record that is meant.",
+            blocks=False,
+        )
     missing = sorted(set(dns.also) - {each.name for each in found} - taken)
     if missing:
         yield Finding(

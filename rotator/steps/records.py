@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rotator.aws.interface import Dns
-from rotator.errors import AwsError
+from rotator.errors import AwsCredentialsError, AwsError
 from rotator.model import EndpointSpec, Imports, Instance, Record, RootData
 from rotator.steps.base import Context
 from rotator.steps.world import blue_record
@@ -17,16 +17,24 @@ LEADING = ("CNAME", "SRV")
 """Types by which clients find a host: with these, a name leads to the instance."""
 
 
-def at(dns: Dns, blue: Instance) -> tuple[Record, ...] | None:
-    """The record sets that name blue's endpoint; None when these credentials may not list the zones."""
+@dataclass(frozen=True)
+class NotListed:
+    """The account's zones could not be looked through: what AWS said."""
+
+    what: str
+    fix: str
+
+
+def at(dns: Dns, blue: Instance) -> tuple[Record, ...] | NotListed:
+    """The record sets that name blue's endpoint. A look at every zone of the account: minutes in a big one."""
     if blue.address is None:
         return ()
     try:
         return dns.records_at(blue.address)
+    except AwsCredentialsError:
+        raise
     except AwsError as fault:
-        if fault.code != "aws-access-denied":
-            raise
-        return None
+        return NotListed(fault.what, fault.fix)
 
 
 def key(record: Record) -> str:
@@ -60,7 +68,8 @@ def with_names(ctx: Context, data: RootData, blue: Instance, *, whole: bool) -> 
         imports = replace(imports, record=_import_id(data.endpoint))
     wanted = set(ctx.env.config.dns.also)
     known = {each.key for each in data.names}
-    found = (at(ctx.dns, blue) or ()) if wanted else ()
+    # Not `at`: one that could not be seen now would stay on blue, so this ends the run.
+    found = ctx.dns.records_at(blue.address) if wanted and blue.address else ()
     new = tuple(endpoint(each, blue) for each in found if each.name in wanted and key(each) not in known)
     imports = replace(imports, also={each.key: _import_id(each) for each in new})
     return replace(data, also=(*data.also, *new), imports=imports)

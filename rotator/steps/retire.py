@@ -57,8 +57,8 @@ def _left_behind(ctx: Context) -> Outputs:
     if blue is None:
         return {}
     found = records.at(ctx.dns, blue)
-    if found is None:
-        return {"left_behind": "not known (these credentials may not list the account's zones)"}
+    if isinstance(found, records.NotListed):
+        return {"left_behind": f"not known ({found.what})"}
     leading = tuple(each for each in found if each.kind in records.LEADING)
     if leading:
         raise Blocked(

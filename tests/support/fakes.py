@@ -268,6 +268,8 @@ class FakeRds:
         return tuple(self.world.backups)
 
     def quotas(self) -> tuple[Quota, ...]:
+        if "quotas" in self.world.fail:
+            raise self.world.fail["quotas"]
         return (Quota("DBInstances", len(self.world.instances), 40),)
 
     def log_files(self, instance: str) -> tuple[LogFile, ...]:
@@ -378,6 +380,8 @@ class FakeDns:
         return (self.world.record, *self.world.others)
 
     def holders(self, name: str) -> tuple[Record, ...]:
+        if "holders" in self.world.fail:
+            raise self.world.fail["holders"]
         return tuple(each for each in self._all() if each.name == name)
 
     def records_at(self, target: str) -> tuple[Record, ...]:

@@ -17,7 +17,7 @@ from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import render, status
 from rotator.commands.workbench import Workbench
-from rotator.errors import AwsError, Blocked, DatabaseUnreachable, TerraformError
+from rotator.errors import AwsCredentialsError, AwsError, AwsUnreachable, Blocked, DatabaseUnreachable, TerraformError
 from rotator.model import Record, Stage
 from rotator.network.interface import CnameAnswer
 from rotator.steps.base import Options
@@ -234,12 +234,53 @@ def test_records_that_cannot_flip_are_refused(
     refused(world_with(record), tmp_path, code, word, **dns)
 
 
-def test_zones_that_may_not_be_listed_are_told_and_block_only_what_needs_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        AwsError("AWS does not allow route53:ListHostedZones.", code="aws-access-denied"),
+        AwsError("AWS throttles route53:ListHostedZones.", code="aws-throttled"),
+        AwsUnreachable("No answer from https://route53.amazonaws.com."),
+    ],
+)
+def test_zones_that_cannot_be_listed_are_told_and_block_only_what_needs_them(tmp_path: Path, fault: AwsError) -> None:
     world = world_with(cname(LEGACY))
-    world.fail["list_zones"] = AwsError("not allowed", code="aws-access-denied")
+    world.fail["list_zones"] = fault
     refused(world, tmp_path, "zones-not-listed", also=[LEGACY])
     summary = rotate(bench(world, tmp_path), Options())
-    assert any("may not list" in note for note in summary.notes)
+    assert any(f"could not be looked through: {fault.what}" in note for note in summary.notes)
+    assert status(bench(world, tmp_path)).at_blue == (f"not known: {fault.what}",)
+    retire(bench(world, tmp_path), Options())
+    check = next(s for s in status(bench(world, tmp_path)).steps if s.name == "retire-check")
+    assert f"not known ({fault.what})" in check.result
+
+
+@pytest.mark.parametrize("look", ["holders", "quotas"])
+def test_looks_that_only_warn_do_not_stop_a_rotation(tmp_path: Path, look: str) -> None:
+    world = world_with()
+    world.fail[look] = AwsError("AWS throttles it.", code="aws-throttled")
+    summary = rotate(bench(world, tmp_path), Options())
+    assert any("AWS throttles it." in note for note in summary.notes)
+
+
+@pytest.mark.parametrize("look", ["holders", "quotas", "list_zones"])
+def test_credentials_that_are_refused_stop_it_all_the_same(tmp_path: Path, look: str) -> None:
+    world = world_with()
+    world.fail[look] = AwsCredentialsError("AWS refuses the credentials.")
+    with pytest.raises(AwsCredentialsError):
+        rotate(bench(world, tmp_path), Options())
+
+
+def test_the_records_own_name_in_also_with_one_zone_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    world = world_with()
+    dns = {"also": [NAME]}
+    for _ in range(2):
+        summary = rotate(bench_with(world, tmp_path, dns=dns), Options())
+        assert any(f"[dns] also names {NAME}" in note for note in summary.notes)
+        retire(bench_with(world, tmp_path, dns=dns), Options())
+    world.others = [replace(world.record, zone_id="Z2")]
+    summary = rotate(bench_with(world, tmp_path, dns=dns), Options())
+    assert world.others[0].values == world.record.values, "a twin that came later is taken in"
+    assert not any(f"[dns] also names {NAME}" in note for note in summary.notes)
 
 
 # --- split horizon ----------------------------------------------------------------------------------------------------

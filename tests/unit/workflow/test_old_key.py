@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import OLD_KEY, FakeKeyUses, World, new_world
+from fakes import BLUE, OLD_KEY, FakeKeyUses, World, new_world
 from rotations import bench, phase
 
 from rotator.aws.uses import Grant, LastUse
@@ -18,7 +18,15 @@ from rotator.commands.retirement import retire
 from rotator.commands.rotation import rotate
 from rotator.commands.status import render, status
 from rotator.commands.workbench import Workbench
-from rotator.errors import Blocked, ExitCode, KeyStaysDisabled, WaitingForApproval
+from rotator.errors import (
+    AwsCredentialsError,
+    AwsError,
+    AwsUnreachable,
+    Blocked,
+    ExitCode,
+    KeyStaysDisabled,
+    WaitingForApproval,
+)
 from rotator.model import Key
 from rotator.steps.base import Options
 from rotator.workflow.journal import Phase
@@ -97,6 +105,49 @@ def test_what_may_not_be_looked_at_keeps_the_key(tmp_path: Path, action: str) ->
     summary = retire(replace(bench(world, tmp_path), key_uses=denied), Options())
     assert key(world).state == "Enabled"
     assert any(f"Allow {action}" in note for note in summary.notes)
+
+
+@dataclass
+class Silent(FakeKeyUses):
+    """Everything but RDS itself is out of reach, as from a subnet without those endpoints."""
+
+    fault: AwsError = field(default_factory=lambda: AwsUnreachable("No answer from https://logs."))
+    clears: bool = False
+
+    def _raise(self, key_arn: str) -> Any:
+        raise self.fault
+
+    last_use = _raise
+
+    def log_groups(self, key_arn: str) -> tuple[str, ...]:
+        return () if self.clears else tuple(self._raise(key_arn))
+
+
+@pytest.mark.parametrize(
+    "fault", [AwsUnreachable("No answer from https://logs."), AwsError("AWS throttles it.", code="aws-throttled")]
+)
+def test_what_cannot_be_reached_keeps_the_key_and_ends_nothing(tmp_path: Path, fault: AwsError) -> None:
+    world = new_world()
+    silent = Silent(world, (), fault)
+    rotated = rotate(replace(bench(world, tmp_path), key_uses=silent), Options())
+    assert any(f"log groups, which could not be looked at: {fault.what}" in note for note in rotated.notes)
+    retire(replace(bench(world, tmp_path), key_uses=silent), Options())
+    assert BLUE not in world.instances
+    assert (key(world).state, phase(tmp_path)) == ("Enabled", Phase.KEY_KEPT)
+    # Once that can be looked at, the wait alone decides, where the last use is not told.
+    waits = replace(bench(world, tmp_path, disabled_for="7d"), key_uses=Silent(world, (), fault, clears=True))
+    with pytest.raises(KeyStaysDisabled):
+        retire(waits, Options())
+    world.time += timedelta(days=8)
+    retire(waits, Options())
+    assert key(world).state == "PendingDeletion"
+
+
+def test_refused_credentials_are_no_reason_to_go_on(tmp_path: Path) -> None:
+    world = new_world()
+    silent = Silent(world, (), AwsCredentialsError("AWS refuses the credentials."))
+    with pytest.raises(AwsCredentialsError):
+        rotate(replace(bench(world, tmp_path), key_uses=silent), Options())
 
 
 def test_grants_of_rds_for_blue_itself_keep_nothing(tmp_path: Path) -> None:
