@@ -157,7 +157,13 @@ def rollback(
         list[str] | None,
         typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {gates.names(gates.ROLLBACK)}."),
     ] = None,
-    delete_snapshots: Annotated[bool, typer.Option("--delete-snapshots", help="Delete its snapshots too.")] = False,
+    delete_snapshots: Annotated[
+        bool,
+        typer.Option(
+            "--delete-snapshots",
+            help="Keep no snapshot of it, green's last one included: writes that are on green alone are gone for good.",
+        ),
+    ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:

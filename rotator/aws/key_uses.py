@@ -57,7 +57,9 @@ class BotoKeyUses:
         return tuple(sorted(str(group["logGroupName"]) for group in groups if group.get("kmsKeyId") == key_arn))
 
     def last_use(self, key_arn: str) -> LastUse | None:
-        """When the key was last used, where KMS tells."""
+        """When the key was last used, where KMS tells, and this boto3 knows how to ask."""
+        if not hasattr(self._kms, "get_key_last_usage"):
+            return None
         with aws_faults("kms", self._kms.meta.endpoint_url):
             try:
                 told = self._kms.get_key_last_usage(KeyId=key_arn).get("KeyLastUsage") or {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rotator.commands.known import unknown as unknown_things
+from rotator.commands.old_keys import old_keys, one_is_due
 from rotator.commands.workbench import Workbench
 from rotator.database.replication import Link, Slot
 from rotator.errors import RotatorError
@@ -15,7 +16,6 @@ from rotator.steps import records, retire_steps, rotation_steps
 from rotator.steps.base import Context, Options
 from rotator.steps.keeping_up import standing
 from rotator.steps.links import backward, forward, size, way_back
-from rotator.steps.old_key import state_in_words
 from rotator.workflow.begin import left_behind
 from rotator.workflow.journal import Journal, Phase, RotationRecord, Status
 from rotator.workflow.memory import JournalMemory
@@ -119,7 +119,7 @@ def _status(bench: Workbench) -> EnvStatus:
         fenced=fenced,
         soak_until=record.step("soak").outputs.get("until") if record else None,
         replication=tuple(_try(unknown, "the replication", lambda: _replication(bench, record)) or ()),
-        old_key=_try(unknown, "the old key", lambda: _old_key(bench, record)) or "",
+        old_key="; ".join(old_keys(bench, journal, record, unknown)),
         steps=_lines(record) if record else (),
         journal=bench.store.location,
         left_behind=left,
@@ -127,17 +127,19 @@ def _status(bench: Workbench) -> EnvStatus:
         if strange
         else None
         if running
-        else f"rotator {'rollback' if left else _next(record)} {bench.env.name}",
+        else f"rotator {'rollback' if left else _next(bench, journal, record)} {bench.env.name}",
         unknown=tuple(unknown),
         running=running,
         edited=() if running else _try(unknown, "the data file", lambda: bench.store.edited(journal)) or (),
     )
 
 
-def _next(record: RotationRecord | None) -> str:
+def _next(bench: Workbench, journal: Journal, record: RotationRecord | None) -> str:
     if record is None:
         return "rotate"
     taken_back = record.step("cutover").outputs.get("taking_back") and record.phase is Phase.ROTATING
+    if journal.current() is None and one_is_due(bench, journal):
+        return "retire"
     return "rollback" if taken_back else _NEXT[record.phase]
 
 
@@ -247,14 +249,6 @@ def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, 
         closed = way_back(ctx)
         lines.append(f"way back CLOSED: {closed}" if closed else "way back open: rollback loses no write")
     return tuple(lines)
-
-
-def _old_key(bench: Workbench, record: RotationRecord | None) -> str:
-    """What became of the key that retire disabled."""
-    if record is None:
-        return ""
-    memory = JournalMemory(Preview(bench.store.load()), record.rotation.id)
-    return state_in_words(bench.context(memory, record, Options()))
 
 
 def _standing(ctx: Context) -> tuple[str, ...]:

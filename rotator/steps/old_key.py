@@ -82,6 +82,12 @@ def disabled_until(ctx: Context, since: datetime) -> datetime:
     return since + timedelta(seconds=soak_seconds(ctx.env.config.disabled_for))
 
 
+def may_be_scheduled(ctx: Context) -> bool:
+    """Whether the old key has been disabled for long enough, by the journal."""
+    since = ctx.memory.outputs("disable-key").get("disabled_at")
+    return since is not None and disabled_until(ctx, datetime.fromisoformat(since)) <= ctx.clock.now()
+
+
 def last_use(ctx: Context, arn: str) -> LastUse | None:
     """When KMS last saw the key used; None where it does not tell, or is not heard: it is a hint beside the wait."""
     try:

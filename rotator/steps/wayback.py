@@ -35,7 +35,7 @@ def refuse_unasked(ctx: Context) -> None:
     if not ctx.options.lose_writes:
         raise WaitingForApproval(
             "Rolling back after the flip loses what was written on green since then.",
-            why=lost_writes(ctx) + closed,
+            why=f"{lost_writes(ctx)}{closed} {_last_copy(ctx)}".rstrip(),
             fix=f"If that is acceptable: rotator rollback {name} --confirm {name}",
         )
     if ctx.databases is None and APPROVAL not in ctx.options.approvals and not is_at(ctx, ctx.rotation.blue):
@@ -44,6 +44,17 @@ def refuse_unasked(ctx: Context) -> None:
             why="Else green would take writes while the name already leads to blue.",
             fix=f"Stop the writers, then: rotator rollback {name} --confirm {name} --approve {APPROVAL}",
         )
+
+
+def _last_copy(ctx: Context) -> str:
+    if ctx.rds.instance(ctx.rotation.green) is None:
+        return ""
+    if ctx.options.delete_snapshots:
+        return "With --delete-snapshots no snapshot of green is kept: those writes are gone for good."
+    return (
+        f"A snapshot of green is kept ({ctx.rotation.rolled_back_snapshot}), from which they can be fetched; "
+        "not with --delete-snapshots."
+    )
 
 
 def flip_back(ctx: Context) -> str:

@@ -6,6 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from rotator.aws.key_uses import BotoKeyUses
 from rotator.aws.session import Aws
 from rotator.aws.uses import Grant, by_aliases, by_grants
 from rotator.config import AwsConfig
@@ -44,6 +45,13 @@ def test_grants_with_their_context(aws):
     assert volume.context == {"aws:ebs:id": "vol-1"}
     assert nightly.name == "nightly"
     assert aws.key_uses.grants(new_key()) == ()
+
+
+def test_a_boto3_that_cannot_ask_for_the_last_use_tells_none():
+    class OldClient:
+        meta = client("kms").meta
+
+    assert BotoKeyUses(OldClient(), None, None).last_use("arn") is None
 
 
 def test_aliases_secrets_and_log_groups(aws):

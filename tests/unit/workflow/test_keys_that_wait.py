@@ -14,6 +14,7 @@ from rotations import bench, phase
 from rotator.aws.uses import Grant, LastUse
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
+from rotator.commands.status import status
 from rotator.errors import AwsError, Blocked, Interrupted, KeyStaysDisabled, WaitingForApproval
 from rotator.steps.base import Options
 from rotator.workflow.journal import Phase
@@ -109,3 +110,23 @@ def test_one_retire_looks_at_every_key(tmp_path: Path) -> None:
     summary = retire(bench(world, tmp_path, disabled_for="7d"), Options())
     assert [world.keys[arn].state for arn in keys] == ["Enabled", "PendingDeletion", "PendingDeletion"]
     assert any("scheduled" in note for note in summary.notes)
+
+
+def test_status_shows_every_key_that_waits_and_when_one_is_due(tmp_path: Path) -> None:
+    world = waiting(tmp_path)
+    for verb, options in ((rotate, Options()), (rollback, Options(lose_writes=True, delete_snapshots=True))):
+        verb(bench(world, tmp_path, disabled_for="7d"), options)
+        found = status(bench(world, tmp_path, disabled_for="7d"))
+        assert f"{OLD_KEY} disabled since" in found.old_key
+    assert found.next_command == "rotator rotate shop"
+    world.time += timedelta(days=8)
+    assert status(bench(world, tmp_path, disabled_for="7d")).next_command == "rotator retire shop"
+
+
+def test_status_says_why_a_key_is_kept(tmp_path: Path) -> None:
+    world = new_world()
+    world.grants.append(ROLE)
+    rotate(bench(world, tmp_path), Options())
+    retire(bench(world, tmp_path), Options())
+    rotate(bench(world, tmp_path), Options())
+    assert "role/batch" in status(bench(world, tmp_path)).old_key

@@ -279,6 +279,10 @@ def test_rollback_after_the_flip_asks_first_and_keeps_greens_data(tmp_path: Path
     with pytest.raises(WaitingForApproval) as caught:
         rollback(bench(world, tmp_path), Options())
     assert "--confirm shop" in caught.value.fix
+    assert "A snapshot of green is kept" in caught.value.why
+    with pytest.raises(WaitingForApproval, match="loses what was written") as caught:
+        rollback(bench(world, tmp_path), Options(delete_snapshots=True))
+    assert "no snapshot of green is kept" in caught.value.why
     assert phase(tmp_path) is Phase.SOAKING
     rollback(bench(world, tmp_path), Options(lose_writes=True))
     assert world.record.values[0].startswith(f"{BLUE}.")

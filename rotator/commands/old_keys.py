@@ -1,0 +1,42 @@
+"""For `status`: what became of the old keys that retire has disabled or kept, of earlier rotations too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rotator.commands.workbench import Workbench
+from rotator.errors import RotatorError
+from rotator.steps.base import Context, Options
+from rotator.steps.old_key import may_be_scheduled, old_key, state_in_words
+from rotator.workflow.journal import Journal, Phase, RotationRecord
+from rotator.workflow.memory import JournalMemory
+from rotator.workflow.stores import Preview
+
+
+def old_keys(bench: Workbench, journal: Journal, shown: RotationRecord | None, unknown: list[str]) -> Iterator[str]:
+    """A line for each key that waits, and for that of the rotation that is `shown`; what cannot be asked is told."""
+    for record in journal.rotations:
+        waits = record.blue_gone and record.phase is not Phase.RETIRED
+        if not waits and record is not shown:
+            continue
+        ctx = _context(bench, journal, record)
+        try:
+            words = state_in_words(ctx)
+        except RotatorError as error:
+            unknown.append(f"the old key: {error.what}")
+            continue
+        arn, why = old_key(ctx), record.step("retire-key").reason
+        if words or (waits and arn):
+            yield words or f"{arn}: {why or record.phase}"
+
+
+def one_is_due(bench: Workbench, journal: Journal) -> bool:
+    """Whether the deletion of a key that is disabled can be scheduled by now."""
+    return any(
+        record.phase is Phase.KEY_DISABLED and may_be_scheduled(_context(bench, journal, record))
+        for record in journal.rotations
+    )
+
+
+def _context(bench: Workbench, journal: Journal, record: RotationRecord) -> Context:
+    return bench.context(JournalMemory(Preview(journal), record.rotation.id), record, Options())
