@@ -15,6 +15,7 @@ class Gate(StrEnum):
     NO_WAY_BACK = "no-way-back"
     LONG_PAUSE = "long-pause"
     DISABLE_KEY = "disable-key"
+    BLUE_TOUCHED = "blue-touched"
 
 
 MEANING = {
@@ -22,11 +23,12 @@ MEANING = {
     Gate.NO_WAY_BACK: "after the flip there is no way back without losing writes",
     Gate.LONG_PAUSE: "with strategy auto, writes pause from the snapshot to the flip",
     Gate.DISABLE_KEY: "the old key, which somebody enabled again by hand, is disabled once more",
+    Gate.BLUE_TOUCHED: "what was written on blue past its fence since the flip goes with blue",
 }
 """What one says yes to."""
 
 ROTATE = (Gate.FENCED, Gate.LONG_PAUSE, Gate.NO_WAY_BACK)
-RETIRE = (Gate.DISABLE_KEY,)
+RETIRE = (Gate.BLUE_TOUCHED, Gate.DISABLE_KEY)
 ROLLBACK = (Gate.FENCED,)
 """The gates that a verb can come to."""
 

@@ -7,7 +7,20 @@ from datetime import datetime
 from rotator.errors import Blocked
 from rotator.model import Stage
 from rotator.steps import edits, records
-from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.steps.base import (
+    Context,
+    Kind,
+    Observation,
+    Outputs,
+    Step,
+    absent,
+    conflict,
+    in_progress,
+    needs_approval,
+    satisfied,
+)
+from rotator.steps.gates import Gate
+from rotator.steps.links import backward
 from rotator.steps.snapshots import look, source
 from rotator.steps.world import elsewhere, is_at, server
 
@@ -43,12 +56,31 @@ class RetireCheck(Step):
                 f"{ctx.rotation.blue} is no longer fenced: it may hold writes that green does not have.",
                 "Compare it with green and save those writes; then fence it again by hand or delete it by hand.",
             )
+        touched = () if blue is None else _touched(ctx)
+        if touched and Gate.BLUE_TOUCHED not in ctx.options.approvals:
+            blue_name = ctx.rotation.blue
+            return needs_approval(
+                f"somebody may have written on {blue_name} past its fence since the flip: {'; '.join(touched)}.",
+                f"Compare them with {ctx.rotation.green}, and save what only {blue_name} has; then: "
+                f"rotator retire {ctx.env.name} --approve {Gate.BLUE_TOUCHED}",
+            )
         return satisfied(**_left_behind(ctx))
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
         left = outputs.get("left_behind")
         return "soak over, green serves, blue fenced" + (f"; records that will dangle: {left}" if left else "")
+
+
+def _touched(ctx: Context) -> tuple[str, ...]:
+    """How blue differs from what it was when it was sealed, in words: its fence stands, but did it stand all the time?
+
+    Nothing can be said where that was not noted, or once this rotation itself has changed blue for the last time.
+    """
+    sealed = ctx.memory.outputs("cutover").get("imprint")
+    if not sealed or ctx.memory.began("close-way-back"):
+        return ()
+    return backward(ctx).touched(sealed)
 
 
 def _left_behind(ctx: Context) -> Outputs:

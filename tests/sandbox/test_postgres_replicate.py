@@ -10,11 +10,13 @@ import pytest
 from replication_pair import DATABASE, MASTER, ROTATION, Pair, running_pair
 
 from rotator.database.postgres import catalog
+from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets
 from rotator.errors import DatabaseError
 from rotator.sandbox.cluster import Cluster
+from rotator.steps.past_fence import PAST_FENCE
 
 pytestmark = pytest.mark.postgres
 
@@ -89,6 +91,55 @@ def test_a_restored_server_is_made_harmless(pair: Pair) -> None:
     assert pair.rows("select slot_name from pg_replication_slots", pair.green) == []
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         pair.run("insert into item (v) values ('stray')", on=pair.green)
+
+
+def test_a_server_with_scheduled_jobs_is_put_in_quarantine_again_and_again() -> None:
+    jobs = (
+        "create schema cron",
+        "create table cron.job (jobid bigint primary key, command text, active bool)",
+        "insert into cron.job values (1, 'a', true), (2, 'b', false)",
+        "create function told() returns trigger language plpgsql as $$ begin raise notice 'told'; return null; end $$",
+        "create trigger told after update on cron.job for each statement execute function told()",
+    )
+    with running_pair(*TABLES, *jobs, superuser=True) as pair:
+        pair.run(
+            "set allow_system_table_mods = on; update pg_extension set extname = 'pg_cron' where extname = 'plpgsql'"
+        )
+        pair.open()
+        pair.restore(pair.snapshot())
+        assert f"job 1 of pg_cron in {DATABASE} deactivated" in pair.forward.quarantine(10.0)
+        shut = pair.forward.imprint()
+        assert pair.forward.quarantine(10.0) == ()
+        assert pair.forward.touched(shut) == ()
+        by_hand = "; ".join(PAST_FENCE).format(
+            table="cron.job", mend="update cron.job set active = true where jobid = 2"
+        )
+        pair.run(by_hand, on=pair.green)
+        assert pair.forward.quarantine(10.0) == (f"job 2 of pg_cron in {DATABASE} deactivated",)
+        assert pair.rows("select jobid from cron.job where active", pair.green) == []
+        assert pair.forward.touched(shut)  # somebody has been past the fence
+        shut = pair.forward.imprint()
+        assert pair.forward.touched(shut) == ()
+        for refused in ("update cron.job set active = true", "create table stray (id int)"):
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                pair.run(refused, on=pair.green)
+
+
+def test_taking_one_rotation_away_leaves_what_another_needs() -> None:
+    """Another clone's rotation has begun on the same server since."""
+    with running_pair(*TABLES, superuser=True) as pair:
+        other = PostgresLink("local-g2-other", pair.source, pair.source, pinned=True)
+        pair.open()
+        other.open(allow_full=False, progress=nothing)
+        pair.forward.close({f"{DATABASE}.public.item": "d"})
+        assert pair.rows("select pubname from pg_publication") == [("rotator_local_g2_other",)]
+        assert pair.rows("select slot_name from pg_replication_slots where slot_name like '%g1%'") == []
+        pair.run("create table recorded (id int)", "drop table recorded")
+        assert any("recorded" in line for line in other.ddl())
+        other.mark("low")
+        other.close({})
+        assert pair.rows("select pubname from pg_publication") == []
+        assert pair.rows("select evtname from pg_event_trigger") == []
 
 
 def test_an_enabled_subscription_that_came_along_is_cut_off(pair: Pair) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
+import psycopg
 import pytest
 from replication_pair import Pair, running_pair
 
 from rotator.database.postgres.connection import session
+from rotator.database.postgres.replication.positions import Sequences
 from rotator.database.postgres.sequence_look import Look
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets
+from rotator.errors import DatabaseError
 from rotator.model import SequenceState
 
 pytestmark = pytest.mark.postgres
@@ -104,3 +111,51 @@ def test_all_are_read_and_set_in_batches(flipped: tuple[Pair, tuple[str, ...]]) 
         many = {key: SequenceState(900, False) for key in found if key[1].startswith("many")}
         look.set(many)
         assert many.items() <= look.read().items()
+
+
+WAITS = """
+select l.pid from pg_locks l join pg_stat_activity a on a.pid = l.pid
+ where not l.granted and a.application_name = 'rotator' and clock_timestamp() - a.query_start > interval '1 s'
+"""
+
+
+def test_what_is_read_before_the_pause_may_take_longer_than_its_budget_inside_it() -> None:
+    with running_pair("create table item (id bigserial primary key)", superuser=True) as pair:
+        pair.open()
+        pair.follow()
+        waited, deadline = [], time.monotonic() + 30.0
+
+        def until_somebody_has_waited(holder: psycopg.Connection[Any]) -> None:
+            while not waited and time.monotonic() < deadline:
+                waited.extend(pair.rows(WAITS))
+            holder.rollback()
+
+        with pair.connect(autocommit=False) as holder, ThreadPoolExecutor(1) as pool:
+
+            def check() -> None:
+                holder.execute("lock table pg_sequence")  # the first look at the sequences waits for this
+                pool.submit(until_somebody_has_waited, holder)
+
+            with pair.forward.window(replace(NOW, sequences=0.5), (), back_slots=True) as window:
+                window.prepare(nothing, check)
+                assert waited
+                window.run()
+
+
+class Slow:
+    """A look whose reading the server ends."""
+
+    limits: ClassVar[dict[object, object]] = {}
+
+    def read(self) -> None:
+        raise psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
+
+
+def test_a_look_that_the_server_ends_names_the_setting_before_the_pause_as_in_it() -> None:
+    looked = Sequences({"shop": cast(Look, Slow())}, {}, 1000)
+    with ThreadPoolExecutor(1) as pool:
+        for read in (looked.refresh, lambda: looked.follow_in_time(pool.submit(looked.look), 5.0)):
+            with pytest.raises(DatabaseError) as caught:
+                read()
+            assert caught.value.code == "window-sequences"
+            assert "[cutover] sequences" in caught.value.fix

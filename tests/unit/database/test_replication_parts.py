@@ -33,6 +33,26 @@ def test_the_usual_name_reads_as_the_rotation() -> None:
     assert Names("local-g1", back=True).slot(16402) == "rotator_local_g1_16402_back"
 
 
+LONG = "a-database-with-a-name-of-some-length-g12"
+"""One character more than is kept as it is."""
+
+
+@given(rotation=st.sampled_from([LONG, LONG[:-1], "x" * 200, "local-g1"]), oid=st.integers(1, 2**32 - 1))
+def test_the_longest_name_and_the_largest_number_fit_and_are_found_again(rotation: str, oid: int) -> None:
+    there, back = Names(rotation), Names(rotation, back=True)
+    for own, other in ((there, back), (back, there)):
+        assert len(own.slot(oid)) <= 63
+        assert re.search(own.pattern, own.slot(oid))
+        assert not re.search(other.pattern, own.slot(oid))
+
+
+def test_names_that_fitted_before_are_as_they_were() -> None:
+    assert len(LONG[:-1]) == 40
+    stem = f"rotator_{LONG[:-1].replace('-', '_')}"
+    assert Names(LONG[:-1], back=True).slot(999_999_999) == f"{stem}_999999999_back"
+    assert Names(LONG[:-1]).slot(2**32 - 1) == f"{stem}_4294967295"
+
+
 limits = st.builds(lambda a, b: Limits(min(a, b), max(a, b), 1), st.integers(-1000, 0), st.integers(1, 5000))
 
 

@@ -11,10 +11,12 @@ from fakes import BLUE, Data, Killed, World
 from rotations import bench
 from test_replicate_in_memory import GREEN, assert_rotated, killed_at, run, world_with_links
 
+from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.errors import Blocked, DatabaseError
+from rotator.errors import Blocked, DatabaseError, WaitingForApproval
 from rotator.model import Stage
 from rotator.steps.base import Options
+from rotator.workflow.journal import Status, StepRecord
 from rotator.workflow.memory import JournalMemory
 from rotator.workflow.stores import LocalStore
 
@@ -134,6 +136,29 @@ def test_with_nothing_noted_of_blue_all_of_it_is_compared_before_the_flip_back(t
         world.data[BLUE].rows[0] = "by hand"
         with pytest.raises(Blocked):
             back(world, folder)
+
+
+def test_blue_written_to_past_its_fence_in_the_soak_is_not_deleted_unasked(tmp_path: Path) -> None:
+    world = world_with_links()
+    run(world, tmp_path)
+    by_hand(world.data[BLUE], "by hand")  # and the fence is on again
+    with pytest.raises(WaitingForApproval) as caught:
+        retire(bench(world, tmp_path, strategy="replicate"), Options())
+    assert "shop.public.item was changed" in caught.value.what
+    assert "--approve blue-touched" in caught.value.fix
+    assert BLUE in world.instances
+    retire(bench(world, tmp_path, strategy="replicate"), Options(approvals=frozenset({"blue-touched"})))
+    assert BLUE not in world.instances
+
+
+def test_what_retire_itself_changes_on_blue_is_not_taken_for_a_write(tmp_path: Path) -> None:
+    world = world_with_links()
+    run(world, tmp_path)
+    memory = JournalMemory(LocalStore("shop", tmp_path), "shop-g1")
+    memory.put("close-way-back", StepRecord(Status.INTENDED))  # and was killed
+    world.data[BLUE].touched += 1
+    retire(bench(world, tmp_path, strategy="replicate"), Options())
+    assert BLUE not in world.instances
 
 
 def test_a_touched_blue_gives_way_to_the_consent_to_lose_writes(tmp_path: Path) -> None:

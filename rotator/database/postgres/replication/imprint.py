@@ -56,7 +56,7 @@ _MOST_NAMED = 10
 
 def of(connection: Connection, names: Names, light: tuple[int, int] | None = None) -> dict[str, str]:
     """The imprint of a database now; `light` is guard.light() where it is known."""
-    own = {"own": f"^{names.stem}_[0-9]+(_back)?$"}
+    own = {"own": f"^{names.stem}_[0-9]+(_?back)?$"}
     fence, function, feeds, objects, number, at = connection.execute(_PARTS, own).fetchall()[0]
     count, total = light if light is not None else guard.light(connection)
     return {

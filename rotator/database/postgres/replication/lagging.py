@@ -35,10 +35,9 @@ select s.subenabled, w.pid is not null, coalesce(w.latest_end_lsn, '0/0')::text
 
 def slots(connection: Connection, names: Names) -> tuple[Slot, ...]:
     """The link's slots on its source."""
-    pattern = f"^{names.stem}_[0-9]+{'_back' if names.back else ''}$"
     return tuple(
         Slot(str(name), str(database), bool(active), lsn(str(confirmed)), int(retained), bool(lost))
-        for name, database, active, confirmed, retained, lost in connection.execute(_SLOTS, [pattern]).fetchall()
+        for name, database, active, confirmed, retained, lost in connection.execute(_SLOTS, [names.pattern]).fetchall()
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 OWN_PREFIX = "rotator_"
 _ROOM = 40
 """Characters for the rotation; the rest of the 63 is for the prefix, a database's number and the direction."""
+_LONGEST = 63
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,17 @@ class Names:
 
         A database's number is the same on both servers: one is a physical copy of the other.
         """
-        return f"{self.stem}_{database_oid}{'_back' if self.back else ''}"
+        name = f"{self.stem}_{database_oid}"
+        if not self.back:
+            return name
+        # With the longest of rotations and numbers there is room for all but the line between.
+        whole = f"{name}_back"
+        return whole if len(whole) <= _LONGEST else f"{name}back"
+
+    @property
+    def pattern(self) -> str:
+        """What `slot` gives for whatever database, and nothing else, as a regular expression."""
+        return f"^{self.stem}_[0-9]+{'_?back' if self.back else ''}$"
 
 
 def is_own(name: str) -> bool:

@@ -6,8 +6,9 @@ placed anew that have used up more than half of their headroom since.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
@@ -71,13 +72,19 @@ class Sequences:
             given.update(wanted)
 
     def refresh(self) -> None:
-        """Both, while writes go on: so that little is left for the pause."""
-        self.follow(self.look())
+        """Both, while writes go on: so that little is left for the pause. Raises as `follow_in_time`."""
+        with self._in_time():
+            self.follow(self.look())
 
     def follow_in_time(self, looking: Future[Seen], seconds: float) -> None:
         """As `follow`, with what another thread looks for. Raises DatabaseError 'window-sequences' over the budget."""
-        try:
+        with self._in_time():
             self.follow(looking.result(seconds))
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        try:
+            yield
         except TimeoutError:
             raise self._too_late() from None
         except psycopg.Error as error:
@@ -95,7 +102,7 @@ class Sequences:
 
     def _too_late(self) -> DatabaseError:
         return DatabaseError(
-            "looking at the sequences took longer than its budget; the fence is lifted, and nothing has changed",
+            "looking at the sequences took longer than its budget; writes go on where they were, nothing has changed",
             why=f"{sum(len(look.limits) for look in self.source.values()):,} sequences",
             fix="raise [cutover] sequences, then run the same command again",
             code="window-sequences",

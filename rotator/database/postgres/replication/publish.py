@@ -15,7 +15,7 @@ from psycopg import errors, sql
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.marker import own_schema, stamp
+from rotator.database.postgres.marker import own_schema, read_marker, stamp
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, each_database
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES, identities
@@ -176,8 +176,7 @@ def close_slots(target: Target, names: Names) -> tuple[str, ...]:
     """End their senders and drop the slots of this direction; those of a database that is gone too. Words."""
     done = []
     with session(target, doing="remove the replication slots") as connection:
-        pattern = f"^{names.stem}_[0-9]+{'_back' if names.back else ''}$"
-        rows = connection.execute("select slot_name from pg_replication_slots where slot_name ~ %s", [pattern])
+        rows = connection.execute("select slot_name from pg_replication_slots where slot_name ~ %s", [names.pattern])
         for (slot,) in rows.fetchall():
             connection.execute(_END_SENDER, [slot])
             _drop_slot(connection, str(slot))
@@ -208,10 +207,18 @@ def _drop_slot(connection: Connection, slot: str) -> None:
 
 
 def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, ...]:
-    """Remove publications, sentinels, record of DDL and login; put back the identities that were set to FULL. Words."""
+    """Remove publications, sentinels, record of DDL and login; put back the identities that were set to FULL. Words.
+
+    On data of another rotation by now, only what has this one's name: the rest is shared, and that one needs it.
+    """
     done: list[str] = []
+    anothers = _of_another(target, names)
 
     def clear(database: str, connection: Connection) -> None:
+        if anothers:
+            if membership.drop(connection, names.publication):
+                done.append(f"publication in {database} removed")
+            return
         if connection.execute(fence_sql.HAS_EVENT_TRIGGERS).fetchone():
             # A fenced server that is about to go: its tables stay shut, what is removed here is the tool's own.
             connection.execute(fence_sql.drop_event_triggers())
@@ -234,6 +241,13 @@ def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, .
     with session(target, doing="remove the rotation's login") as connection:
         _drop_login(connection, names)
     return tuple(done)
+
+
+def _of_another(target: Target, names: Names) -> bool:
+    """Whether the marker is another rotation's."""
+    with session(target, doing="read the marker") as connection:
+        marker = read_marker(connection)
+    return marker is not None and marker.rotation_id not in ("", names.rotation_id)
 
 
 def _drop_login(connection: Connection, names: Names) -> None:

@@ -6,6 +6,7 @@ replication".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -17,7 +18,8 @@ from rotator.database.interface import Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.fence import fence
-from rotator.database.postgres.marker import mark
+from rotator.database.postgres.marker import is_ours, mark
+from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import each_database
 from rotator.database.postgres.replication import sentinels
 from rotator.database.postgres.replication.names import Names, is_own
@@ -34,6 +36,7 @@ _AS_ORIGIN = """
 select set_config('session_replication_role', 'origin', true)
  where current_setting('session_replication_role') = 'replica'
 """
+_FENCE_FUNCTION = "select pg_get_functiondef(p.oid) from pg_proc p where p.oid = to_regproc(%s)"
 _CREATE = """
 do $do$ begin
   execute format('create subscription %I connection %L publication %I with ({options}, slot_name = %L)',
@@ -58,7 +61,7 @@ def quarantine(target: Target, names: Names, budget_seconds: float) -> tuple[str
         back = Names(names.rotation_id, back=True)
         rows = connection.execute("select slot_name, active from pg_replication_slots where not temporary").fetchall()
         for slot, active in rows:
-            if str(slot).startswith(back.stem) and str(slot).endswith("_back"):
+            if re.search(back.pattern, str(slot)):
                 continue
             if active:
                 raise DatabaseError(
@@ -95,11 +98,37 @@ def _disarm(database: str, connection: Connection) -> list[str]:
         connection.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(one))
         done.append(f"subscription {name} in {database} cut off from its slot")
     if connection.execute("select from pg_extension where extname = 'pg_cron'").rowcount:
-        with connection.transaction():
-            connection.execute(_AS_ORIGIN)  # pg_cron learns of it by an ordinary trigger
-            jobs = connection.execute("update cron.job set active = false where active returning jobid").fetchall()
-        done += [f"job {row[0]} of pg_cron in {database} deactivated" for row in jobs]
+        done += [f"job {job} of pg_cron in {database} deactivated" for job in _deactivate_jobs(connection)]
     return done
+
+
+def _deactivate_jobs(connection: Connection) -> list[int]:
+    """Those that are active. Once green is fenced so is their table, and its trigger fires also where no row changes.
+
+    Then the fence lets through inside this transaction alone: for all others it stands all the time.
+    """
+    if not connection.execute("select from cron.job where active").rowcount:
+        return []
+    with connection.transaction():
+        refusal = (
+            connection.execute(_FENCE_FUNCTION, [f"{SCHEMA}.refuse_write"]).fetchone() if is_ours(connection) else None
+        )
+        if refusal:
+            connection.execute(fence_sql.open_refusal())
+        with connection.transaction(), _as_origin(connection):  # pg_cron learns of it by an ordinary trigger
+            jobs = connection.execute("update cron.job set active = false where active returning jobid").fetchall()
+        if refusal:
+            connection.execute(refusal[0])
+    return [int(row[0]) for row in jobs]
+
+
+@contextmanager
+def _as_origin(connection: Connection) -> Iterator[None]:
+    was = connection.execute("select current_setting('session_replication_role')").fetchone()
+    connection.execute(_AS_ORIGIN)
+    yield
+    if was and was[0] == "replica":
+        connection.execute("set local session_replication_role = replica")
 
 
 def evidence(target: Target, names: Names) -> SeedEvidence:
@@ -293,12 +322,8 @@ def _present(connection: Connection, names: Names) -> list[tuple[str, bool, bool
         f"select subname, subenabled, {brittle} from pg_subscription where subname ~ %s"  # noqa: S608
         " and subdbid = (select oid from pg_database where datname = current_database())"
     )
-    rows = connection.execute(query, [_pattern(names)]).fetchall()
+    rows = connection.execute(query, [names.pattern]).fetchall()
     return [(str(name), bool(enabled), bool(off)) for name, enabled, off in rows]
-
-
-def _pattern(names: Names) -> str:
-    return f"^{names.stem}_[0-9]+{'_back' if names.back else ''}$"
 
 
 def unsubscribe(target: Target, names: Names) -> None:

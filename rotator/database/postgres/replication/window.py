@@ -162,13 +162,13 @@ class PostgresWindow:
 
     def _placed(self, names: Sequence[str], there: dict[str, Connection]) -> Sequences:
         """The target's sequences, placed. The source's are read over connections of their own, beside the drain."""
-        looks = {}
-        for name, connection in self._open(self.source, names).items():
-            connection.execute("select set_config('statement_timeout', %s, false)", [f"{self.budgets.sequences}s"])
-            looks[name] = Look(connection)
+        own = self._open(self.source, names)
+        looks = {name: Look(connection) for name, connection in own.items()}
         others = {name: Look(connection) for name, connection in there.items()}
         sequences = Sequences(looks, others, self.budgets.headroom)
         sequences.prepare()
+        for connection in own.values():  # from now on they are only looked at, as in the pause
+            connection.execute("select set_config('statement_timeout', %s, false)", [f"{self.budgets.sequences}s"])
         return sequences
 
     def _between(self) -> None:
