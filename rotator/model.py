@@ -324,6 +324,7 @@ class Finding:
 class FenceState:
     """`on` is True only when every table of every database refuses writes; `open_tables` are those that do not.
 
+    `leased`: somewhere it is a window's fence, which opens by itself when its driver does not seal it.
     `rotation_id` is the marker's, a rotation's identity: whose fence it is, or (after it was lifted) was last; None
     without a marker.
     """
@@ -332,6 +333,12 @@ class FenceState:
     rotation_id: str | None
     fenced_tables: int
     open_tables: tuple[str, ...] = ()
+    leased: bool = False
+
+    @property
+    def sealed(self) -> bool:
+        """Whether every table refuses writes until somebody opens it again."""
+        return self.on and not self.leased
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from rotator.steps.letting_go import leaving, strays
 from rotator.steps.outlived import settle
 from rotator.steps.quarantine import at_once
 from rotator.steps.return_flip import open_again
-from rotator.steps.switch import reopen
+from rotator.steps.switch import reopen, take_back_unflipped
 from rotator.steps.unheard import refuse_unheard_of_flip
 from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, goes_on, to_roll_back
@@ -97,6 +97,8 @@ def rollback(bench: Workbench, options: Options) -> Summary:
         refuse_unheard_of_flip(ctx)
         take_back_unprotect(ctx, memory)
         open_again(ctx)
+        if ctx.rotation.strategy is Strategy.REPLICATE:
+            take_back_unflipped(ctx)
         refuse_unasked(ctx)
         memory.phase(Phase.ROLLING_BACK)
         if memory.pending() is not None:

@@ -145,7 +145,7 @@ def _shut_green(ctx: Context) -> None:
     # Whatever its status: a green that is modified or backed up takes writes. When it cannot be shut, blue stays shut.
     green = ctx.databases.at(found.address, found.port)
     try:
-        if not green.fence_state().on:
+        if not green.fence_state().sealed:
             green.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
     except DatabaseError as fault:
         raise Blocked(

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from rotator.database.replication import Link, lsn
+from rotator.database.replication import lsn
 from rotator.errors import Blocked, RotatorError
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
 from rotator.steps.fence import lift, open_writes
 from rotator.steps.gates import Gate
 from rotator.steps.keeping_up import prove
-from rotator.steps.links import backward, blue_alone, budgets, forward, green_alone, green_may_hold_writes, way_back
+from rotator.steps.links import (
+    backward,
+    blue_alone,
+    budgets,
+    carried_back,
+    forward,
+    green_alone,
+    green_may_hold_writes,
+    way_back,
+)
 from rotator.steps.outlived import refuse_serving, refuse_two_open
-from rotator.steps.past_fence import by_hand, without_way_back
-from rotator.steps.return_flip import flip_record_back
-from rotator.steps.world import any_at, is_at, server
+from rotator.steps.past_fence import without_way_back
+from rotator.steps.return_flip import finish_opening, flip_record_back
+from rotator.steps.untouched import shrink_back, untouched
+from rotator.steps.world import is_at, server
 
 APPROVAL = Gate.NO_WAY_BACK
 
@@ -90,6 +99,7 @@ class CloseWayBack(Step):
 
 def open_way_back(ctx: Context) -> None:
     """End green's subscription first: else it would get its own changes back. Then blue follows green. Idempotent."""
+    ctx.memory.note("way-back", begun=True)  # before it is there: a rollback takes back what was begun
     forward(ctx).unsubscribe()
     forward(ctx).close_slots()
     link = backward(ctx)
@@ -101,7 +111,6 @@ def open_way_back(ctx: Context) -> None:
             code="way-back",
         )
     positions = ctx.memory.outputs("cutover").get("back") or {}
-    ctx.memory.note("way-back", begun=True)  # before it is there: a rollback takes back what was begun
     link.subscribe({name: lsn(text) for name, text in positions.items()} or None)
     link.enable()
     prove(ctx, link, ctx.rotation.blue)
@@ -123,18 +132,21 @@ def flip_back_without_loss(ctx: Context) -> str:
     A name that points at blue is no proof that green holds nothing: somebody may have put it there by hand. With the
     user's consent to lose writes (`--confirm`), a way back that fails gives way.
     """
-    at_blue = is_at(ctx, ctx.rotation.blue)
-    if not green_may_hold_writes(ctx):
+    at_blue, carried = is_at(ctx, ctx.rotation.blue), carried_back(ctx)
+    if not green_may_hold_writes(ctx) and (at_blue or not carried):
         _follow_the_world(ctx)
         return lift(ctx)
     try:
-        if not ctx.memory.outputs("way-back").get("opened") and backward(ctx).slots():
-            open_way_back(ctx)
-        if way_back(ctx):
-            return ""
-        _carry_back(ctx, at_blue=at_blue)
+        if carried:
+            _flip_record(ctx, lambda: _finished(ctx))
+        else:
+            if not ctx.memory.outputs("way-back").get("opened") and backward(ctx).slots():
+                open_way_back(ctx)
+            if way_back(ctx):
+                return ""
+            _carry_back(ctx, at_blue=at_blue)
     except RotatorError:
-        if ctx.options.lose_writes and is_at(ctx, ctx.rotation.blue) is at_blue:
+        if ctx.options.lose_writes and is_at(ctx, ctx.rotation.blue) is at_blue and not carried_back(ctx):
             return ""
         raise
     ctx.memory.note("cutover", returned=True)
@@ -147,65 +159,42 @@ def flip_back_without_loss(ctx: Context) -> str:
 
 
 def _carry_back(ctx: Context, *, at_blue: bool) -> None:
+    refuse_two_open(ctx)
     link = backward(ctx)
     prove(ctx, link, ctx.rotation.blue)
     imprint, hot = untouched(ctx, link)
 
     def pass_window() -> bool:
-        if _came_through(ctx):
-            return True
+        if carried_back(ctx):
+            return _finished(ctx)
         if is_at(ctx, ctx.rotation.blue):
             # An earlier flip back, that was cut off, has come through since: what serves is not shut for another.
             if not green_may_hold_writes(ctx):
                 return True
             refuse_two_open(ctx)
-        with link.window(budgets(ctx), hot, back_slots=False, imprint=imprint) as window:
+        left = shrink_back(ctx, link, hot)
+        with link.window(budgets(ctx), left, back_slots=False, imprint=imprint) as window:
             window.prepare(lambda _, text: ctx.progress(None, text), lambda: None)
             window.run()
+        ctx.memory.note("cutover", carried_back=True)
         return True
 
     if at_blue:
         pass_window()
+        _follow_the_world(ctx)
     else:
-        flip_record_back(ctx, edits.serving(ctx.data, ctx.rotation.source), pass_window)
+        _flip_record(ctx, pass_window)
+
+
+def _flip_record(ctx: Context, decide: Callable[[], bool]) -> None:
+    flip_record_back(ctx, edits.serving(ctx.data, ctx.rotation.source), decide)
     _follow_the_world(ctx)
 
 
-def _came_through(ctx: Context) -> bool:
-    """An earlier flip back was cut off when some records had moved: green is shut and blue takes writes already."""
-    blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
-    if blue is None or green is None or not any_at(ctx, ctx.rotation.blue):
-        return False
-    return green.fence_state().on and not blue.fence_state().on
-
-
-def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, tuple[Mapping[str, Any], ...]]:
-    """Blue's imprint, and what of it is to be compared in the window: nothing, where it is as it was sealed.
-
-    Else somebody may have written on blue past its fence, or nobody knows: all of it is compared with green first.
-    Raises Blocked with every difference. A blue that serves already is left alone.
-    """
-    blue = server(ctx, ctx.rotation.blue)
-    if blue is None or (any_at(ctx, ctx.rotation.blue) and not blue.fence_state().on):
-        return None, ()
-    sealed = ctx.memory.outputs("cutover").get("imprint") or {}
-    changed = link.touched(sealed) if sealed else (f"nothing was noted of {ctx.rotation.blue} when it was sealed",)
-    if not changed:
-        return sealed, ()
-    ctx.progress(None, f"comparing {ctx.rotation.blue} with {ctx.rotation.green} first: {changed[0]}")
-    link.shut(ctx.env.config.rotation.fence_budget)
-    imprint = link.imprint()
-    found = link.verify(ctx.progress)
-    if found.differences:
-        raise Blocked(
-            f"{ctx.rotation.blue} does not hold what {ctx.rotation.green} holds.",
-            why=f"Somebody has written on {ctx.rotation.blue} past its fence since the flip; {changed[0]}.",
-            fix=f"{ctx.rotation.green} serves, and is complete. Make the named rows equal on {ctx.rotation.blue}, "
-            f"past its fence as below, and then: rotator rollback {ctx.env.name}. {without_way_back(ctx)}",
-            details=(*changed, *found.differences, *by_hand(ctx.rotation.blue)),
-            code="blue-touched",
-        )
-    return imprint, found.hot
+def _finished(ctx: Context) -> bool:
+    """An earlier run was cut off after the window: only the record is left to do."""
+    finish_opening(ctx)
+    return True
 
 
 def _follow_the_world(ctx: Context) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rotator.database.interface import DatabaseOpener
 from rotator.database.replication import Budgets, Link
 from rotator.errors import Blocked, RotatorError
+from rotator.model import Strategy
 from rotator.steps.base import Context
 from rotator.steps.world import any_at, blue_instance, instance, server
 
@@ -129,12 +130,33 @@ def log_tail(ctx: Context, identifier: str) -> tuple[str, ...]:
 
 
 def green_may_hold_writes(ctx: Context) -> bool:
-    """Whether green has been opened and not been shut again: it may have acknowledged what blue does not have."""
+    """Whether green has been opened and not been shut again: it may have acknowledged what blue does not have.
+
+    A fence with a lease has not been sealed: what was written just before it may not have flowed yet.
+    """
     cutover, found = ctx.memory.outputs("cutover"), ctx.rds.instance(ctx.rotation.green)
-    if not cutover.get("opened_at") or cutover.get("returned") or found is None:
+    if not cutover.get("opened_at") or cutover.get("returned") or found is None or carried_back(ctx):
         return False
     green = server(ctx, ctx.rotation.green)
-    return green is None or not green.fence_state().on or any_at(ctx, ctx.rotation.green)
+    return green is None or not green.fence_state().sealed or any_at(ctx, ctx.rotation.green)
+
+
+def carried_back(ctx: Context) -> bool:
+    """Whether the window of a flip back was passed: green is sealed, blue has all of it and takes writes (or is being
+    opened), wherever the record points. Whoever still sees blue is acknowledged there: green must not open any more.
+
+    A kill may have come before that could be noted; but blue opens in that window alone, once green has been sealed.
+    """
+    noted = ctx.memory.outputs("cutover")
+    known = noted.get("carried_back") or noted.get("returning")
+    if ctx.rotation.strategy is not Strategy.REPLICATE or not (known or any_at(ctx, ctx.rotation.blue)):
+        return False
+    if not noted.get("opened_at") or any(ctx.rds.instance(n) is None for n in (ctx.rotation.blue, ctx.rotation.green)):
+        return False
+    blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
+    if blue is None or green is None or not green.fence_state().sealed:
+        return False
+    return bool(noted.get("carried_back")) or not blue.fence_state().on
 
 
 def way_back(ctx: Context) -> str:

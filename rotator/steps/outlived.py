@@ -43,7 +43,7 @@ def refuse_serving(ctx: Context, identifier: str, what: str) -> None:
 def refuse_two_open(ctx: Context) -> None:
     """Raise Blocked when blue and green both take writes: the tool shuts neither, as it cannot know which is right."""
     blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
-    if blue is None or green is None or blue.fence_state().on or green.fence_state().on:
+    if blue is None or green is None or blue.fence_state().on or green.fence_state().sealed:
         return
     raise Blocked(
         f"{ctx.rotation.blue} and {ctx.rotation.green} both take writes.",

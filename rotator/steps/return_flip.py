@@ -1,4 +1,4 @@
-"""The record's flip back through the gate. When it fails, green, which still serves, takes writes again."""
+"""The record's flip back through the gate, and which side takes writes when it fails."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from rotator.errors import RotatorError, TerraformStateLocked
 from rotator.model import RootData, Stage
 from rotator.steps.base import Context
 from rotator.steps.fence import open_writes
-from rotator.steps.world import is_at, server
+from rotator.steps.links import carried_back
+from rotator.steps.outlived import settle
+from rotator.steps.world import any_at, is_at, server
 
 
 def flip_record_back(ctx: Context, after: RootData, decide: Callable[[], bool]) -> None:
     """Apply with the gate; `decide` shuts green. Raises what went wrong, with what became of green in its details."""
     green = server(ctx, ctx.rotation.green) if ctx.rds.instance(ctx.rotation.green) is not None else None
     if green is not None and is_at(ctx, ctx.rotation.green) and not green.fence_state().on:
-        # Whoever goes on after a kill knows by it that green was shut by us alone, and that blue has nothing it lacks.
+        # Whoever goes on after a kill knows by it that green was shut by us alone.
         ctx.memory.note("cutover", returning=True)
     try:
         ctx.apply_through_gate(Stage.ROLLBACK_CUTOVER, after, decide)
@@ -31,12 +33,21 @@ def flip_record_back(ctx: Context, after: RootData, decide: Callable[[], bool]) 
 
 def open_again(ctx: Context) -> None:
     """Before a rollback goes on: a killed one may have left green shut with the name still on it."""
-    _stay(ctx)
+    for words in _stay(ctx):
+        ctx.progress(None, words)
+
+
+def finish_opening(ctx: Context) -> None:
+    """Blue takes writes in all its databases: a kill may have come between two of them."""
+    blue = server(ctx, ctx.rotation.blue)
+    if blue is not None and blue.fence_state().fenced_tables:
+        open_writes(blue, busy=True)
 
 
 def _told(ctx: Context) -> tuple[str, ...]:
-    """Words; the first error stays the one that is raised."""
+    """Words; the first error stays the one that is raised. An apply that is still at work ends first."""
     try:
+        settle(ctx)
         return _stay(ctx)
     except RotatorError as fault:
         return (f"{ctx.rotation.green} may still be shut: {fault.what} Run the same command again.",)
@@ -46,7 +57,13 @@ def _stay(ctx: Context) -> tuple[str, ...]:
     """Open green as long as the record points at it, and only once blue is shut (I2).
 
     A record change that was sent and timed out may still take effect: blue then refuses writes, and nothing is lost.
+    Never once the window has been passed: blue has acknowledged writes since, which green would lack.
     """
+    if not any_at(ctx, ctx.rotation.green):
+        return ()
+    if carried_back(ctx):
+        finish_opening(ctx)
+        return (_going_on(ctx),)
     if not ctx.memory.outputs("cutover").get("returning") or not is_at(ctx, ctx.rotation.green):
         return ()
     green, blue = server(ctx, ctx.rotation.green), server(ctx, ctx.rotation.blue)
@@ -57,3 +74,13 @@ def _stay(ctx: Context) -> tuple[str, ...]:
     left = open_writes(green, busy=True)
     ctx.memory.note("cutover", returning=None)
     return (f"the record did not move: {ctx.rotation.green} takes writes again{left}",)
+
+
+def _going_on(ctx: Context) -> str:
+    """What holds until the record has moved, and how to move it."""
+    name, blue = ctx.env.config.dns.record, ctx.rotation.blue
+    return (
+        f"{blue} holds everything and takes writes; {ctx.rotation.green} stays shut, so those whom {name} leads there "
+        f"cannot write. At once: rotator rollback {ctx.env.name} moves the record. If that cannot be: set it to the "
+        f"endpoint of {blue} by hand, then run that command"
+    )

@@ -59,6 +59,8 @@ class Switch(Cutover):
         flip, before = _Flip(), ctx.memory.outputs(self.name).get("opened_at")
         # From here on green may have been opened, whatever becomes of this run.
         ctx.memory.note(self.name, opened_at=before or ctx.clock.now().isoformat())
+        if not any_at(ctx, ctx.rotation.green):
+            ctx.memory.note(self.name, imprint=None)  # of a window before, after which blue has been opened
         after = edits.serving(ctx.data, ctx.rotation.target)
         try:
             ctx.apply_through_gate(Stage.CUTOVER, after, lambda: self._at_gate(ctx, flip))
@@ -86,8 +88,10 @@ class Switch(Cutover):
                 flip.passed = window.run()
             finally:
                 flip.opening = window.opening
-        if flip.passed.back:  # before version 16; a note costs milliseconds of the pause
-            ctx.memory.note(self.name, back={name: lsn_text(position) for name, position in flip.passed.back.items()})
+        # Before go, at the price of milliseconds of the pause: a rollback after a kill knows by it that the record may
+        # have flipped, and how blue was sealed.
+        back = {"back": {name: lsn_text(at) for name, at in flip.passed.back.items()}} if flip.passed.back else {}
+        ctx.memory.note(self.name, imprint=_sealed(flip.passed), **back)
         flip.watch = ctx.resolver.watch(ctx.env.config.dns.record, target)
         return True
 
@@ -101,13 +105,10 @@ class Switch(Cutover):
         try:
             back = flip_back_without_loss(ctx)
         except RotatorError as fault:
-            # The replication may have been turned round already, so that only rollback can go on from here.
-            stays.fix = f"Now: rotator rollback {ctx.env.name} puts everybody back on blue, and loses nothing."
-            stays.details = (*stays.details, f"Taking the flip back was cut off: {fault.what} {fault.why}")
-            return stays
+            words = f"Taking the flip back was cut off: {fault.what} {fault.why}"
+            return _not_taken_back(ctx, stays, words, *fault.details)
         if not back:
-            ctx.memory.note(self.name, taking_back=None)
-            return stays
+            return _not_taken_back(ctx, stays)
         return Blocked(
             f"{late.words[0]}, so the flip was taken back.",
             why=f"{back}. Writes go on; this rotation cannot.",
@@ -127,6 +128,24 @@ class Switch(Cutover):
         return super().result(outputs) + said
 
 
+def _not_taken_back(ctx: Context, stays: Blocked, *words: str) -> Blocked:
+    """Where nothing has been turned round, rotate can still go on; else only rollback can."""
+    stays.details = (*stays.details, *words)
+    if not _turned(ctx):
+        ctx.memory.note("cutover", taking_back=None)
+        return stays
+    stays.fix = f"Now: rotator rollback {ctx.env.name} puts everybody back on blue."
+    if ctx.memory.outputs("cutover").get("carried_back"):
+        stays.why = f"{ctx.rotation.blue} holds everything and takes writes; {ctx.rotation.green} is shut."
+    return stays
+
+
+def _turned(ctx: Context) -> bool:
+    """Whether the way back has been begun: the replication to green has ended with it."""
+    noted = ctx.memory.outputs("way-back")
+    return bool(noted.get("begun") or noted.get("opened") or ctx.memory.outputs("cutover").get("returned"))
+
+
 def _measured(ctx: Context, flip: _Flip) -> Outputs:
     """The pause from the last commit that blue could take to the flip of the record, by part; in seconds."""
     if flip.passed is None:
@@ -144,14 +163,17 @@ def _measured(ctx: Context, flip: _Flip) -> Outputs:
         "cut_off": list(flip.passed.cut_off),
         "sequences": flip.passed.sequences,
         "set_back": list(flip.passed.set_back),
-        "imprint": {name: dict(parts) for name, parts in flip.passed.imprint.items()},
     }
+
+
+def _sealed(passed: Passed) -> Outputs:
+    return {name: dict(parts) for name, parts in passed.imprint.items()}
 
 
 def _flipped(ctx: Context) -> bool:
     """Whether blue is shut behind a name that points at green. Raises Blocked when both take writes."""
     blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
-    if blue is None or green is None or blue.fence_state().on:
+    if blue is None or green is None or blue.fence_state().sealed:
         return True
     if not green.fence_state().on:
         raise Blocked(
@@ -169,7 +191,9 @@ def reopen(ctx: Context) -> None:
     First an apply that outlived its driver ends, as it may flip the record yet.
     """
     noted = ctx.memory.outputs("cutover")
-    if noted.get("taking_back"):
+    if noted.get("taking_back") and not _turned(ctx):
+        ctx.memory.note("cutover", taking_back=None)  # cut off before anything was begun
+    elif noted.get("taking_back"):
         raise Blocked(
             "The flip was taken back, because the resolver did not follow; or that was cut off.",
             why="The replication to green has ended with it, so this rotation cannot go on.",
@@ -179,10 +203,24 @@ def reopen(ctx: Context) -> None:
     if not noted.get("opened_at") or noted.get("applied"):
         return
     settle(ctx)
+    _lift_unflipped(ctx)
+
+
+def take_back_unflipped(ctx: Context) -> None:
+    """Before a rollback: the same, where go was never given. Then green has had no client, and nothing flows back.
+
+    The imprint is noted right before go: with it, what green holds is carried back instead.
+    """
+    noted = ctx.memory.outputs("cutover")
+    if noted.get("opened_at") and not any(noted.get(word) for word in ("applied", "imprint", "returned")):
+        _lift_unflipped(ctx)
+
+
+def _lift_unflipped(ctx: Context) -> None:
     blue = server(ctx, ctx.rotation.blue)
     if is_at(ctx, ctx.rotation.blue) and blue is not None and blue.fence_state().fenced_tables:
         lift(ctx)
-        ctx.memory.note("cutover", opened_at=None)
+        ctx.memory.note("cutover", opened_at=None, imprint=None)
 
 
 def _refuse_changes(ctx: Context) -> None:

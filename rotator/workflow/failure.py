@@ -97,6 +97,8 @@ def _after_window(ctx: Context, error: RotatorError) -> tuple[str, ...]:
         return (f"{blue} is left as it is: another apply may still flip. Wait, then: rotator rotate {name}",)
     if ctx.memory.outputs("cutover").get("returned"):
         return (f"{blue} serves and takes writes; this rotation ends with: rotator rollback {name}",)
+    if ctx.memory.outputs("cutover").get("taking_back"):
+        return (f"the flip is being taken back, which only a rollback can finish: rotator rollback {name}",)
     if ctx.memory.outputs("cutover").get("applied"):
         return (
             f"{blue} is left as it is: green has served, and may hold writes that {blue} does not have. "

@@ -6,7 +6,7 @@ Each thing that lasts counts as a side effect of the world, so that a test can k
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import TracebackType
 from typing import Any
@@ -47,6 +47,14 @@ class Replication:
     refuse_window: str = ""
     feeds: tuple[str, ...] = ()
     windows: list[str] = field(default_factory=list)
+    compared: list[str] = field(default_factory=list)
+    """The source of each comparison of everything."""
+    flux: tuple[dict[str, str], ...] = ()
+    """What is in flux when everything is compared; a second look finds it at rest."""
+    in_window: list[int] = field(default_factory=list)
+    """How much each window had to compare."""
+    no_slots: Exception | None = None
+    """What the next look at the slots for the way back raises."""
 
     def link(self, world: World, rotation_id: str, source: str, target: str, back: bool) -> FakeLink:
         return FakeLink(world, self, rotation_id, source, target, back)
@@ -93,7 +101,10 @@ class FakeLink:
         return 10
 
     def slots(self) -> tuple[Slot, ...]:
-        stream = self.stream
+        stream, fault = self.stream, self.replication.no_slots
+        if fault is not None and self.back:
+            self.replication.no_slots = None
+            raise fault
         return (Slot("rotator_s", "shop", stream.enabled, 5, 100, stream.lost),) if stream.slot else ()
 
     def flushed(self) -> int:
@@ -209,15 +220,19 @@ class FakeLink:
         self._flow()
 
     def verify(self, progress: Any) -> Verified:
+        self.replication.compared.append(self.source)
+        return self._compared(self.replication.flux)
+
+    def _compared(self, hot: tuple[dict[str, str], ...]) -> Verified:
         self._flow()
         rows = len(self.world.data[self.source].rows)
         digests = {"shop.public.item": {"rows": rows, "digest": "d", "chunks": 1, "retried": 0, "hot": 0}}
         same = sorted(self.world.data[self.source].rows) == sorted(self.world.data[self.target].rows)
         found = () if same else ("table shop.public.item: row 1 differs",)
-        return Verified(digests, (), self.replication.differences or found)
+        return Verified(digests, hot, self.replication.differences or found)
 
     def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Any) -> Verified:
-        return replace(self.verify(progress), hot=tuple(hot))
+        return self._compared(())
 
     def window(
         self,
@@ -227,6 +242,7 @@ class FakeLink:
         back_slots: bool,
         imprint: Mapping[str, Any] | None = None,
     ) -> FakeWindow:
+        self.replication.in_window.append(len(hot))
         return FakeWindow(self, back_slots, imprint)
 
 

@@ -112,8 +112,8 @@ class Data:
 
     def shut(self, rotation_id: str) -> None:
         """One that has been open shows it: the fence is another one."""
-        self.touched += self.fenced_by is None
-        self.fenced_by = self.fenced_by or rotation_id
+        self.touched += self.fenced_by is None or self.leased
+        self.fenced_by, self.leased = self.fenced_by or rotation_id, False
 
     def copy(self) -> Data:
         return deepcopy(self)
@@ -482,7 +482,8 @@ class FakeServer:
 
     def fence_state(self) -> FenceState:
         on = self.data.fenced_by is not None
-        return FenceState(on, self.data.fenced_by if on else self.data.lineage, 1 if on else 0)
+        name = self.data.fenced_by if on else self.data.lineage
+        return FenceState(on, name, 1 if on else 0, leased=on and self.data.leased)
 
     def lift_fence(self, *, busy: bool = False) -> None:
         def do() -> None:

@@ -87,7 +87,12 @@ def _cover(target: Target, database: str, deadline: float) -> None:
 
 
 def _is_shut(connection: Connection) -> bool:
-    """Where there is no table, one could be made and filled: DDL is what has to be refused there."""
+    """Where there is no table, one could be made and filled: DDL is what has to be refused there.
+
+    A fence with a lease opens by itself: it is none yet.
+    """
+    if connection.execute(fence_sql.IS_LEASED).rowcount:
+        return False
     tables = writable_relations(connection)
     refuses = connection.execute(fence_sql.HAS_EVENT_TRIGGERS).rowcount > 0
     return not open_relations(connection) if tables else refuses

@@ -86,6 +86,12 @@ IS_REFUSING = (
 )
 """Whether the fence's function refuses for ever."""
 
+IS_LEASED = (
+    f"select 1 from pg_proc p where p.pronamespace = to_regnamespace('{SCHEMA}')"
+    " and strpos(p.prosrc, 'lease until [') > 0"
+)
+"""Whether one of the fence's functions refuses for a time only, be it over or not: between two looks it may run out."""
+
 HAS_TRIGGER = f"select 1 from pg_trigger where tgname = '{FENCE}' and tgrelid = %s::oid"
 
 HAS_EVENT_TRIGGERS = (

@@ -464,13 +464,17 @@ def test_a_flip_that_cannot_be_taken_back_is_told_with_writes_possible(tmp_path:
     assert caught.value.code == "dns-not-green"
     assert any("no state today" in line for line in caught.value.details)
     assert world.both_writable == 0
-    assert world.write("on green")
+    assert world.write("on green") is not cut_off
+    if cut_off:  # those whose resolver stayed are acknowledged on blue: green must not open any more
+        assert "takes writes" in caught.value.why
+        assert world.data[BLUE].fenced_by is None
+        world.data[BLUE].rows.append("on blue meanwhile")
     with pytest.raises(Blocked, match="taken back"):
         rotate(bench(world, tmp_path, strategy="replicate"), Options())
     rollback(bench(world, tmp_path, strategy="replicate"), Options())
     assert world.record.values == (AT_BLUE,)
     assert world.write("on blue")
-    assert "on green" in world.serving_rows()
+    assert ("on blue meanwhile" if cut_off else "on green") in world.serving_rows()
 
 
 def test_killed_while_the_flip_is_taken_back_rollback_finishes_it(tmp_path: Path) -> None:

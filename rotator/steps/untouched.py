@@ -1,0 +1,60 @@
+"""Whether blue is as it was sealed: before a flip back it is proved that nobody has written there past its fence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rotator.database.replication import Link
+from rotator.errors import Blocked
+from rotator.steps.base import Context
+from rotator.steps.past_fence import by_hand, without_way_back
+from rotator.steps.world import any_at, server
+
+Hot = tuple[Mapping[str, Any], ...]
+
+
+def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, Hot]:
+    """Blue's imprint, and what of it is to be compared in the window: nothing, where it is as it was sealed.
+
+    Else somebody may have written on blue past its fence, or nobody knows: all of it is compared with green first, and
+    noted, so that the next run need not do so again. Raises Blocked with every difference. A blue that serves already
+    is left alone.
+    """
+    blue = server(ctx, ctx.rotation.blue)
+    if blue is None or (any_at(ctx, ctx.rotation.blue) and not blue.fence_state().on):
+        return None, ()
+    noted = ctx.memory.outputs("cutover")
+    sealed = noted.get("imprint") or {}
+    changed = link.touched(sealed) if sealed else (f"nothing was noted of {ctx.rotation.blue} when it was sealed",)
+    if not changed:
+        return sealed, tuple(noted.get("hot_back") or ())
+    ctx.progress(None, f"comparing {ctx.rotation.blue} with {ctx.rotation.green} first: {changed[0]}")
+    link.shut(ctx.env.config.rotation.fence_budget)
+    imprint = link.imprint()
+    found = link.verify(ctx.progress)
+    _refuse(ctx, found.differences, changed)
+    ctx.memory.note("cutover", imprint=imprint, hot_back=[dict(each) for each in found.hot])
+    return imprint, found.hot
+
+
+def shrink_back(ctx: Context, link: Link, hot: Hot) -> Hot:
+    """What was in flux, looked at again at the gate, so that little is left for the window."""
+    if not hot:
+        return ()
+    found = link.verify_again(hot, ctx.progress)
+    _refuse(ctx, found.differences, ("rows that were in flux when all was compared are different now",))
+    return found.hot
+
+
+def _refuse(ctx: Context, differences: tuple[str, ...], changed: tuple[str, ...]) -> None:
+    if not differences:
+        return
+    raise Blocked(
+        f"{ctx.rotation.blue} does not hold what {ctx.rotation.green} holds.",
+        why=f"Somebody has written on {ctx.rotation.blue} past its fence since the flip; {changed[0]}.",
+        fix=f"{ctx.rotation.green} serves, and is complete. Make the named rows equal on {ctx.rotation.blue}, "
+        f"past its fence as below, and then: rotator rollback {ctx.env.name}. {without_way_back(ctx)}",
+        details=(*changed, *differences, *by_hand(ctx.rotation.blue)),
+        code="blue-touched",
+    )
