@@ -43,7 +43,9 @@ def refuse_unknown(bench: Workbench, journal: Journal) -> None:
         f"The journal of {bench.env.name} is {'missing' if missing else 'behind'}.",
         why="Things of this env are there that no rotation in it has made: a run elsewhere made them.",
         fix=f"Bring {bench.store.location}, with {DATA_FILE} beside it, from the last commit, from the clone or the "
-        "machine that made them, and run the same again. Until then change neither the record nor what is named here.",
+        "machine that made them, and run this again. Until then change neither the record nor what is named here. "
+        "Lost for good, and no run is alive anywhere: take the tag rotator:env off what is named, or give the env's "
+        'folder another name; the steps are in docs/runbook.md, "A lost journal".',
         details=found,
         code="journal-missing" if missing else "journal-behind",
     )
