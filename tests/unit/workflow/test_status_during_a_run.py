@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from fakes import RecordingReporter, World, new_world
+from fake_links import Replication
+from fakes import BLUE, FakeDns, RecordingReporter, World, new_world
 from rotations import bench
 
 from rotator.commands.rotation import rotate
 from rotator.commands.status import EnvStatus, render, status
 from rotator.errors import LockedError
+from rotator.model import Record
 from rotator.steps.base import Options
 from rotator.workflow.lock import env_lock, holder
 
@@ -27,6 +29,34 @@ class Looks(RecordingReporter):
     def start(self, step: str) -> None:
         at_work = replace(bench(self._world, self._folder), holder=lambda: holder(self._folder))
         self.seen[step] = status(at_work)
+
+
+@dataclass
+class CountedDns(FakeDns):
+    """Notes each look at all zones: whether blue was fenced at that moment."""
+
+    looks: list[bool] = field(default_factory=list)
+
+    def records_at(self, target: str) -> tuple[Record, ...]:
+        self.looks.append(self.world.data[BLUE].fenced_by is not None)
+        return super().records_at(target)
+
+
+@pytest.mark.parametrize("strategy", ["snapshot", "replicate"])
+def test_all_zones_are_looked_through_neither_in_the_pause_nor_by_status_during_a_run(
+    tmp_path: Path, strategy: str
+) -> None:
+    world = new_world()
+    world.replication = Replication() if strategy == "replicate" else None
+    dns = CountedDns(world)
+    at_work = replace(bench(world, tmp_path, strategy=strategy), dns=dns)
+    rotate(at_work, Options())
+    assert dns.looks == [False], "preflight alone"
+    running = replace(at_work, holder=lambda: "rotate, pid 1")
+    assert status(running).at_blue == ("not looked for while a run is at work",)
+    assert len(dns.looks) == 1
+    assert status(at_work).at_blue == ()
+    assert len(dns.looks) == 2
 
 
 def test_during_a_run_it_names_the_run_no_next_command_and_no_green_before_there_is_one(tmp_path: Path) -> None:
