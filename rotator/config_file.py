@@ -68,8 +68,8 @@ def _parse(file: Path) -> dict[str, Any]:
 
 def _invalid(file: Path, found: tuple[str, ...]) -> ConfigError:
     if len(found) == 1:
-        return ConfigError(f"{file}: {found[0]}", fix="Correct it and run the same again.")
-    return ConfigError(f"{file} has {len(found)} problems.", fix="Correct them and run the same again.", details=found)
+        return ConfigError(f"{file}: {found[0]}", fix="Correct it and run it again.")
+    return ConfigError(f"{file} has {len(found)} problems.", fix="Fix these and run it again.", details=found)
 
 
 def _unknown(root: Path, name: str) -> UsageError:

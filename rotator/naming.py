@@ -90,6 +90,6 @@ def _within(limit: int, what: str, name: str) -> None:
         raise Blocked(
             f"{what} {name} would be too long: {len(name)} characters, the limit is {limit}.",
             why="Names of a rotation are derived from blue's identifier and the next generation.",
-            fix="Give blue a shorter identifier, or choose a shorter [key] alias, then run the same again.",
+            fix="Give blue a shorter identifier, or choose a shorter [key] alias, then run it again.",
             code="identifier-too-long",
         )

@@ -75,7 +75,7 @@ def from_client_error(service: str, fault: ClientError) -> AwsError:
     message = str(fault.response.get("Error", {}).get("Message", "")).strip()[:_LONGEST_MESSAGE]
     why = f"{code}: {message}" if message else code
     if code in REFUSED_CREDENTIALS:
-        fix = "Log in again, then run the same again." if code in EXPIRED else "Check AWS_PROFILE and the AWS_* keys."
+        fix = "Log in, then run it again." if code in EXPIRED else "Check AWS_PROFILE and the AWS_* keys."
         what = "The AWS credentials have expired." if code in EXPIRED else "AWS refuses the credentials."
         return AwsCredentialsError(what, why=why, fix=fix)
     if code in DENIED:
@@ -93,18 +93,18 @@ def from_client_error(service: str, fault: ClientError) -> AwsError:
 def _answered(service: str, operation: str, code: str, why: str, status: int) -> AwsError:
     call = f"{service}:{operation}"
     if code in THROTTLED:
-        fix = "Wait a little and run the same again; others in this account may be calling a lot."
+        fix = "Wait a little and run it again; others in this account may be calling a lot."
         return AwsError(f"AWS throttles {call}, after several tries.", why=why, fix=fix, code="aws-throttled")
     if code.startswith("KMSKey"):
         fix = "Let the key's policy allow kms:DescribeKey and kms:CreateGrant (for AWS resources), and enable the key."
         return AwsError(f"RDS cannot use the KMS key in {call}.", why=why, fix=fix, code="aws-key-not-accessible")
     if "QuotaExceeded" in code or "LimitExceeded" in code:
-        fix = "Ask for a higher quota (Service Quotas), or remove what is not needed, then run the same again."
+        fix = "Ask for a higher quota (Service Quotas), or remove what is not needed, then run it again."
         return AwsError(f"An AWS quota stops {call}.", why=why, fix=fix, code="aws-quota")
     if status >= 500:
-        fix = "Run the same again; see the AWS Health Dashboard when it goes on."
+        fix = "Run it again; see the AWS Health Dashboard when it goes on."
         return AwsError(f"AWS itself failed in {call}, after several tries.", why=why, fix=fix, code="aws-service")
-    return AwsError(f"AWS refused {call}.", why=why, fix="Mend what the message names, then run the same again.")
+    return AwsError(f"AWS refused {call}.", why=why, fix="Fix what the message names, then run it again.")
 
 
 def _status(fault: ClientError) -> int:

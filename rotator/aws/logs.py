@@ -79,7 +79,7 @@ def _texts(read: Read, what: str) -> Iterator[str]:
             raise AwsError(
                 f"RDS does not hand out all of the {what}.",
                 why=f"rds:DownloadDBLogFilePortion gives marker {marker} again, as if nothing had been read",
-                fix="Run the same again; see the AWS Health Dashboard when it goes on.",
+                fix="Run it again; see the AWS Health Dashboard when it goes on.",
             )
         yield page.text.rstrip("\n").removesuffix(CUT) if page.cut else page.text
         if page.marker == marker:

@@ -148,7 +148,7 @@ def _refuse_needed(bench: Workbench, kept: _Kept, key: Key | None) -> None:
         raise Blocked(
             _lost(kept, key),
             why="Somebody else has scheduled its deletion: this env had kept it, for their sake.",
-            fix=f"{_save(kept)} Or, if they may be lost, delete them. Then run the same again.",
+            fix=f"{_save(kept)} Or, if they may be lost, delete them. Then run it again.",
             details=left,
             code="kept-key-scheduled",
         )
@@ -168,7 +168,7 @@ def _needed(bench: Workbench, kept: _Kept) -> tuple[str, ...]:
 
 def _lost(kept: _Kept, key: Key | None) -> str:
     date = f" on {key.deletion_date.isoformat(' ', 'minutes')}" if key is not None and key.deletion_date else ""
-    return f"The key {kept.arn} will be deleted{date}, and things lie under it that cannot be read without it."
+    return f"The key {kept.arn} will be deleted{date}, and what still uses it cannot be read without it."
 
 
 def _save(kept: _Kept) -> str:

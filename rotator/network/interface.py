@@ -15,7 +15,7 @@ class CnameAnswer:
 
 
 class RecordWatch(Protocol):
-    """A look at a name, taken again and again in the background from its making on."""
+    """A look at a name, polled in the background from its making on."""
 
     def changed(self, wait_seconds: float) -> float | None:
         """The monotonic time at which the name first led to its new target; None when it has not been seen to."""

@@ -15,9 +15,9 @@ def shared_key(ctx: Context, key: Key) -> Iterator[Finding]:
     if others:
         yield Finding(
             "shared-key",
-            f"Other databases lie under blue's key {key.arn}: {listed(others)}.",
+            f"Other databases use blue's key {key.arn} too: {listed(others)}.",
             "Adopting the key makes this root its owner; another env that adopts it as well would own it too.",
-            "Let one env alone own it, and set [key] adopt = false in the others. As long as something lies under it, "
+            "Let one env alone own it, and set [key] adopt = false in the others. As long as something still uses it, "
             "retire keeps it.",
             blocks=False,
         )

@@ -42,7 +42,7 @@ def decide(ctx: Context) -> Strategy:
         raise Blocked(
             f"Replication of an earlier rotation is left on {ctx.rotation.blue}.",
             why="Because of it writes would have to pause for long; it can be removed instead.",
-            fix="Do what the lines say, then run the same again.",
+            fix="Do what the lines say, then run it again.",
             details=own,
             code="own-leftover",
         )
@@ -51,7 +51,7 @@ def decide(ctx: Context) -> Strategy:
             f"Writes to {ctx.rotation.blue} would pause from its snapshot to the flip: "
             "minutes for a small database, hours for terabytes.",
             why="Strategy replicate, which pauses them for a moment, is not possible here as it is.",
-            fix=f"Mend what the lines say, or accept the pause: rotator rotate {name} --approve {APPROVAL} "
+            fix=f"Fix what the lines say, or accept the pause: rotator rotate {name} --approve {APPROVAL} "
             '(or set [rotation] strategy = "snapshot").',
             details=reasons,
             code="long-pause",

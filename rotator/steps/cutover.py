@@ -40,7 +40,7 @@ class Cutover(Step):
             return conflict(
                 f"{', '.join(lost)}, neither at blue nor at green.",
                 "Somebody changed the record by hand: put it back on blue; or, when it is one of [dns] also and is to "
-                "stay where it is, take it out of there and run the same again; or rollback.",
+                "stay where it is, take it out of there and run it again; or rollback.",
             )
         applied = ctx.data.serving == ctx.rotation.target and ctx.memory.outputs(self.name).get("applied")
         if applied and not green:
@@ -100,7 +100,8 @@ class Cutover(Step):
 
 
 def ready_to_flip(ctx: Context) -> bool:
-    """The gate's question, asked inside the apply: is blue shut and unchanged, is green this data's heir?
+    """The gate's question, asked inside the apply: is blue shut and unchanged, was green restored from this rotation's
+    snapshot?
 
     Opens green last. Raises Blocked (the gate then answers abort, and nothing has changed).
     """

@@ -51,7 +51,7 @@ def before_fence(ctx: Context) -> Observation | None:
     raise Blocked(
         f"The resolver asked from here does not follow the record: {wrong}.",
         why="Its users would go on writing to blue after the flip, and be refused there. Nothing is fenced.",
-        fix="Is it the zone that the applications see ([dns] zone_id), and their resolver ([dns] resolver)? Mend that, "
+        fix="Is it the zone that the applications see ([dns] zone_id), and their resolver ([dns] resolver)? Fix that, "
         f"then run rotate again; or give up: rotator rollback {ctx.env.name}",
         code="resolver-not-following",
     )

@@ -152,7 +152,7 @@ def keep_writes(ctx: Context) -> str:
         misses += seen.kind is Kind.ABSENT
         if seen.kind is Kind.CONFLICT or misses > PATIENCE:
             raise Blocked(
-                f"Green's last snapshot {name} is not to be had, so green is not deleted.",
+                f"Green's last snapshot {name} is not available, so green is not deleted.",
                 why=seen.reason or seen.detail,
                 fix=seen.fix or "Run rollback again.",
                 code="snapshot-failed",

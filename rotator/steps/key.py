@@ -65,7 +65,7 @@ class NewKey(Step):
         return {**outputs, "old_key_arn": blue.kms_key_arn if blue else None}
 
     def undo(self, ctx: Context) -> str:
-        """Schedule the new key for deletion, unless something that is kept lies under it."""
+        """Schedule the new key for deletion, unless something that is kept still uses it."""
         root = ctx.memory.root()
         if root is None or ctx.rotation.target not in root.generations:
             return ""
@@ -75,7 +75,7 @@ class NewKey(Step):
         kept = [s.identifier for s in ctx.rds.snapshots() if arn and s.kms_key_arn == arn]
         kept += [i.identifier for i in ctx.rds.instances() if arn and i.kms_key_arn == arn]
         if kept:
-            return f"new key kept: {', '.join(kept)} lie under it"
+            return f"new key kept: {', '.join(kept)} still use it"
         ctx.apply(Stage.ROLLBACK, edits.without_generation(ctx.data, ctx.rotation.target))
         return "new key scheduled for deletion"
 

@@ -58,7 +58,7 @@ class Preflight(Step):
         return f"{', '.join(about)}, strategy {outputs['strategy']}{warned}"
 
     def warnings(self, outputs: Outputs) -> tuple[str, ...]:
-        """The findings that do not block: before anything is made there is still time to mend them."""
+        """The findings that do not block: before anything is made there is still time to fix them."""
         return tuple(outputs["warnings"])
 
 
@@ -75,7 +75,7 @@ def _refusal(blocking: tuple[Finding, ...]) -> Blocked:
     return Blocked(
         f"Preflight found {len(blocking)} reasons not to start.",
         why="Nothing has been changed.",
-        fix="Mend them and run the same again.",
+        fix="Fix these and run it again.",
         details=tuple(f"{f.code}: {f.what} {f.why} -> {f.fix}" for f in blocking),
         code="preflight",
     )
@@ -123,7 +123,7 @@ def _why_snapshot(ctx: Context) -> Iterator[Finding]:
             "strategy-snapshot",
             "Strategy snapshot was chosen: writes pause from the snapshot to the flip.",
             f"Strategy replicate is not possible here: {'; '.join(reasons)}.",
-            "Mend that before the rotation, and writes will pause for a moment only.",
+            "Fix that before the rotation, and writes will pause for a moment only.",
         )
 
 

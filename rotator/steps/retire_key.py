@@ -162,7 +162,7 @@ class RetireKey(Step):
 
     def _scheduled_by_another(self, ctx: Context, key: Key) -> Observation:
         return conflict(
-            f"The old key is {key.state}, by somebody else, and things lie under it that cannot be read without it.",
+            f"The old key is {key.state}, by somebody else, and what still uses it cannot be read without it.",
             f"aws kms cancel-key-deletion --key-id {key.arn}, then aws kms enable-key --key-id {key.arn}. Or, if they "
             f"may be lost, delete them. Then: rotator retire {ctx.env.name}",
             under_old_key(ctx).kept,

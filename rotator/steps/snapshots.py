@@ -29,7 +29,7 @@ def look(
     if found.status in FAILED:
         return conflict(
             f"Snapshot {identifier} ended as {found.status}.",
-            f"Delete it (aws rds delete-db-snapshot --db-snapshot-identifier {identifier}) and run the same again.",
+            f"Delete it (aws rds delete-db-snapshot --db-snapshot-identifier {identifier}) and run it again.",
         )
     if found.status != "available":
         return in_progress(f"{identifier} {found.status}, {found.percent} %", found.percent / 100)
@@ -37,7 +37,7 @@ def look(
         # RDS has been seen to finish a copy under the source's key without an error: awslabs/rds-snapshot-tool #60.
         return conflict(
             f"Snapshot {identifier} is under key {found.kms_key_arn}, not under the new key {key_arn}.",
-            "Delete that copy and run the same again; restoring it would keep the old key.",
+            "Delete that copy and run it again; restoring it would keep the old key.",
         )
     return satisfied(snapshot=found.identifier, arn=found.arn, key_arn=found.kms_key_arn)
 

@@ -74,7 +74,7 @@ def _general(failure: Failure) -> TerraformError:
     return TerraformError(
         f"{failure.command} failed{place}",
         why=failure.first,
-        fix=f"{state}; mend the cause, then run the same command again: it goes on from the world as it is",
+        fix=f"{state}; fix the cause, then run the same command again: it goes on from the world as it is",
         details=failure.lines[1:],
         code=f"terraform-{failure.subcommand.split()[0]}",
     )
@@ -188,7 +188,7 @@ def _unsaved(failure: Failure) -> TerraformError:
     return TerraformError(
         f"{failure.command}: the state could not be saved",
         why=failure.first,
-        fix=f"mend the cause; if there is {failure.root / 'errored.tfstate'}, it is the state: put it in place with "
+        fix=f"fix the cause; if there is {failure.root / 'errored.tfstate'}, it is the state: put it in place with "
         f"`terraform -chdir={failure.root} state push errored.tfstate`, then remove that file; then run the same "
         "command again",
         details=failure.lines[1:],

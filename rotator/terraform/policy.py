@@ -78,7 +78,7 @@ def refusal(stage: Stage, violations: Sequence[Violation]) -> Blocked:
 
 def _whole_plan(summary: PlanSummary) -> Iterable[Violation]:
     if summary.errored:
-        yield Violation("plan", (), (), "planning ended with an error", "mend it, then plan again")
+        yield Violation("plan", (), (), "planning ended with an error", "fix it, then plan again")
     if not summary.complete:
         yield Violation(
             "plan",

@@ -1,4 +1,4 @@
-"""All sequences of one database, read again and again over one connection: exactly, and cheaply.
+"""All sequences of one database, polled over one connection: exactly, and cheaply.
 
 Each read of a sequence keeps a lock on it until its transaction ends, so they are read and set in batches. One that
 never gave out a number has no last value for PostgreSQL's own function (before version 18), and is read as a table is;

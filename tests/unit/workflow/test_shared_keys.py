@@ -202,7 +202,7 @@ def test_another_database_under_the_key_is_told_before_it_is_adopted(tmp_path: P
     world.instances["billing-db"] = instance("billing-db", OLD_KEY, {}, {})
     world.snapshots["billing-monthly"] = make_snapshot("billing-monthly", "billing-db", OLD_KEY, {})
     warnings = plan(bench(world, tmp_path)).warnings
-    told = next(line for line in warnings if "Other databases lie under" in line)
+    told = next(line for line in warnings if "Other databases use blue's key" in line)
     assert "billing-db" in told
     assert "billing-monthly" in told
     assert "adopt = false" in told

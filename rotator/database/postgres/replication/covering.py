@@ -121,7 +121,7 @@ def who(row: tuple[Any, ...]) -> str:
 
 
 def gently(connection: Connection, statement: sql.Composed, table: str, seconds: float = GENTLE_SECONDS) -> None:
-    """A change of a table that needs a strong lock, asked for again and again for some milliseconds each time.
+    """A change of a table that needs a strong lock, polled for: some milliseconds each time.
 
     Raises DatabaseError 'table-busy' when the table is never free for it.
     """

@@ -113,5 +113,5 @@ def _figures(evidence: SeedEvidence, recovery: Recovery, bracket: Bracket) -> tu
         ("log: redo done at (start of the last record)", recovery.done),
         ("log: end of valid log", recovery.end),
     )
-    found = tuple(f"{name}: {lsn_text(value) if value is not None else 'not to be had'}" for name, value in rows)
+    found = tuple(f"{name}: {lsn_text(value) if value is not None else 'not available'}" for name, value in rows)
     return (*found, f"log: crash recoveries: {recovery.count}")
