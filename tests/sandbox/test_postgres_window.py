@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from replication_pair import DATABASE, PASSWORD, Pair, running_pair
 
+from rotator.database.postgres import fence_sql
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets, Passed
 from rotator.errors import DatabaseError
@@ -112,6 +113,20 @@ def test_the_way_back_is_the_same_window(pair: Pair) -> None:
     assert pair.rows("select count(*) from item where v = 'only on green so far'") == [(1,)]
     assert takes_writes(pair, "blue")
     assert not takes_writes(pair, "green")
+
+
+def test_a_lease_that_a_dead_driver_left_on_the_source_does_not_keep_the_next_window_from_draining(pair: Pair) -> None:
+    flip(pair)
+    pair.turn()
+    pair.run("insert into item (v) values ('just before the fence')", on=pair.green)
+    with pair.green.admin(DATABASE) as admin:  # type: ignore[union-attr]
+        admin.execute(fence_sql.leased_refusal("2100-01-01 00:00:00+00"))
+        admin.execute(fence_sql.leased_ddl_refusal("2100-01-01 00:00:00+00"))
+    assert not PostgresServer(pair.target).fence_state().sealed
+    flip_back(pair)
+    assert pair.rows("select count(*) from item where v = 'just before the fence'") == [(1,)]
+    assert takes_writes(pair, "blue")
+    assert PostgresServer(pair.target).fence_state().sealed
 
 
 def test_there_and_back_again_without_a_rollback_between(pair: Pair) -> None:

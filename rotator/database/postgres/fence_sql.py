@@ -89,8 +89,11 @@ IS_REFUSING = (
 IS_LEASED = (
     f"select 1 from pg_proc p where p.pronamespace = to_regnamespace('{SCHEMA}')"
     " and strpos(p.prosrc, 'lease until [') > 0"
+    " and (p.proname = 'refuse_write' or exists (select from pg_event_trigger e where e.evtfoid = p.oid))"
 )
-"""Whether one of the fence's functions refuses for a time only, be it over or not: between two looks it may run out."""
+"""Whether a function of the fence that is in use refuses for a time only, be it over or not: it may run out between two
+looks.
+"""
 
 HAS_TRIGGER = f"select 1 from pg_trigger where tgname = '{FENCE}' and tgrelid = %s::oid"
 

@@ -140,10 +140,19 @@ def test_what_green_holds_behind_a_fence_with_a_lease_is_carried_back(tmp_path: 
 def test_killed_before_go_a_rollback_opens_blue_at_once(tmp_path: Path, tried_before: bool) -> None:
     world = world_with_links()
     if tried_before:
-        world.fail["record"] = TerraformError("throttled")
+        found = bench(world, tmp_path, strategy="replicate")
+        real = found.stages.apply_through_gate
+
+        def gate(*args: Any) -> bool:
+            world.fail["record"] = TerraformError("throttled")
+            return real(*args)
+
+        found.stages.apply_through_gate = gate  # type: ignore[method-assign]
         with pytest.raises(TerraformError):
-            run(world, tmp_path)
+            rotate(found, Options())
         world.past_gate = False
+        assert memory(tmp_path).outputs("cutover").get("imprint")
+        assert world.write("blue was opened again")
     dies_at(world, "open green", after=True)
     killed(world, tmp_path, "replicate", rotate)
     assert not world.write("blue is sealed")
@@ -192,7 +201,6 @@ def test_what_was_in_flux_is_looked_at_again_right_before_the_window_back(tmp_pa
 def test_a_way_back_that_was_not_even_begun_leaves_rotate_free_to_go_on(tmp_path: Path) -> None:
     world = world_with_links()
     clinging(world, ttl=lambda: 5)
-    world.replication.no_slots = None
     found = bench(world, tmp_path, strategy="replicate")
     real = found.stages.apply_through_gate
 
