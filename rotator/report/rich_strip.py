@@ -42,6 +42,8 @@ class StripReporter:
         self._board = Board(steps)
         self._rotation = rotation_id
         self._began = self._clock()
+        # A new one: one that is started again would draw over the last strip that it left.
+        self._live = ResizingLive(self._console, self.render)
         self._live.start()
 
     def start(self, step: str) -> None:

@@ -217,3 +217,13 @@ class Screen:
         rows = self.rows()
         rows[self.row] = text
         self.lines = rows
+
+
+def test_a_second_strip_leaves_the_first_one_on_the_screen(terminal: Terminal) -> None:
+    terminal.reporter.begin("local-0001", STEPS)
+    terminal.reporter.close()
+    terminal.drawn()
+    terminal.reporter.begin("local-0002", STEPS)
+    terminal.reporter.close()
+    before, _, _ = terminal.drawn().partition("local-0002")
+    assert "\x1b[1A" not in before, "the cursor may not go up into it"
