@@ -21,7 +21,7 @@ import psycopg
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import open_plain
 from rotator.database.postgres.replication.link import PostgresLink
-from rotator.database.replication import Bracket
+from rotator.database.seed import Bracket
 from rotator.errors import DatabaseError
 from rotator.sandbox import snapshots
 from rotator.sandbox.cluster import Cluster

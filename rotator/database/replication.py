@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
 
+from rotator.database.seed import Bracket, Seed
+
 Progress = Callable[[float, str], None]
 """Called with a fraction 0..1 and a short text."""
 
@@ -53,42 +55,6 @@ class Storage:
 
     data: int
     log: int
-
-
-@dataclass(frozen=True)
-class SeedEvidence:
-    """What green says of the point up to which the snapshot holds blue's transactions.
-
-    `replayed` is its replay position since its last start (None after a clean one), `tools` what rds_tools says;
-    `slot`, `low`, `high`: whether the sentinels written after the slot, before and after the snapshot are in its data.
-    """
-
-    replayed: int | None
-    tools: int | None
-    slot: bool
-    low: bool
-    high: bool
-
-
-@dataclass(frozen=True)
-class Bracket:
-    """What the seed must lie between: the slots' confirmed position, and the source's flushed positions before and
-    after the snapshot.
-    """
-
-    confirmed: int
-    low: int
-    high: int
-
-
-@dataclass(frozen=True)
-class Seed:
-    """The decision: a position and the sources that agree on it; or what is wrong, in words. `figures` are lines."""
-
-    position: int | None
-    sources: tuple[str, ...]
-    figures: tuple[str, ...]
-    problem: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rotator.aws.managed import is_managed, secret_of
 from rotator.aws.mending import lost, unsettled
 from rotator.aws.settings import not_carried
 from rotator.errors import AwsCredentialsError, AwsError, Blocked
@@ -14,9 +13,11 @@ from rotator.steps.adopt import adopted_alias, will_adopt
 from rotator.steps.adopt_findings import shared_key
 from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
 from rotator.steps.choose import reasons_against, replicate_findings
+from rotator.steps.findings import block, warn
 from rotator.steps.green import green_tags
 from rotator.steps.old_key import uses_outside
 from rotator.steps.parity import APPLY_STATUS
+from rotator.steps.preflight_clients import client_findings
 from rotator.steps.preflight_names import name_findings
 from rotator.steps.world import STRANGER, blue_instance, made_by, ours, server
 
@@ -81,14 +82,6 @@ def _refusal(blocking: tuple[Finding, ...]) -> Blocked:
     )
 
 
-def _block(code: str, what: str, why: str, fix: str) -> Finding:
-    return Finding(code, what, why, fix, blocks=True)
-
-
-def _warn(code: str, what: str, why: str, fix: str) -> Finding:
-    return Finding(code, what, why, fix, blocks=False)
-
-
 def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
     yield from _account(ctx)
     yield from _root(ctx)
@@ -97,9 +90,9 @@ def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
     yield from _names(ctx)
     yield from name_findings(ctx, blue)
     yield from _quotas(ctx)
-    yield from _clients(ctx, blue)
+    yield from client_findings(ctx, blue)
     if ctx.databases is not None and not blue.engine.startswith("postgres"):
-        yield _block(
+        yield block(
             "engine",
             f"The tool cannot connect to {blue.engine} yet.",
             "Fence and validation inside the database are built for PostgreSQL.",
@@ -119,7 +112,7 @@ def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
 def _why_snapshot(ctx: Context) -> Iterator[Finding]:
     reasons = reasons_against(ctx)
     if reasons:
-        yield _warn(
+        yield warn(
             "strategy-snapshot",
             "Strategy snapshot was chosen: writes pause from the snapshot to the flip.",
             f"Strategy replicate is not possible here: {'; '.join(reasons)}.",
@@ -130,7 +123,7 @@ def _why_snapshot(ctx: Context) -> Iterator[Finding]:
 def _account(ctx: Context) -> Iterator[Finding]:
     wanted, caller = ctx.env.config.aws.account, ctx.identity.caller()
     if wanted is not None and caller.account != wanted:
-        yield _block(
+        yield block(
             "wrong-account",
             f"These credentials belong to account {caller.account}, not {wanted}.",
             f"They are {caller.arn}.",
@@ -142,7 +135,7 @@ def _root(ctx: Context) -> Iterator[Finding]:
     """A root of an older rotator drops what its variables do not know, and its plans surprise everybody."""
     differing = ctx.stages.differing()
     if differing:
-        yield _block(
+        yield block(
             "render-differs",
             f"The root {ctx.env.path} is not the one that this rotator renders: {', '.join(differing)}.",
             "It was rendered by another version, or changed by hand; it may not take what a rotation changes.",
@@ -156,9 +149,9 @@ def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
         fix = (
             f"aws rds start-db-instance --db-instance-identifier {name}" if blue.status == "stopped" else "Wait for it."
         )
-        yield _block("not-available", f"{name} is {blue.status}.", "Only an available instance can be snapshot.", fix)
+        yield block("not-available", f"{name} is {blue.status}.", "Only an available instance can be snapshot.", fix)
     if blue.pending:
-        yield _block(
+        yield block(
             "pending-modifications",
             f"{name} has pending modifications: {', '.join(sorted(blue.pending))}.",
             "Green would get the settings of now, and they would be lost.",
@@ -167,14 +160,14 @@ def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
     yield from _tags(ctx, blue)
     yield from _groups(ctx, blue)
     for field in lost(blue, ctx.env.config.rotation.parity_ignore):
-        yield _block(
+        yield block(
             "may-be-lost",
             f"{name} has {field}, which neither Terraform's aws_db_instance nor this tool gives to green.",
             "Green could lack it, and the parity check would stop the rotation.",
             f'Remove it, or accept that green may lack it: parity_ignore = ["{field}"] in [rotation].',
         )
     for what in not_carried(blue.raw):
-        yield _block(
+        yield block(
             "not-carried",
             f"{name} has {what}, which Terraform's aws_db_instance cannot set.",
             "Green would lack it, and the parity check would stop the rotation while writes are paused.",
@@ -184,7 +177,7 @@ def _instance(ctx: Context, blue: Instance) -> Iterator[Finding]:
         value = blue.raw.get(key)
         if value:
             names = ", ".join(value) if isinstance(value, list) else str(value)
-            yield _block(
+            yield block(
                 "not-standalone",
                 f"{name} has {key} = {names}.",
                 "A cluster member, a replica, or an instance with replicas is not moved by restoring one instance.",
@@ -216,7 +209,7 @@ def _tags(ctx: Context, blue: Instance) -> Iterator[Finding]:
     over = len(wanted) - TAG_LIMIT
     if over > 0:
         own = ", ".join(sorted(ctx.rotation.tags))
-        yield _block(
+        yield block(
             "too-many-tags",
             f"Green would have {len(wanted)} tags; AWS allows {TAG_LIMIT} on one resource.",
             f"It gets {blue.identifier}'s, those of [tags], and those by which the rotation knows its own ({own}).",
@@ -227,12 +220,12 @@ def _tags(ctx: Context, blue: Instance) -> Iterator[Finding]:
 
 def _key(ctx: Context, blue: Instance) -> Iterator[Finding]:
     if not blue.encrypted or blue.kms_key_arn is None:
-        yield _warn("unencrypted", f"{blue.identifier} is not encrypted.", "There is no old key to retire.", "")
+        yield warn("unencrypted", f"{blue.identifier} is not encrypted.", "There is no old key to retire.", "")
         return
     key = ctx.kms.key(blue.kms_key_arn)
     if key is None or key.state != "Enabled":
         state = key.state if key else "not readable"
-        yield _block(
+        yield block(
             "old-key-unusable",
             f"Blue's key {blue.kms_key_arn} is {state}.",
             "RDS must decrypt the snapshot with it (kms:CreateGrant, kms:DescribeKey).",
@@ -249,7 +242,7 @@ def _other_uses(ctx: Context, key: Key) -> Iterator[Finding]:
     held = root.generations[ctx.rotation.source].key if root and ctx.rotation.source in root.generations else None
     uses = uses_outside(ctx, key.arn, held.alias if held else adopted_alias(key))
     if uses:
-        yield _warn(
+        yield warn(
             "old-key-used-elsewhere",
             f"Blue's key is used outside of RDS too: {'; '.join(use.what for use in uses)}.",
             "A rotation moves this database alone; while they use the key, retire neither disables nor deletes it.",
@@ -272,7 +265,7 @@ def _names(ctx: Context) -> Iterator[Finding]:
 
 
 def _taken(code: str, what: str) -> Finding:
-    return _block(
+    return block(
         code,
         f"{what}.",
         "Its name is one that this rotation needs; adopting a stranger's thing could lose data.",
@@ -287,57 +280,14 @@ def _quotas(ctx: Context) -> Iterator[Finding]:
     except AwsCredentialsError:
         raise
     except AwsError as fault:
-        yield _warn("quota", "RDS quotas could not be looked at.", fault.what, f"{fault.fix} Or look by hand.")
+        yield warn("quota", "RDS quotas could not be looked at.", fault.what, f"{fault.fix} Or look by hand.")
         return
     for quota in found:
         need = needs.get(quota.name, 0)
         if need and quota.used + need > quota.maximum:
-            yield _block(
+            yield block(
                 "quota",
                 f"RDS quota {quota.name}: {quota.used} of {quota.maximum} are used, {need} more are needed.",
                 "Green or its snapshots could not be made.",
                 "Ask for a higher quota (Service Quotas, Amazon RDS) or remove what is not needed.",
             )
-
-
-def _clients(ctx: Context, blue: Instance) -> Iterator[Finding]:
-    """What a CNAME in front of RDS breaks, and what a new instance cannot inherit (AWS RDS User Guide)."""
-    if blue.raw.get("IAMDatabaseAuthenticationEnabled"):
-        yield _warn(
-            "iam-auth",
-            "IAM authentication is on.",
-            "Tokens are made for the real endpoint, not for the CNAME.",
-            "Let clients make tokens for the CNAME's target.",
-        )
-    if ctx.env.config.database.sslmode == "verify-full":
-        yield _warn(
-            "verify-full",
-            "Clients that verify the host name (verify-full) cannot do so through the CNAME.",
-            "The RDS certificate names the real endpoint.",
-            "The tool itself connects to the endpoints; for the probe through the name it verifies the CA only.",
-        )
-    yield from _managed_password(ctx, blue)
-
-
-def _managed_password(ctx: Context, blue: Instance) -> Iterator[Finding]:
-    secret, config = secret_of(blue), ctx.env.config.database
-    if secret is None:
-        return
-    named = config.credentials.secret_id
-    is_master = config.username == blue.master_username or (config.username is None and named is None)
-    if config.access == "direct" and is_master and not is_managed(named):
-        yield _block(
-            "managed-login",
-            f"The tool logs in as {blue.master_username}, whose password RDS manages, but not by RDS's secret.",
-            "Green gets a secret and a password of its own as soon as it is restored: the login would fail there.",
-            f'[database.credentials] secret_id = "{secret}": with a secret that RDS manages the tool reads, for each '
-            "instance, that instance's own.",
-        )
-    yield _warn(
-        "managed-secret",
-        f"The master password is managed by RDS, in {secret}.",
-        f"Green gets a new secret under another ARN, with another password; {secret} goes with {blue.identifier} when "
-        "that is retired. What logs in as the master user fails from the flip until it reads the new secret.",
-        "Step green names the new ARN before the flip: allow applications to read it, and point them at it at the "
-        "flip; better, let them log in as a user of their own.",
-    )

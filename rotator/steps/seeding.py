@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rotator.database.replication import Bracket, lsn, lsn_text
+from rotator.database.replication import lsn, lsn_text
+from rotator.database.seed import Bracket
 from rotator.errors import Blocked
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied
 from rotator.steps.links import forward, log_lines, watch

@@ -14,7 +14,8 @@ import psycopg
 
 from rotator.database.interface import Target
 from rotator.database.postgres.replication.link import PostgresLink
-from rotator.database.replication import Bracket, lsn_text
+from rotator.database.replication import lsn_text
+from rotator.database.seed import Bracket
 from rotator.sandbox import snapshots
 from rotator.sandbox.cluster import Cluster
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from fakes import World
 
-from rotator.database.replication import Bracket, Budgets, Lag, Opened, Passed, Seed, Slot, Storage, Verified, Worker
+from rotator.database.replication import Budgets, Lag, Opened, Passed, Slot, Storage, Verified, Worker
+from rotator.database.seed import Bracket, Seed
 from rotator.errors import DatabaseError
 
 

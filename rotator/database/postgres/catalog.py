@@ -10,8 +10,8 @@ from psycopg import sql
 
 from rotator.database.interface import Target
 from rotator.database.postgres.batches import batches
+from rotator.database.postgres.catalog_cluster import CLUSTER
 from rotator.database.postgres.catalog_queries import (
-    CLUSTER,
     DATABASE,
     IDENTIFIED,
     VIEW_DEFINITIONS,

@@ -11,11 +11,12 @@ an extension made are the extension's version; the tool's own schema and trigger
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
-from rotator.database.postgres.names import EVENT_TRIGGERS, EXCLUDED_DATABASES, FENCE, GUARDS, SCHEMA
-from rotator.database.postgres.objects import CLOSED_DATABASES, TEMPORARY, USER_SCHEMA
+from rotator.database.postgres.names import EVENT_TRIGGERS, FENCE, GUARDS, SCHEMA
+from rotator.database.postgres.objects import TEMPORARY, USER_SCHEMA
 
 
-def _strings(values: tuple[str, ...]) -> str:
+def strings(values: tuple[str, ...]) -> str:
+    """As a list in SQL."""
     return ", ".join(f"'{value}'" for value in values)
 
 
@@ -176,7 +177,7 @@ _EVENT_TRIGGERS = f"""
 select 'event trigger', array[e.evtname]::text[], null, row(
     e.evtevent, e.evtowner::regrole, e.evtfoid::regprocedure, e.evtenabled, e.evttags,
     obj_description(e.oid, 'pg_event_trigger'))::text
-  from pg_event_trigger e where e.evtname not in ({_strings((*EVENT_TRIGGERS, *GUARDS.values()))})
+  from pg_event_trigger e where e.evtname not in ({strings((*EVENT_TRIGGERS, *GUARDS.values()))})
 """
 
 _DEFAULT_ACLS = """
@@ -225,46 +226,6 @@ DATABASE = (
     _USER_MAPPINGS,
 )
 """Run in every database."""
-
-_DATABASES = f"""
-select 'database', array[d.datname]::text[], null, row(
-    d.datdba::regrole, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datistemplate, d.datallowconn,
-    d.datconnlimit, d.datacl, case when d.datname in ({CLOSED_DATABASES}) then d.xmin::text end,
-    to_jsonb(d) - array['oid', 'datfrozenxid', 'datminmxid', 'dattablespace', 'datdba', 'datlastsysoid', 'datacl',
-      'datname'], shobj_description(d.oid, 'pg_database'))::text
-  from pg_database d where d.datname not in ({_strings(EXCLUDED_DATABASES)})
-"""
-"""Of one that takes no connections, the row's version too, which both sides share since the snapshot: if it was opened
-meanwhile, written to, and shut again, this alone tells.
-"""
-
-_SETTINGS = """
-select 'settings', '{}'::text[], array[
-    case when d.oid is null then 'of all databases' else 'of database' end, d.datname,
-    case when r.oid is null then 'for all roles' else 'for role' end, r.rolname]::text[], s.setconfig::text
-  from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase left join pg_roles r on r.oid = s.setrole
- where r.rolname is null or not starts_with(r.rolname::text, 'rotator_')
-"""
-"""Those of the rotation's own login are made on blue after the snapshot."""
-
-_ROLES = """
-select 'role', array[r.rolname]::text[], null, row(
-    r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolconnlimit,
-    r.rolvaliduntil, r.rolbypassrls, shobj_description(r.oid, 'pg_authid'),
-    (select array_agg(row(g.rolname, m.admin_option)::text order by g.rolname)
-       from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid))::text
-  from pg_roles r where r.rolname !~ '^pg_'
-"""
-
-_SUBSCRIPTIONS = """
-select 'subscription', array[d.datname, s.subname]::text[], null, row(
-    s.subowner::regrole, s.subenabled, s.subslotname, s.subpublications)::text
-  from pg_subscription s join pg_database d on d.oid = s.subdbid
- where not starts_with(s.subname::text, 'rotator_')
-"""
-
-CLUSTER = (_DATABASES, _SETTINGS, _ROLES, _SUBSCRIPTIONS)
-"""Run once: what all databases share."""
 
 IDENTIFIED = (
     "pg_cast",

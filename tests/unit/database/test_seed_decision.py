@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.database.postgres.replication.seed import Recovery, decide_seed, read_recovery
-from rotator.database.replication import Bracket, SeedEvidence, lsn, lsn_text
+from rotator.database.replication import lsn, lsn_text
+from rotator.database.seed import Bracket, SeedEvidence
 
 SEEN = SeedEvidence(replayed=1000, tools=None, slot=True, low=True, high=False)
 LOG = Recovery(done=950, end=1000, count=1)

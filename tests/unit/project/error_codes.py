@@ -10,7 +10,7 @@ from pathlib import Path
 from import_graph import PACKAGE
 
 CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*(-\*)?")
-FINDING_MAKERS = ("Finding", "_block", "_warn", "_taken", "_Limit")
+FINDING_MAKERS = ("Finding", "block", "_block", "warn", "_warn", "_taken", "_Limit")
 
 
 def codes_in(source: str) -> Iterator[str]:

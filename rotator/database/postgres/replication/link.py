@@ -12,14 +12,25 @@ from typing import Any
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres.connection import Connection, open_session, session
 from rotator.database.postgres.objects import databases, each_database, stored_tables
-from rotator.database.postgres.replication import guard, imprint, lagging, publish, sentinels, subscribe, verify, views
+from rotator.database.postgres.replication import (
+    guard,
+    imprint,
+    lagging,
+    publish,
+    quarantine,
+    sentinels,
+    subscribe,
+    verify,
+    views,
+)
 from rotator.database.postgres.replication.apply_log import apply_errors, connection_errors
 from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
 from rotator.database.postgres.replication.covering import Covering
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.seed import decide_seed, read_recovery
 from rotator.database.postgres.replication.window import PostgresWindow
-from rotator.database.replication import Bracket, Budgets, Lag, Opened, Seed, Slot, Storage, Verified, Window, Worker
+from rotator.database.replication import Budgets, Lag, Opened, Slot, Storage, Verified, Window, Worker
+from rotator.database.seed import Bracket, Seed
 from rotator.qualified import qualified
 
 COVER_SECONDS = 30.0
@@ -102,7 +113,7 @@ class PostgresLink:
     # --- the target ---
 
     def quarantine(self, budget_seconds: float) -> tuple[str, ...]:
-        return subscribe.quarantine(self.target, self.names, budget_seconds)
+        return quarantine.quarantine(self.target, self.names, budget_seconds)
 
     def seed(self, log: Iterable[str], bracket: Bracket) -> Seed:
         return decide_seed(subscribe.evidence(self.target, self.names), read_recovery(log), bracket)
@@ -177,7 +188,7 @@ class PostgresLink:
         return _verified(report, ())
 
     def shut(self, budget_seconds: float) -> None:
-        subscribe.shut(self.target, self.names, budget_seconds)
+        quarantine.shut(self.target, self.names, budget_seconds)
 
     def imprint(self) -> Mapping[str, Any]:
         with ExitStack() as stack:

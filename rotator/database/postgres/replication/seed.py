@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rotator.database.replication import Bracket, Seed, SeedEvidence, lsn, lsn_text
+from rotator.database.replication import lsn, lsn_text
+from rotator.database.seed import Bracket, Seed, SeedEvidence
 
 _STARTS = re.compile(r"\bredo starts at ([0-9A-F]+/[0-9A-F]+)")
 _DONE = re.compile(r"\bredo done at ([0-9A-F]+/[0-9A-F]+)")

@@ -1,4 +1,4 @@
-"""The receiving side: quarantine of a restored server, subscriptions, their origin, and how far they are.
+"""The receiving side: subscriptions, their origin, and how far they are.
 
 Sources: PostgreSQL manual, "CREATE SUBSCRIPTION", "Replication Progress Tracking"; RDS User Guide, "Performing logical
 replication".
@@ -6,7 +6,6 @@ replication".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -17,14 +16,12 @@ from psycopg.conninfo import make_conninfo
 from rotator.database.interface import Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.fence import fence
-from rotator.database.postgres.marker import is_ours, mark
-from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import each_database
 from rotator.database.postgres.replication import sentinels
-from rotator.database.postgres.replication.names import Names, is_own
+from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import new_password, replicated
-from rotator.database.replication import SeedEvidence, lsn, lsn_text
+from rotator.database.replication import lsn, lsn_text
+from rotator.database.seed import SeedEvidence
 from rotator.errors import DatabaseError
 
 T = TypeVar("T")
@@ -32,11 +29,6 @@ T = TypeVar("T")
 ORIGINS = 160000
 """From this version on a subscription can leave out what the other side has only applied itself."""
 _SECRET = "rotator.connection"  # noqa: S105  the name of a setting, not its value
-_AS_ORIGIN = """
-select set_config('session_replication_role', 'origin', true)
- where current_setting('session_replication_role') = 'replica'
-"""
-_FENCE_FUNCTION = "select pg_get_functiondef(p.oid) from pg_proc p where p.oid = to_regproc(%s)"
 _CREATE = """
 do $do$ begin
   execute format('create subscription %I connection %L publication %I with ({options}, slot_name = %L)',
@@ -52,83 +44,6 @@ end $do$
 
 log_statement = all shows the values too (preflight warns): the login is the rotation's own, and goes with it.
 """
-
-
-def quarantine(target: Target, names: Names, budget_seconds: float) -> tuple[str, ...]:
-    """Make a restored server harmless: no foreign subscription, no copied slot, no job; and no writer. Words."""
-    done = [word for part in each_database(target, "quarantine", _disarm) for word in part]
-    with session(target, doing="remove the slots that came along") as connection:
-        back = Names(names.rotation_id, back=True)
-        rows = connection.execute("select slot_name, active from pg_replication_slots where not temporary").fetchall()
-        for slot, active in rows:
-            if re.search(back.pattern, str(slot)):
-                continue
-            if active:
-                raise DatabaseError(
-                    f"somebody reads from slot {slot} of the restored server",
-                    why="a consumer of blue found its way to green, and takes changes that are not its own",
-                    fix="stop that consumer, then run the same command again",
-                    code="green-consumer",
-                )
-            connection.execute("select pg_drop_replication_slot(%s)", [slot])
-            done.append(f"slot {slot} removed")
-    shut(target, names, budget_seconds)
-    mark(target, "green")
-    return tuple(done)
-
-
-def shut(target: Target, names: Names, budget_seconds: float) -> None:
-    """Nobody writes but the subscriptions, and all that was begun has ended; what is shut stays shut in any case."""
-    fence(target, names.rotation_id, budget_seconds, keep=True)
-
-
-def _disarm(database: str, connection: Connection) -> list[str]:
-    done = []
-    query = (
-        "select subname, subenabled from pg_subscription"
-        " where subdbid = (select oid from pg_database where datname = current_database())"
-    )
-    for name, enabled in connection.execute(query).fetchall():
-        if is_own(str(name)):
-            continue
-        if not enabled:
-            continue  # it contacts nobody
-        one = sql.Identifier(str(name))
-        connection.execute(sql.SQL("alter subscription {} disable").format(one))
-        connection.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(one))
-        done.append(f"subscription {name} in {database} cut off from its slot")
-    if connection.execute("select from pg_extension where extname = 'pg_cron'").rowcount:
-        done += [f"job {job} of pg_cron in {database} deactivated" for job in _deactivate_jobs(connection)]
-    return done
-
-
-def _deactivate_jobs(connection: Connection) -> list[int]:
-    """Those that are active. Once green is fenced so is their table, and its trigger fires also where no row changes.
-
-    Then the fence lets through inside this transaction alone: for all others it stands all the time.
-    """
-    if not connection.execute("select from cron.job where active").rowcount:
-        return []
-    with connection.transaction():
-        refusal = (
-            connection.execute(_FENCE_FUNCTION, [f"{SCHEMA}.refuse_write"]).fetchone() if is_ours(connection) else None
-        )
-        if refusal:
-            connection.execute(fence_sql.open_refusal())
-        with connection.transaction(), _as_origin(connection):  # pg_cron learns of it by an ordinary trigger
-            jobs = connection.execute("update cron.job set active = false where active returning jobid").fetchall()
-        if refusal:
-            connection.execute(refusal[0])
-    return [int(row[0]) for row in jobs]
-
-
-@contextmanager
-def _as_origin(connection: Connection) -> Iterator[None]:
-    was = connection.execute("select current_setting('session_replication_role')").fetchone()
-    connection.execute(_AS_ORIGIN)
-    yield
-    if was and was[0] == "replica":
-        connection.execute("set local session_replication_role = replica")
 
 
 def evidence(target: Target, names: Names) -> SeedEvidence:

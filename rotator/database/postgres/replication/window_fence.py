@@ -6,17 +6,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from psycopg import errors, sql
+from psycopg import errors
 
 from rotator.database.interface import Progress
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import APPLICATION, Connection
-from rotator.database.postgres.marker import own_schema
 from rotator.database.postgres.replication import guard, imprint, same_databases, unlogged
 from rotator.database.postgres.replication.covering import Covering, who
 from rotator.database.postgres.replication.lagging import feeds
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import unpublished
+from rotator.database.postgres.replication.window_statements import at_once, has_ddl_fence, opening, refusing, watch
 from rotator.database.replication import Budgets
 from rotator.errors import DatabaseError
 from rotator.qualified import qualified
@@ -93,7 +93,7 @@ class WindowFence:
             covering.finish()
         watched = []
         for name, connection in self._all.items():
-            if _watch(connection):
+            if watch(connection):
                 watched.append(name)
             missing = unpublished(connection, self._names)  # all tables, where there was none at `open`
             if missing:
@@ -108,7 +108,7 @@ class WindowFence:
                 unlogged.refuse(name, unlogged.filled(connection))
             self._light[name] = guard.light(connection)
         self._watched = frozenset(watched)
-        self._others_watched = frozenset(n for n, connection in self._others.items() if _has_ddl_fence(connection))
+        self._others_watched = frozenset(n for n, connection in self._others.items() if has_ddl_fence(connection))
         # Asked of each: by a name that is not ASCII, a session in another encoding would find no database.
         own = "select oid::bigint from pg_database where datname = current_database()"
         self._oids = [int(row[0]) for each in self._all.values() for row in each.execute(own).fetchall()]
@@ -142,7 +142,7 @@ class WindowFence:
         self._until = str(row[0]) if row else ""
         for name, connection in self._all.items():
             ddl = [fence_sql.leased_ddl_refusal(self._until)] if name in self._watched else []
-            _at_once(connection, fence_sql.leased_refusal(self._until), *ddl)
+            at_once(connection, fence_sql.leased_refusal(self._until), *ddl)
         self._wait_for_writers(began + budgets.grace, began + budgets.fence)
 
     def _wait_for_writers(self, grace: float, deadline: float) -> None:
@@ -237,7 +237,7 @@ class WindowFence:
         A session that looked at the clock before and was held up since would be one of these.
         """
         for name, connection in self._all.items():
-            _at_once(connection, *_refusing(ddl=name in self._watched))
+            at_once(connection, *refusing(ddl=name in self._watched))
         self._settle()
         same_databases.refuse_others(self._one, self._listed)
         row = self._one.execute(
@@ -256,21 +256,21 @@ class WindowFence:
     def open_other(self) -> None:
         """The target takes writes. This commit also puts on disk all that was applied before it."""
         for name, connection in self._others.items():
-            _at_once(connection, *_open(ddl=name in self._others_watched))
+            at_once(connection, *opening(ddl=name in self._others_watched))
 
     def shut_other(self) -> None:
         """The target refuses writes, whether it was opened or not. Where it does so already, its imprint stays."""
         for name, connection in self._others.items():
-            statements = _refusing(ddl=name in self._others_watched)
+            statements = refusing(ddl=name in self._others_watched)
             if connection.execute(fence_sql.IS_REFUSING).rowcount:
                 statements = statements[1:]
             if statements:
-                _at_once(connection, *statements)
+                at_once(connection, *statements)
 
     def open(self) -> None:
         """The source takes writes again; its idle triggers stay for the next attempt."""
         for name, connection in self._all.items():
-            _at_once(connection, *_open(ddl=name in self._watched))
+            at_once(connection, *opening(ddl=name in self._watched))
 
     def _settle(self) -> None:
         """Until those have left who hold a writer's lock now: refused ones come and go."""
@@ -279,32 +279,3 @@ class WindowFence:
         while early := early & self._writers():
             if time.monotonic() >= deadline:
                 raise self._too_late()
-
-
-def _refusing(*, ddl: bool) -> list[sql.Composed]:
-    return [fence_sql.install_refusal(), *([fence_sql.ddl_refusal()] if ddl else [])]
-
-
-def _open(*, ddl: bool) -> list[sql.Composed]:
-    return [fence_sql.open_refusal(), *([fence_sql.open_ddl_refusal()] if ddl else [])]
-
-
-def _at_once(connection: Connection, *statements: sql.Composed) -> None:
-    """In one message and one transaction (PostgreSQL, "Multiple Statements in a Simple Query")."""
-    connection.execute(sql.SQL("; ").join(statements))
-
-
-def _has_ddl_fence(connection: Connection) -> bool:
-    return ("refuse_ddl",) in connection.execute(fence_sql.FUNCTIONS).fetchall()
-
-
-def _watch(connection: Connection) -> bool:
-    """Event triggers that let everything through for now; False where we may not make them."""
-    own_schema(connection)
-    try:
-        with connection.transaction():
-            connection.execute(fence_sql.drop_event_triggers())
-            connection.execute(fence_sql.create_event_triggers(refusing=False))
-    except errors.InsufficientPrivilege:
-        return False
-    return True
