@@ -102,7 +102,7 @@ def test_a_resolver_that_does_not_follow_strands_nobody(project: Project, forwar
     refused(project, "flipped-back")
     status = project.json("status", "local")
     assert status["fenced"] is False
-    assert status["next_command"] == "rotator rollback local"
+    assert status["next_command"].endswith("rotator rollback local")  # typed by the path that was used
     upstream = ClientResolver(project.dns)
     assert upstream.cname(NAME) == upstream.cname(LEGACY) == address(project, "shop-db")
     assert value(project, zone) == f"{address(project, 'shop-db').upper()}."
