@@ -12,10 +12,11 @@ import typer
 from rotator import wiring
 from rotator.boundary import run
 from rotator.config import Env
-from rotator.errors import UsageError
+from rotator.errors import LockedError, UsageError
 from rotator.machine import explain
 from rotator.report.pipes import put
 from rotator.report.pulse import pulse
+from rotator.workflow.lock import holder
 
 app = typer.Typer(help="A local AWS: real PostgreSQL servers, a real DNS server, a write canary.", no_args_is_help=True)
 
@@ -84,12 +85,24 @@ def down(env: EnvName = "local", as_json: AsJson = False) -> None:
     """Stop it and remove all that it made, the env's state and journal with it."""
 
     def work() -> None:
-        commands = _imported()
+        commands, wanted = _imported(), _sandboxed(env)
+        _refuse_during_a_run(wanted)
         with pulse(sys.stderr, "stopping the sandbox"):
-            found = commands.down(_sandboxed(env))
+            found = commands.down(wanted)
         _say(json.dumps(found.to_json(), indent=2) if as_json else commands.render_down(found))
 
     run(work, as_json=as_json, env=env)
+
+
+def _refuse_during_a_run(env: Env) -> None:
+    """The run's journal, state and databases would go from under it. Raises LockedError."""
+    at_work = holder(env.path)
+    if at_work is not None:
+        raise LockedError(
+            f"A rotator works on {env.name}: its sandbox stays.",
+            why=f"Held by {at_work}.",
+            fix=f"Wait until it ends, or interrupt it (Ctrl-C), then: rotator sandbox down {env.name}",
+        )
 
 
 @app.command(name="env")
