@@ -28,7 +28,7 @@ def undo_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo,
     return tuple(
         StepInfo(s.name, _title(s), s.estimate_seconds, _UNDO_STATES.get(status, StepState.TO_COME))
         for s in steps
-        if (status := record.step(s.name).status) is not Status.NONE
+        if (status := record.step(s.name).status) is not Status.NONE or _is_last(s)
     )
 
 
@@ -39,4 +39,9 @@ def let_go_aloud(reporter: Reporter, ctx: Context, records: Sequence[EndpointSpe
 
 
 def _title(step: Step) -> str:
-    return step.title if step.name in {last.name for last in last_steps()} else f"Take back: {step.title}"
+    return step.title if _is_last(step) else f"Take back: {step.title}"
+
+
+def _is_last(step: Step) -> bool:
+    """One that a rollback takes, not takes back."""
+    return step.name in {last.name for last in last_steps()}

@@ -75,7 +75,7 @@ class NewKey(Step):
         kept = [s.identifier for s in ctx.rds.snapshots() if arn and s.kms_key_arn == arn]
         kept += [i.identifier for i in ctx.rds.instances() if arn and i.kms_key_arn == arn]
         if kept:
-            return f"new key kept: {', '.join(kept)} still use it"
+            return f"new key kept: still used by {', '.join(kept)}"
         ctx.apply(Stage.ROLLBACK, edits.without_generation(ctx.data, ctx.rotation.target))
         return "new key scheduled for deletion"
 

@@ -12,10 +12,12 @@ from fakes import BLUE, Killed, World
 from rotations import bench, phase
 from test_replicate_in_memory import killed_at, run, world_with_links
 
+from rotator.commands.announce import undo_infos
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import render, status
 from rotator.errors import Blocked, DatabaseError, WaitingForApproval
-from rotator.model import Finding
+from rotator.model import Finding, Strategy
+from rotator.steps import last_steps, rollback_steps
 from rotator.steps.base import Options
 from rotator.workflow.journal import Phase, Status, StepRecord
 from rotator.workflow.memory import JournalMemory
@@ -130,3 +132,14 @@ def test_what_an_earlier_rotation_left_is_removed_before_the_next_one_begins(tmp
         run(world, tmp_path)
     assert subscriptions(world) == []
     assert JournalMemory(LocalStore("shop", tmp_path), "shop-g1").outputs("clean-up") == {"left": []}
+
+
+def test_the_strip_of_a_rollback_announces_the_clean_up(tmp_path: Path) -> None:
+    """It is a step to take, not one to take back, so the journal has nothing of it before."""
+    world = world_with_links()
+    run(world, tmp_path)
+    record = LocalStore("shop", tmp_path).load().rotations[-1]
+    steps = (*rollback_steps(Strategy.REPLICATE), *last_steps())
+    announced = undo_infos(record, steps)
+    assert (announced[-1].name, announced[-1].title) == ("clean-up", "Leave nothing behind on blue")
+    assert all(info.title.startswith("Take back: ") for info in announced[:-1])
