@@ -19,13 +19,13 @@ def old_keys(bench: Workbench, journal: Journal, shown: RotationRecord | None, u
         waits = record.blue_gone and record.phase is not Phase.RETIRED
         if not waits and record is not shown:
             continue
-        ctx = _context(bench, journal, record)
+        ctx, why = _context(bench, journal, record), record.step("retire-key").reason
         try:
-            words = state_in_words(ctx)
+            words = state_in_words(ctx, why if record.phase is Phase.KEY_KEPT else "")
         except RotatorError as error:
             unknown.append(f"the old key: {error.what}")
             continue
-        arn, why = old_key(ctx), record.step("retire-key").reason
+        arn = old_key(ctx)
         if words or (waits and arn):
             yield words or f"{arn}: {why or record.phase}"
 

@@ -98,8 +98,11 @@ def last_use(ctx: Context, arn: str) -> LastUse | None:
         return None
 
 
-def state_in_words(ctx: Context) -> str:
-    """For `status`: whether the old key is still disabled, and until when; empty before it was, and when it is gone."""
+def state_in_words(ctx: Context, kept: str = "") -> str:
+    """For `status`: whether the old key is still disabled, and until when; empty before it was, and when it is gone.
+
+    `kept` is why the last retire did not schedule it.
+    """
     noted, arn = ctx.memory.outputs("disable-key"), old_key(ctx)
     key = ctx.kms.key(arn) if arn and noted.get("key_arn") else None
     if key is None:
@@ -108,11 +111,9 @@ def state_in_words(ctx: Context) -> str:
         return f"{arn} is ENABLED again, by hand: rotator retire {ctx.env.name} says what to do"
     if key.state != "Disabled" or "disabled_at" not in noted:
         return f"{arn} {key.state}"
-    until = disabled_until(ctx, datetime.fromisoformat(noted["disabled_at"]))
-    return (
-        f"{arn} disabled since {noted['disabled_at']}; its deletion can be scheduled from "
-        f"{until.isoformat('T', 'seconds')} on (back at once: aws kms enable-key --key-id {arn})"
-    )
+    until = disabled_until(ctx, datetime.fromisoformat(noted["disabled_at"])).isoformat("T", "seconds")
+    then = f"{kept}. After that retire can schedule it" if kept else f"its deletion can be scheduled from {until} on"
+    return f"{arn} disabled since {noted['disabled_at']}; {then} (back at once: aws kms enable-key --key-id {arn})"
 
 
 def listed(uses: Iterable[Use]) -> str:

@@ -125,4 +125,6 @@ def _tags(ctx: Context) -> dict[str, str]:
 def _undo(ctx: Context, identifier: str) -> str:
     if ctx.options.delete_snapshots:
         return f"snapshot {identifier} deleted" if remove(ctx, identifier) else ""
-    return f"snapshot {identifier} kept" if ctx.rds.snapshot(identifier) else ""
+    if ctx.rds.snapshot(identifier) is None:
+        return ""
+    return f"snapshot {identifier} kept, and with it the key that it is under: delete it once it is not needed"

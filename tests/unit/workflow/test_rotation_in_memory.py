@@ -21,6 +21,7 @@ from rotations import bench, phase
 
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
+from rotator.commands.status import status
 from rotator.errors import AwsError, Blocked, Interrupted, WaitingForApproval
 from rotator.model import Stage
 from rotator.steps.base import Options
@@ -212,6 +213,9 @@ def test_a_snapshot_that_must_be_kept_keeps_the_old_key(tmp_path: Path) -> None:
     assert world.keys[OLD_KEY].state == "Disabled"
     assert any("audit-2025" in note for note in summary.notes)
     assert phase(tmp_path) is Phase.KEY_KEPT
+    told = status(bench(world, tmp_path)).old_key
+    assert "audit-2025" in told, "what keeps the key must be told beside the command that comes after it"
+    assert "can be scheduled from" not in told
     del world.snapshots["audit-2025"]
     retire(bench(world, tmp_path), Options())
     assert world.keys[OLD_KEY].state == "PendingDeletion"
