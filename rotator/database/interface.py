@@ -122,8 +122,12 @@ class DatabaseServer(Protocol):
         """Writes since the server's statistics began (for green: since it was restored)."""
         ...
 
-    def forget(self, *, busy: bool = False) -> None:
-        """Lift the fence and remove the tool's own schema `rotator`; idempotent; `busy` as for `lift_fence`."""
+    def forget(self, *, waits: int = 1) -> None:
+        """Lift the fence and remove the tool's own schema `rotator`, while clients are at work; idempotent.
+
+        `waits`: how many times longer than usual (milliseconds) they may be made to wait, after it was tried in vain.
+        Raises DatabaseError 'fence-leftovers'.
+        """
         ...
 
 

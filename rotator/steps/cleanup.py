@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rotator.database.interface import DatabaseServer
 from rotator.errors import DatabaseError
 from rotator.model import Strategy
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
@@ -11,6 +12,8 @@ from rotator.steps.world import server
 PATIENCE_SECONDS = 120.0
 BETWEEN_SECONDS = 5.0
 """Long readers hold tables; their triggers are taken off when they have ended, not in spite of them."""
+LONGEST_WAITS = 10
+"""A table that is in use without a break is had by waiting a little longer for it (200 ms at most)."""
 
 
 class CleanUp(Step):
@@ -44,27 +47,35 @@ def _touched(ctx: Context) -> bool:
 
 
 def clean(ctx: Context, patience: float) -> tuple[str, ...]:
-    """Remove replication, fence and schema of this rotation from blue; the tables that keep an idle trigger.
-
-    A schema whose marker is another rotation's is left alone.
-    """
+    """Remove replication, fence and schema of this rotation from blue; the tables that keep an idle trigger."""
     blue = server(ctx, ctx.rotation.blue)
     if ctx.rotation.strategy is Strategy.REPLICATE:
         sweep(ctx)
+    left = forget(ctx, blue, patience) if blue is not None else None
+    return left.details if left else ()
+
+
+def forget(ctx: Context, serving: DatabaseServer, patience: float = PATIENCE_SECONDS) -> DatabaseError | None:
+    """Take fence and schema of this rotation from a server with clients at work; what is left after `patience` seconds.
+
+    A schema whose marker is another rotation's is left alone.
+    """
     deadline = ctx.clock.monotonic() + patience
-    while blue is not None and blue.fence_state().rotation_id in (None, ctx.rotation.identity):
+    waits = 1
+    while serving.fence_state().rotation_id in (None, ctx.rotation.identity):
         try:
-            blue.forget(busy=True)
+            serving.forget(waits=waits)
         except DatabaseError as fault:
             if fault.code != "fence-leftovers":
                 raise
             if ctx.clock.monotonic() >= deadline:
-                return fault.details
-            ctx.progress(None, f"{len(fault.details)} tables are being read; their idle triggers go when that ends")
+                return fault
+            ctx.progress(None, f"{len(fault.details)} tables are in use; their idle triggers go when that ends")
             ctx.clock.wait(BETWEEN_SECONDS)
+            waits = min(2 * waits, LONGEST_WAITS)
         else:
             break
-    return ()
+    return None
 
 
 def sweep(ctx: Context) -> None:

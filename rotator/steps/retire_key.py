@@ -20,6 +20,7 @@ from rotator.steps.base import (
     satisfied,
     skipped,
 )
+from rotator.steps.cleanup import forget
 from rotator.steps.gates import Gate
 from rotator.steps.old_key import (
     disabled_until,
@@ -68,11 +69,12 @@ class RetireSnapshots(Step):
         ctx.memory.note(self.name, deleted=deleted)
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
-        """Take the tool's own schema out of the database that serves."""
+        """Take the tool's own schema out of the database that serves; raises what its clients have left there."""
         # A later rotation's green may serve by now, and this one may be gone.
         green = server(ctx, ctx.rotation.green) if ctx.data.serving == ctx.rotation.target else None
-        if green is not None:
-            green.forget(busy=True)
+        left = forget(ctx, green) if green is not None else None
+        if left is not None:
+            raise left
         return outputs
 
     def result(self, outputs: Outputs) -> str:

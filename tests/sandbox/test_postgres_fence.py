@@ -10,13 +10,14 @@ import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 from pg_writers import TABLES, reached, writing
 
-from rotator.database.postgres.lift import lift
+from rotator.database.postgres.lift import BUSY_MILLISECONDS, lift
 from rotator.database.postgres.server import PostgresServer
 from rotator.errors import DatabaseError
 from rotator.model import FenceState
 
 pytestmark = pytest.mark.postgres
 
+HOLDERS = "select from pg_locks where granted and relation = 'a'::regclass and mode = 'RowExclusiveLock'"
 LEFTOVERS = """
 select 'trigger ' || tgname || ' ' || tgrelid::regclass from pg_trigger where tgname like 'rotator%'
 union all select 'event trigger ' || evtname from pg_event_trigger where evtname like 'rotator%'
@@ -312,6 +313,46 @@ def test_a_long_reader_cannot_hold_up_the_opening(pg: PgServer) -> None:
             pg.run(name, "insert into a values (1)", "insert into b values (1)", "create table c ()")
             assert not server.fence_state().on
         server.lift_fence()
+        assert pg.rows(name, LEFTOVERS) == []
+
+
+@contextmanager
+def never_idle(pg: PgServer, name: str) -> Iterator[None]:
+    """Writers of a table whose transactions take 100 ms each and overlap: at every moment one is half over."""
+    stop = threading.Event()
+
+    def write() -> None:
+        with pg.connect(name, autocommit=True) as client:
+            while not stop.is_set():
+                with client.transaction():
+                    client.execute("insert into a values (1)")
+                    client.execute("select pg_sleep(0.1)")
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        assert reached(lambda number=number: len(pg.rows(name, HOLDERS)) > number)  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_table_that_is_never_idle_is_had_by_waiting_a_little_longer(pg: PgServer) -> None:
+    with pg.database("create table a (i int)") as name:
+        server = PostgresServer(pg.target(name))
+        server.fence("r1", 10)
+        with pg.connect(name) as reader:  # so that the opened fence's trigger stays
+            reader.execute("select * from a")
+            with pytest.raises(DatabaseError):
+                lift(pg.target(name), clean_up_seconds=0.1)
+        with never_idle(pg, name):
+            with pytest.raises(DatabaseError) as caught:
+                lift(pg.target(name), clean_up_seconds=1, table_milliseconds=BUSY_MILLISECONDS)
+            assert caught.value.code == "fence-leftovers"
+            server.forget(waits=10)
         assert pg.rows(name, LEFTOVERS) == []
 
 

@@ -509,7 +509,7 @@ class FakeServer:
     def write_stats(self) -> WriteStats:
         return WriteStats(0, 0, 0, ())
 
-    def forget(self, *, busy: bool = False) -> None:
+    def forget(self, *, waits: int = 1) -> None:
         if self.data.held > 0:
             self.data.held -= 1
             raise DatabaseError("idle", details=("shop.public.item",), code="fence-leftovers")

@@ -23,14 +23,16 @@ CLEAN_UP_SECONDS = 10.0
 TABLE_MILLISECONDS = 500
 """How long others queue behind us at a table at most."""
 BUSY_MILLISECONDS = 20
-"""The same for a server that has just taken over."""
+"""The same for a server that has just taken over; times `waits` where that has been too little."""
 _BETWEEN_SECONDS = 0.2
+_OLDER = 1.5
+"""A holder older than this share of what may be waited will hardly end within the wait: nobody is made to queue."""
 _OLD_HOLDERS = """
 select 1 from pg_locks l join pg_stat_activity a on a.pid = l.pid join pg_class c on c.oid = l.relation
   join pg_namespace n on n.oid = c.relnamespace
  where l.locktype = 'relation' and l.granted and n.nspname = %s and c.relname = %s and a.pid <> pg_backend_pid()
    and l.database = (select oid from pg_database where datname = current_database())
-   and a.xact_start < clock_timestamp() - interval '30 milliseconds'
+   and a.xact_start < clock_timestamp() - make_interval(secs => %s)
 """
 
 
@@ -50,8 +52,8 @@ def lift(
     if left:
         raise DatabaseError(
             f"the fence is lifted and writes go through, but {len(left)} tables still carry its idle trigger",
-            why="long reading transactions hold these tables",
-            fix="run the command again when they have ended; until then the triggers do nothing",
+            why="these tables were in use all the time, or long transactions hold them",
+            fix="run the command again when they are less in use; until then the triggers do nothing",
             details=tuple(left),
             code="fence-leftovers",
         )
@@ -76,7 +78,11 @@ def _clean_up(connection: Connection, deadline: float, table_milliseconds: int) 
     tables = [(str(row[0]), str(row[1])) for row in connection.execute(fence_sql.FENCED_ANYWHERE).fetchall()]
     busy = table_milliseconds < TABLE_MILLISECONDS
     while tables:
-        tables = [table for table in tables if (busy and _held(connection, *table)) or not _drop(connection, *table)]
+        tables = [
+            table
+            for table in tables
+            if (busy and _held(connection, *table, table_milliseconds)) or not _drop(connection, *table)
+        ]
         if tables and time.monotonic() >= deadline:
             return tuple(tables)
         if tables and busy:
@@ -88,9 +94,10 @@ def _clean_up(connection: Connection, deadline: float, table_milliseconds: int) 
     return ()
 
 
-def _held(connection: Connection, schema: str, table: str) -> bool:
+def _held(connection: Connection, schema: str, table: str, milliseconds: int) -> bool:
     """Whether somebody has held the table for long, readers as well: a request would only hold up others."""
-    return connection.execute(_OLD_HOLDERS, [schema, table]).rowcount > 0
+    seconds = _OLDER * milliseconds / 1000
+    return connection.execute(_OLD_HOLDERS, [schema, table, seconds]).rowcount > 0
 
 
 def _drop(connection: Connection, schema: str, table: str) -> bool:

@@ -85,7 +85,7 @@ class PostgresServer:
     def write_stats(self) -> WriteStats:
         return activity.write_stats(self.target)
 
-    def forget(self, *, busy: bool = False) -> None:
+    def forget(self, *, waits: int = 1) -> None:
         """Lift the fence and remove the schema `rotator`, as the fence's function is in it."""
-        self.lift_fence(busy=busy)
+        lift(self.target, table_milliseconds=BUSY_MILLISECONDS * waits)
         each_database(self.target, "remove the schema rotator", lambda _, connection: marker.drop_schema(connection))

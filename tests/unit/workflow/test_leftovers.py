@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from fakes import BLUE, Killed, World
 from rotations import bench, phase
-from test_replicate_in_memory import killed_at, run, world_with_links
+from test_replicate_in_memory import GREEN, killed_at, run, world_with_links
 
 from rotator.commands.announce import undo_infos
+from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import render, status
 from rotator.errors import Blocked, DatabaseError, WaitingForApproval
@@ -65,6 +66,28 @@ def test_readers_in_the_way_are_waited_for_and_then_nothing_is_left(tmp_path: Pa
     back(world, tmp_path)
     assert world.data[BLUE].lineage is None
     assert status(bench(world, tmp_path, strategy="replicate")).next_command == "rotator rotate shop"
+
+
+def test_retire_waits_for_a_table_that_is_in_use(tmp_path: Path) -> None:
+    world = world_with_links()
+    run(world, tmp_path)
+    world.data[GREEN].held = 3
+    retire(bench(world, tmp_path, strategy="replicate"), Options())
+    assert world.data[GREEN].lineage is None
+    assert phase(tmp_path) is Phase.RETIRED
+
+
+def test_retire_tells_what_its_patience_was_too_short_for_and_goes_on_when_run_again(tmp_path: Path) -> None:
+    world = world_with_links()
+    run(world, tmp_path)
+    world.data[GREEN].held = 1_000_000
+    with pytest.raises(DatabaseError) as caught:
+        retire(bench(world, tmp_path, strategy="replicate"), Options())
+    assert caught.value.code == "fence-leftovers"
+    world.data[GREEN].held = 0
+    retire(bench(world, tmp_path, strategy="replicate"), Options())
+    assert world.data[GREEN].lineage is None
+    assert phase(tmp_path) is Phase.RETIRED
 
 
 def test_what_could_not_be_removed_is_told_and_the_same_command_comes_back_for_it(tmp_path: Path) -> None:
