@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 import signal
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable
 from types import FrameType
 
 import click
 
-from rotator import __version__
+from rotator.crash import crash_text, message
 from rotator.errors import ExitCode, Interrupted, RotatorError
 from rotator.machine import explain
 from rotator.report.errors import error_json, render_error
 from rotator.report.pipes import put
 from rotator.started import typed
-
-# What may look like a secret in a crash file: values after words that name one, URLs with a password.
-_SECRETS = re.compile(r"(?i)(pass(?:word)?|secret|token|credential)[a-z_]*(['\"]?\s*[:=]\s*)(['\"]?)[^\s'\",)]+")
-_DSN = re.compile(r"(\w+://[^:/\s]+:)[^@\s]+@")
 
 
 def run(work: Callable[[], None], *, as_json: bool, env: str | None = None) -> None:
@@ -54,16 +49,15 @@ def _leave(error: RotatorError, as_json: bool, env: str | None) -> None:
     told = typed(env)
     if as_json:
         put(sys.stdout, json.dumps(told.deep(error_json(error)), indent=2) + "\n")
-    put(sys.stderr, render_error(error, told.say))
+    put(sys.stderr, render_error(error, told.say, on_terminal=_is_read_by_a_person() and not as_json))
     raise SystemExit(int(error.exit_code))
 
 
 def _bug(fault: Exception) -> RotatorError:
-    text = f"rotator {__version__}\nPython {sys.version}\n\n{''.join(traceback.format_exception(fault))}"
-    file = _crash_file(redact(text))
+    file = _crash_file(crash_text(fault))
     error = RotatorError(
         f"A bug in rotator: {type(fault).__name__}.",
-        why=redact(str(fault)) or "No message.",
+        why=message(fault) or "No message.",
         fix=f"The journal keeps what was done; run `rotator status` first. Please report {file}.",
         code="bug",
     )
@@ -78,9 +72,9 @@ def _crash_file(text: str) -> str:
             file.write(text)
     except OSError as fault:
         return f"this message (a crash file could not be written: {fault.strerror})"
-    return f"{file.name} (secrets are blotted out)"
+    return f"{file.name} (without values and secrets, for this user alone)"
 
 
-def redact(text: str) -> str:
-    """Blot out what looks like a secret."""
-    return _DSN.sub(r"\1***@", _SECRETS.sub(r"\1\2\3***", text))
+def _is_read_by_a_person() -> bool:
+    """Keys of rows are for eyes at a terminal: what a CI keeps is read by many, for long."""
+    return sys.stderr.isatty() and not os.environ.get("CI")

@@ -23,6 +23,7 @@ from rotator.machine import explain
 from rotator.report.pipes import put
 from rotator.report.summary import Summary, render_text, to_json
 from rotator.report.text import fitted
+from rotator.report.visible import visible
 from rotator.started import typed
 from rotator.steps import gates
 from rotator.steps.base import Options
@@ -120,7 +121,7 @@ def rotate(
             ):  # --yes alone agrees to no long pause
                 raise
             lines = "\n".join((stop.what, stop.why, *(f"  {line}" for line in stop.details)))
-            if not typer.confirm(f"{lines}\nPause writes for so long?", default=False, err=True):
+            if not typer.confirm(f"{visible(lines)}\nPause writes for so long?", default=False, err=True):
                 raise
             return rotation.rotate(bench, replace(options, approvals=options.approvals | {gates.Gate.LONG_PAUSE}))
 

@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
 class RotatorError(Exception):
     """Base of all expected errors: `what` happened, `why`, and the `fix`; `details` are further lines, safe to print.
 
+    `on_terminal` are lines that name rows by their keys: they are shown to a person at a terminal, and nowhere else.
     `code` is a stable kebab-case word for machines and for the runbook's index; subclasses set a default.
     """
 
@@ -35,13 +36,21 @@ class RotatorError(Exception):
     code: str = "error"
 
     def __init__(
-        self, what: str, *, why: str = "", fix: str = "", details: tuple[str, ...] = (), code: str | None = None
+        self,
+        what: str,
+        *,
+        why: str = "",
+        fix: str = "",
+        details: tuple[str, ...] = (),
+        on_terminal: tuple[str, ...] = (),
+        code: str | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
         self.why = why
         self.fix = fix
         self.details = details
+        self.on_terminal = on_terminal
         if code is not None:
             self.code = code
 

@@ -248,6 +248,10 @@ class Link(Protocol):
         """What the target's log says of changes that could not be applied, in the last attempts."""
         ...
 
+    def apply_keys(self, log: Iterable[str]) -> tuple[str, ...]:
+        """The keys of the rows that these changes are of: for a person at a terminal alone."""
+        ...
+
     def connection_errors(self, log: Iterable[str]) -> tuple[str, ...]:
         """What it says of connections to the source that were lost, or could not be had."""
         ...

@@ -11,10 +11,10 @@ from rotator.errors import RotatorError
 WIDTH = 80
 
 
-def render_error(error: RotatorError, say: Callable[[str], str] = str) -> str:
+def render_error(error: RotatorError, say: Callable[[str], str] = str, *, on_terminal: bool = False) -> str:
     """Three parts, at most 80 columns where words allow it; details are kept as they are, for copying.
 
-    `say` puts commands as the user can type them.
+    `say` puts commands as the user can type them; `on_terminal`: a person reads it, who may see keys of rows.
 
     error (no-such-database): There is no DB instance orders in eu-central-1.
       why  RDS knows these: orders-a, orders-b.
@@ -25,7 +25,8 @@ def render_error(error: RotatorError, say: Callable[[str], str] = str) -> str:
     for label, text in (("why", error.why), ("fix", error.fix)):
         if text:
             lines += _wrapped(f"  {label}  ", " " * 7, say(text))
-    lines += [f"       {line}" for detail in error.details for line in say(detail).splitlines()]
+    details = (*error.details, *(error.on_terminal if on_terminal else _held_back(error)))
+    lines += [f"       {line}" for detail in details for line in say(detail).splitlines()]
     return "\n".join(lines) + "\n"
 
 
@@ -41,6 +42,13 @@ def error_json(error: RotatorError) -> dict[str, Any]:
             "exit_code": int(error.exit_code),
         }
     }
+
+
+def _held_back(error: RotatorError) -> tuple[str, ...]:
+    """Instead of the rows' keys, where they would be kept: in a file, a log, a pipe."""
+    if not error.on_terminal:
+        return ()
+    return ("(the rows' keys are shown on a terminal only: run the same command there)",)
 
 
 def _wrapped(first: str, rest: str, text: str) -> list[str]:

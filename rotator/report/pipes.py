@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
+from rotator.report.visible import visible
+
 
 def put(stream: TextIO, text: str) -> OSError | None:
-    """Write and flush; when the reader is gone or the disk is full, this and all later output goes nowhere.
+    """Write and flush, with what a terminal would obey spelt out.
+
+    When the reader is gone or the disk is full, this and all later output goes nowhere.
 
     Returns what kept somebody from reading it: for those whose output is the whole result.
     """
     try:
-        stream.write(text)
+        stream.write(visible(text))
         stream.flush()
     except OSError as fault:
         nowhere = os.open(os.devnull, os.O_WRONLY)

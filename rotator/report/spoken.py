@@ -1,10 +1,12 @@
-"""A reporter that hands on to another what people shall read, with commands as they can type them."""
+"""A reporter that hands on to another what people shall read: commands as they can type them, and no hidden signs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rotator.report.interface import Reporter, StepInfo
+from rotator.report.visible import visible
 
 
 class SpokenReporter:
@@ -12,11 +14,14 @@ class SpokenReporter:
 
     def __init__(self, inner: Reporter, say: Callable[[str], str]) -> None:
         self._inner = inner
-        self._say = say
+        self._told = say
+
+    def _say(self, text: str) -> str:
+        return visible(self._told(text))
 
     def begin(self, rotation_id: str, steps: tuple[StepInfo, ...]) -> None:
         """A run begins."""
-        self._inner.begin(rotation_id, steps)
+        self._inner.begin(visible(rotation_id), tuple(replace(step, title=visible(step.title)) for step in steps))
 
     def start(self, step: str) -> None:
         """A step begins."""

@@ -40,7 +40,8 @@ def refuse_stopped(ctx: Context, link: Link, target: str) -> None:
 
     Blue does, in the soak: nobody of ours would be there to switch it on again when it has been mended.
     """
-    errors = link.apply_errors(log_tail(ctx, target))
+    log = log_tail(ctx, target)
+    errors = link.apply_errors(log)
     if errors and not all(worker.running for worker in link.workers()):
         if target == ctx.rotation.green:
             link.disable()
@@ -48,10 +49,11 @@ def refuse_stopped(ctx: Context, link: Link, target: str) -> None:
         other = without_way_back(ctx) if at_blue else f"Else: rotator rollback {ctx.env.name}, then rotate again."
         raise Blocked(
             f"A change could not be applied on {target}.",
-            why=f"The log of {target} names the error, the table and the row's key.",
+            why=f"The log of {target} has the error with the row's key; here are the table and what kind it is.",
             fix=f"If it can be mended on {target} (a row, a grant, a column), mend it past the fence as below and run "
             f"the same command again: it is then tried again. {other}",
             details=(*errors, *by_hand(target)),
+            on_terminal=link.apply_keys(log),
             code="apply-stopped",
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _BOX = re.compile(r"^[╷│╵] ?", re.MULTILINE)
 _HEAD = re.compile(r"^(Error|Warning): ", re.MULTILINE)
-_WITH = re.compile(r"^\s*with (?P<address>\S+),$", re.MULTILINE)
+_WITH = re.compile(r"^[ \t]*+with (?P<address>\S++)(?<=,)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _block(severity: str, body: str) -> Diagnostic:
     summary, _, rest = body.partition("\n\n")
     where = _WITH.search(rest)
     detail = "\n".join(line for line in rest.splitlines() if not line.startswith("  ")).strip()
-    return Diagnostic(severity, _squeeze(summary), detail, where.group("address") if where else "")
+    return Diagnostic(severity, _squeeze(summary), detail, where["address"][:-1] if where else "")
 
 
 def _squeeze(text: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from rotator.errors import TerraformAuthError, TerraformError, TerraformInitError, TerraformStateLocked
 from rotator.terraform.diagnostics import Diagnostic, errors, tail
 
+_LOCK_LINE = re.compile(r"^[ \t\u2502]*+(\w++):[ \t]++(\S[^\n]*+)$", re.MULTILINE)
 _LOCK_FIELDS = ("ID", "Path", "Operation", "Who", "Created")
 _DETAIL_LIMIT = 20
 
@@ -83,7 +84,7 @@ def _general(failure: Failure) -> TerraformError:
 def _locked(failure: Failure) -> TerraformError:
     # Human output draws a box around it.
     text = f"{failure.text}\n{failure.stderr}"
-    info = dict(re.findall(r"^[\s\u2502]*(\w+):[ \t]+(\S.*?)\s*$", text, re.MULTILINE))
+    info = {name: value.rstrip() for name, value in _LOCK_LINE.findall(text)}
     lock = info.get("ID", "unknown")
     return TerraformStateLocked(
         f"{failure.command}: the state is locked by {info.get('Who', 'somebody else')}",
@@ -220,7 +221,7 @@ def _no_data(failure: Failure) -> TerraformError:
 
 
 _TABLE: tuple[tuple[re.Pattern[str], Callable[[Failure], TerraformError]], ...] = (
-    (re.compile(r"^Error acquiring the state lock[\s\S]*Lock Info:", re.MULTILINE), _locked),
+    (re.compile(r"\bLock Info:"), _locked),
     (re.compile(r"^Saved plan is stale", re.MULTILINE), _stale),
     (re.compile(r"^(Failed to (persist|save) state|Error saving state)|errored\.tfstate", re.MULTILINE), _unsaved),
     (re.compile(r"no space left on device|disk quota exceeded|file too large", re.IGNORECASE), _full),

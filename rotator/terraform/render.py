@@ -23,7 +23,7 @@ MODULES = ("kms_key", "db_instance", "dns_cname")
 _TEMPLATES = ("versions.tf", "variables.tf", "main.tf", "imports.tf", "outputs.tf")
 _PACKAGE = Path(__file__).resolve().parent.parent
 _IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]*$")
-_SETTINGS = re.compile(r"^variable \"settings\" \{.*?^  type = object\(\{\n(.*?)^  \}\)$", re.MULTILINE | re.DOTALL)
+_VARIABLE, _TYPE, _TYPE_END = '\nvariable "settings" {\n', "\n  type = object({\n", "\n  })\n"
 
 
 def render_root(env: Env, modules_source: str) -> Mapping[str, str]:
@@ -98,10 +98,12 @@ def _vendored() -> Mapping[str, str]:
 def _settings_type() -> list[str]:
     """The type of a database's settings, from the module that takes them: there is one list of them."""
     text = (assets("modules") / "db_instance" / "variables.tf").read_text(encoding="utf-8")
-    found = _SETTINGS.search(text)
-    if found is None:
+    _, _, variable = f"\n{text}".partition(_VARIABLE)
+    _, _, rest = variable.partition(_TYPE)
+    found, end, _ = rest.partition(_TYPE_END)
+    if not end:
         raise ValueError("modules/db_instance/variables.tf has no variable settings of an object type")
-    return [line.removeprefix("    ") for line in found.group(1).splitlines()]
+    return [line.removeprefix("    ") for line in found.splitlines()]
 
 
 def _arguments(env: Env, values: Mapping[str, str | bool | list[str]]) -> list[str]:

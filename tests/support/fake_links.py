@@ -41,6 +41,7 @@ class Replication:
     problem: str = ""
     differences: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
     touch_in_window: bool = False
     """Somebody writes on the target past its fence while both are shut."""
     cut: int = 0
@@ -203,6 +204,9 @@ class FakeLink:
 
     def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
         return self.replication.errors
+
+    def apply_keys(self, log: Iterable[str]) -> tuple[str, ...]:
+        return self.replication.keys
 
     def lag(self) -> Lag:
         if self.replication.errors or self._lost() or not self.stream.enabled:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import psycopg
 
 from rotator.database.interface import Target
@@ -35,6 +37,15 @@ _STATEMENT = {
 }
 """SQLSTATE -> fix (PostgreSQL, Appendix A "PostgreSQL Error Codes")."""
 
+_QUOTES_NO_VALUE = frozenset(
+    {"08", "0A", "23", "25", "28", "2B", "2D", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "72"}
+)
+"""Classes of SQLSTATE whose primary messages name objects, settings and limits."""
+_QUOTES_TEXT = frozenset({"42601", "42602", "42622", "42P02"})
+"""Of them: syntax errors quote the statement, and with it its values."""
+_LANGUAGES = ("pl_exec", "pl_", "plperl", "plpy", "pltcl")
+"""Source files of procedural languages."""
+
 
 def place(target: Target, database: str | None = None) -> str:
     """'database NAME at HOST:PORT', for people."""
@@ -43,8 +54,30 @@ def place(target: Target, database: str | None = None) -> str:
 
 def clean(text: str, target: Target) -> str:
     """One line of text without the password, should a message ever quote it."""
-    line = " ".join(text.split())
-    return line.replace(target.password, "***") if target.password else line
+    for form in _forms(target.password) if target.password else ():
+        text = text.replace(form, "***")
+    return " ".join(text.split())
+
+
+def _forms(password: str) -> tuple[str, ...]:
+    """A password as it is, and as a connection string, a URL or SQL spells it."""
+    escaped = password.replace("\\", "\\\\").replace("'", "\\'")
+    return tuple(dict.fromkeys((password, escaped, quote(password, safe=""), password.replace("'", "''"))))
+
+
+def told(error: psycopg.Error) -> str:
+    """The server's primary message where it can quote no value of a row; else what kind of error it was.
+
+    PostgreSQL, "Error Message Style Guide": a primary message names objects. Those of bad data (class 22) quote it, and
+    what user code raises (PL/pgSQL's RAISE, any function's context) can be anything.
+    """
+    state, diag = error.sqlstate, error.diag
+    if state is None:
+        return str(error)
+    by_user = bool(diag.context) or (diag.source_file or "").startswith(_LANGUAGES)
+    if diag.message_primary and not by_user and state[:2] in _QUOTES_NO_VALUE and state not in _QUOTES_TEXT:
+        return f"{diag.message_primary} (SQLSTATE {state})"
+    return f"{type(error).__name__} (SQLSTATE {state}); its text can quote a value, so it is in the server's log alone"
 
 
 def unreachable(target: Target, database: str | None, error: psycopg.Error) -> DatabaseUnreachable:
@@ -63,18 +96,17 @@ def unreachable(target: Target, database: str | None, error: psycopg.Error) -> D
 def statement_error(
     target: Target, connection: psycopg.Connection[tuple[object, ...]], doing: str, error: psycopg.Error
 ) -> DatabaseError:
-    """The error of a statement: the server's primary message only, as its details can quote rows."""
+    """The error of a statement: what it was, as far as that can quote no row (`told`)."""
     where = place(target, connection.info.dbname or target.database)
     if connection.broken:
         return DatabaseUnreachable(
             f"lost the connection while trying to {doing} ({where})",
-            why=clean(error.diag.message_primary or str(error), target),
+            why=clean(told(error), target),
             fix="check that the server is up, then run the command again",
         )
-    why = clean(error.diag.message_primary or str(error), target)
-    state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    why = clean(told(error), target)
     fix = _STATEMENT.get(error.sqlstate or "", "see the server's log at this time")
-    return DatabaseError(f"could not {doing} ({where})", why=why + state, fix=fix)
+    return DatabaseError(f"could not {doing} ({where})", why=why, fix=fix)
 
 
 def encoding_error(target: Target, connection: psycopg.Connection[tuple[object, ...]], doing: str) -> DatabaseError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import psycopg
 
 from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.errors import told
 from rotator.database.postgres.objects import USER_SCHEMA
 from rotator.database.postgres.preflight_common import RELATION, is_privileged, listed, relations, rows, user
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES
@@ -118,7 +119,7 @@ def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
     try:
         active = rows(connection, "select jobid from cron.job where active order by jobid")
     except psycopg.errors.InsufficientPrivilege as error:
-        what = f"database {database}: {user(connection)} may not see pg_cron's jobs ({error.diag.message_primary})"
+        what = f"database {database}: {user(connection)} may not see pg_cron's jobs ({told(error)})"
         where = "active"
     else:
         what, where = (

@@ -30,7 +30,7 @@ _BETWEEN_SECONDS = 0.25
 _OLD_MILLISECONDS = 30
 
 _HOLDERS = f"""
-select a.pid, a.usename, a.application_name, a.xact_start, left(a.query, 60)
+select a.pid, a.usename, a.application_name, a.xact_start
   from pg_locks l join pg_stat_activity a on a.pid = l.pid
  where l.locktype = 'relation' and l.granted and l.relation = %s::oid
    and l.database = (select oid from pg_database where datname = current_database())
@@ -113,11 +113,14 @@ class Covering:
 
 
 def who(row: tuple[Any, ...]) -> str:
-    """A session in words, from (pid, user, application, begin of its transaction, statement)."""
-    pid, user, application, since, query = row
+    """A session in words, from (pid, user, application, begin of its transaction).
+
+    Never its statement: that holds values of rows, and these words are kept.
+    """
+    pid, user, application, since = row
     via = f", application {application!r}" if application else ""
     at = f", open since {since:%H:%M:%S.%f} UTC" if since else ""
-    return f"pid {pid} (user {user}{via}{at}): {' '.join(str(query).split())}"
+    return f"pid {pid} (user {user}{via}{at})"
 
 
 def gently(connection: Connection, statement: sql.Composed, table: str, seconds: float = GENTLE_SECONDS) -> None:

@@ -23,7 +23,7 @@ from rotator.database.postgres.replication import (
     verify,
     views,
 )
-from rotator.database.postgres.replication.apply_log import apply_errors, connection_errors
+from rotator.database.postgres.replication.apply_log import apply_errors, apply_keys, connection_errors
 from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
 from rotator.database.postgres.replication.covering import Covering
 from rotator.database.postgres.replication.names import Names
@@ -138,6 +138,9 @@ class PostgresLink:
 
     def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
         return apply_errors(log)
+
+    def apply_keys(self, log: Iterable[str]) -> tuple[str, ...]:
+        return apply_keys(log)
 
     def connection_errors(self, log: Iterable[str]) -> tuple[str, ...]:
         return connection_errors(log)

@@ -45,7 +45,7 @@ select pg_snapshot_xmin(s)::text::bigint,
 """
 """The oldest transaction that is open (or the next one's number), and who has one open."""
 _CLIENTS = f"""
-select pid, usename, application_name, xact_start, left(query, 60) from pg_stat_activity
+select pid, usename, application_name, xact_start from pg_stat_activity
  where pid <> pg_backend_pid() and backend_type = 'client backend'
    and not (application_name = '{APPLICATION}' and usename = current_user)
 """
