@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import psycopg
 import pytest
@@ -496,16 +496,16 @@ def test_recheck_ends_at_its_deadline_and_leaves_the_connections_usable(link: Li
 # --- how it reads ----------------------------------------------------------------------------------------------------
 
 
-class Explaining:
-    """A connection that keeps the plan of all that it executes."""
+class Explaining(Reader):
+    """Keeps the plan of all that it reads."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
         self.plans: list[str] = []
-        self._connection = connection
 
-    def execute(self, query: sql.Composed) -> psycopg.Cursor:
+    def _rows(self, chunk: Chunk, query: sql.Composed) -> list[tuple[Any, ...]]:
         self.plans.append("\n".join(row[0] for row in self._connection.execute(sql.SQL("explain ") + query)))
-        return self._connection.execute(query)
+        return super()._rows(chunk, query)
 
 
 @pytest.mark.parametrize(
@@ -524,15 +524,14 @@ def test_ranges_and_boundaries_are_read_by_the_index_of_the_key(
 ) -> None:
     with session(link.blue.target(link.name), doing="explain") as connection:
         connection.execute(SETTINGS)
-        spy = Explaining(connection)
         shape = shapes_of(connection, [("public", table)])["public", table]
         chunk = Chunk(link.name, "public", table, tuple(column.name for column in shape.key), low, high)
-        side = Reader(link.blue.target(link.name), cast("psycopg.Connection", spy), {chunk.name: shape})
+        side = Explaining(link.blue.target(link.name), connection, {chunk.name: shape})
         side.content(chunk)
         side.boundary(chunk, 5)
         side.first(chunk, 5)
         side.listed(chunk, 5)
-        plans = spy.plans
+        plans = side.plans
     assert len(plans) == (4 if shape.has_max else 5)
     for plan in plans:
         assert "Index Cond" in plan

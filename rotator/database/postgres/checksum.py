@@ -19,6 +19,7 @@ from psycopg import sql
 
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.reading import read, unwritten
 from rotator.model import Table, TableDigest
 
 CHUNK_ROWS = 100_000
@@ -46,14 +47,15 @@ _SEND = {
 _COLUMNS = """
 with recursive wanted(n, relid) as (
   select n, name::regclass from unnest(%(tables)s::text[]) with ordinality w(name, n)
-), base(n, relid, attnum, typ) as (
-  select w.n, w.relid, a.attnum, a.atttypid from wanted w join pg_attribute a on a.attrelid = w.relid
+), base(n, relid, attnum, typ, typmod) as (
+  select w.n, w.relid, a.attnum, a.atttypid, a.atttypmod from wanted w join pg_attribute a on a.attrelid = w.relid
    where a.attnum > 0 and not a.attisdropped and to_jsonb(a)->>'attgenerated' <> 'v'
   union all
-  select b.n, b.relid, b.attnum, t.typbasetype from base b join pg_type t on t.oid = b.typ where t.typtype = 'd'
+  select b.n, b.relid, b.attnum, t.typbasetype, t.typtypmod from base b join pg_type t on t.oid = b.typ
+   where t.typtype = 'd'
 )
 select b.n, a.attname, t.typname, t.typnamespace = 'pg_catalog'::regnamespace, coalesce(c.collisdeterministic, true),
-       format_type(a.atttypid, a.atttypmod),
+       format_type(b.typ, b.typmod),
        case when t.typnamespace <> 'pg_catalog'::regnamespace then (
          select array_agg(array[n.nspname, o.oprname]::text[] order by m.amopstrategy)
            from pg_opclass k join pg_am h on h.oid = k.opcmethod and h.amname = 'btree'
@@ -78,7 +80,9 @@ select pg_relation_size(%(table)s::regclass) / current_setting('block_size')::in
 
 @dataclass(frozen=True)
 class Column:
-    """A stored column. `type_name` is the type under its domains, `declared` what a cast to the column's type says.
+    """A stored column. `type_name` is the type under its domains, `base` what a cast to that type says.
+
+    A cast to a domain itself would run its checks, which are functions of whoever made it.
 
     `operators`: (schema, name) of <, <=, =, >=, > of a type that is not of pg_catalog and has its own (ltree, citext).
     """
@@ -87,7 +91,7 @@ class Column:
     type_name: str
     builtin: bool
     deterministic: bool
-    declared: str
+    base: str
     operators: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -101,20 +105,24 @@ def columns_of(connection: Connection, tables: Sequence[sql.Identifier]) -> tupl
     names = [table.as_string(connection) for table in tables]
     found: list[list[Column]] = [[] for _ in names]
     for number, *plain, operators in connection.execute(_COLUMNS, {"tables": names}).fetchall():
-        name, type_name, builtin, deterministic, declared = plain
+        name, type_name, builtin, deterministic, base = plain
         ordered = tuple((str(schema), str(operator)) for schema, operator in operators or ())
-        found[int(number) - 1].append(Column(name, type_name, builtin, deterministic, declared, ordered))
+        found[int(number) - 1].append(Column(name, type_name, builtin, deterministic, base, ordered))
     return tuple(tuple(columns) for columns in found)
 
 
 def column_expression(name: str, type_name: str, *, builtin: bool, deterministic: bool) -> sql.Composable:
-    """What of a column goes into the row's hash: itself, its send format, or its text."""
+    """What of a column goes into the row's hash: itself, its send format, or its text.
+
+    The text of a type that PostgreSQL does not bring is what its output function gives, which only superusers can make:
+    a cast of it to text may be a function of its owner (PostgreSQL, CREATE CAST), and a record calls none.
+    """
     column = sql.Identifier("t", name)
     if builtin and (type_name in _AS_IS or (type_name in _TEXT and deterministic)):
         return column
     if builtin and type_name in _SEND:
         return sql.SQL("pg_catalog.{}({})").format(sql.Identifier(_SEND[type_name]), column)
-    return sql.SQL('{}::text collate pg_catalog."C"').format(column)
+    return sql.SQL('{}::text collate pg_catalog."C"').format(column if builtin else sql.SQL("row({})").format(column))
 
 
 def row_hash(columns: sql.Composable, version: int) -> sql.Composable:
@@ -140,9 +148,8 @@ def checksum(
     """Digest of `table` in one snapshot (REPEATABLE READ), so that rows that move are neither missed nor doubled."""
     with (
         session(target, table.database, doing=f"read table {table}") as connection,
-        connection.transaction(),
+        unwritten(connection, "repeatable read"),
     ):
-        connection.execute("set transaction isolation level repeatable read, read only")
         # A range of ctid must be scanned as such: any other plan would read the whole table for every chunk.
         connection.execute("set local enable_seqscan = off; set local enable_indexscan = off")
         return _digest(connection, table, progress, limits)
@@ -160,7 +167,7 @@ def _digest(connection: Connection, table: Table, progress: Progress, limits: tu
     blocks = int(size[0])
     rows, total = 0, 0
     for start, end in chunks(blocks, float(size[1]), ranges=version >= 140000, limits=limits):
-        found = connection.execute(query + _range(start, end)).fetchone() or (0, 0)
+        found = read(connection, query + _range(start, end))[0]
         rows, total = rows + int(found[0]), total + int(found[1])
         progress(1.0 if end is None else end / blocks, f"{table}: {rows:,} rows")
     return TableDigest(rows, f"{'text' if version < 140000 else 'record'}-1:{total}")

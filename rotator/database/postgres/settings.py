@@ -19,6 +19,7 @@ _ALWAYS = {
     "bytea_output": "hex",
     "check_function_bodies": "on",
     "client_min_messages": "notice",
+    "constraint_exclusion": "off",
     "datestyle": "ISO, YMD",
     "default_table_access_method": "heap",
     "default_tablespace": "",
@@ -38,6 +39,7 @@ _ALWAYS = {
     "lock_timeout": "0",
     "password_encryption": "scram-sha-256",
     "quote_all_identifiers": "off",
+    "restrict_nonsystem_relation_kind": "view, foreign-table",
     "row_security": "off",
     "synchronous_commit": "on",
     "temp_tablespaces": "",
@@ -48,7 +50,12 @@ _ALWAYS = {
     "xmlbinary": "base64",
     "xmloption": "content",
 }
-"""`row_security = off` makes a policy an error instead of a silent filter (PostgreSQL, "Row Security Policies")."""
+"""`row_security = off` makes a policy an error instead of a silent filter (PostgreSQL, "Row Security Policies").
+
+`restrict_nonsystem_relation_kind`: a table that its owner replaces by a view, between being listed and being read,
+would run his functions as us (PostgreSQL's releases since August 2024). `constraint_exclusion`: the planner would
+work out constant parts of CHECK constraints.
+"""
 
 PINNED = (
     "select pg_catalog.set_config(p.name, p.value, false)"

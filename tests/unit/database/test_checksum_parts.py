@@ -12,7 +12,7 @@ from rotator.database.postgres.checksum import CHUNK_BLOCKS, chunks, column_expr
         ("int8", True, True, 'pg_catalog."int8send"("t"."c")'),
         ("numeric", True, True, 'pg_catalog."numeric_send"("t"."c")'),
         ("json", True, True, '"t"."c"::text collate pg_catalog."C"'),
-        ("int8", False, True, '"t"."c"::text collate pg_catalog."C"'),
+        ("int8", False, True, 'row("t"."c")::text collate pg_catalog."C"'),
     ],
 )
 def test_column_expression(kind: str, builtin: bool, deterministic: bool, expected: str) -> None:

@@ -160,8 +160,8 @@ def test_whole_tables_are_merged_with_nothing() -> None:
 # --- digest ----------------------------------------------------------------------------------------------------------
 
 
-def column(name: str, kind: str, declared: str | None = None, *, builtin: bool = True) -> Column:
-    return Column(name, kind, builtin, True, declared or kind)
+def column(name: str, kind: str, base: str | None = None, *, builtin: bool = True) -> Column:
+    return Column(name, kind, builtin, True, base or kind)
 
 
 def test_every_column_is_in_the_digest_once_with_a_seed_of_its_own() -> None:
@@ -208,7 +208,7 @@ class Ranges(Reader):
 
     def __init__(self, count: int) -> None:
         self._count = count
-        key = Column("id", "int8", builtin=True, deterministic=True, declared="bigint")
+        key = Column("id", "int8", builtin=True, deterministic=True, base="bigint")
         self.shapes = {Chunk("shop", "public", "item").name: Shape(sql.Identifier("item"), (key,), sql.SQL("1"))}
 
     def first(self, chunk: Chunk, rows: int) -> tuple[Chunk, Content]:

@@ -91,16 +91,24 @@ def _typed(columns: Sequence[Column], values: Sequence[str]) -> tuple[sql.Compos
     return tuple(literals([column], [value]) for column, value in zip(columns, values, strict=True))
 
 
-def key_list(columns: Sequence[Column], cast: str = "") -> sql.Composable:
-    """The key's columns with commas, each as `cast` ('::text')."""
-    return sql.SQL(", ").join(sql.Identifier("t", column.name) + sql.SQL(cast) for column in columns)
+def key_list(columns: Sequence[Column]) -> sql.Composable:
+    """The key's columns with commas."""
+    return sql.SQL(", ").join(sql.Identifier("t", column.name) for column in columns)
+
+
+def key_texts(columns: Sequence[Column]) -> tuple[sql.Composable, ...]:
+    """The key's columns as `literals` takes them: by their types' output functions, and by no cast of their owners."""
+    plain, by_output = sql.SQL("{}::text"), sql.SQL("pg_catalog.format('%s', {})")
+    return tuple(
+        (plain if column.builtin else by_output).format(sql.Identifier("t", column.name)) for column in columns
+    )
 
 
 def literals(columns: Sequence[Column], values: Sequence[str]) -> sql.Composable:
-    """A key's values with commas, as its columns' types."""
-    # `declared` is format_type's: quoted where it needs to be, and no input of anybody.
+    """A key's values with commas, as the types under its columns' domains."""
+    # `base` is format_type's: quoted where it needs to be, and no input of anybody.
     return sql.SQL(", ").join(
-        sql.Literal(value) + sql.SQL("::" + column.declared) for column, value in zip(columns, values, strict=True)
+        sql.Literal(value) + sql.SQL("::" + column.base) for column, value in zip(columns, values, strict=True)
     )
 
 

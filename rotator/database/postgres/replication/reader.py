@@ -14,6 +14,7 @@ from rotator.database.interface import Target
 from rotator.database.postgres.checksum import Column, columns_of
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.errors import statement_error
+from rotator.database.postgres.reading import read
 from rotator.database.postgres.replication.chunks import Chunk, Key
 from rotator.database.postgres.replication.digest import (
     ABOVE,
@@ -22,10 +23,12 @@ from rotator.database.postgres.replication.digest import (
     above,
     compare,
     key_list,
+    key_texts,
     literals,
     row_digest,
     up_to,
 )
+from rotator.database.postgres.trust import makes_calls
 from rotator.qualified import qualified
 
 SETTINGS = """
@@ -33,11 +36,10 @@ set enable_seqscan = off;
 set enable_sort = off;
 set enable_incremental_sort = off;
 set max_parallel_workers_per_gather = 0;
-set default_transaction_read_only = on;
 """
 """Ranges are read by the key's index whatever the statistics say, on one core, and lock no one out of vacuuming."""
 
-_KEYS = """
+_KEYS = f"""
 select w.n, (select array_agg(a.attname::text order by k.at) from unnest(i.indkey::int2[]) with ordinality k(attnum, at)
              join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum where k.at <= i.indnkeyatts)
   from (select n, name::regclass as oid from unnest(%(tables)s::text[]) with ordinality o(name, n) offset 0) w
@@ -50,13 +52,15 @@ select w.n, (select array_agg(a.attname::text order by k.at) from unnest(i.indke
                   k(attnum, opclass, collation_, at)
            join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
            join pg_opclass o on o.oid = k.opclass
-          where k.at <= i.indnkeyatts and (not o.opcdefault or k.collation_ <> a.attcollation))
+          where k.at <= i.indnkeyatts
+            and (not o.opcdefault or k.collation_ <> a.attcollation or ({makes_calls("a.atttypid")})))
  order by w.n, i.indisprimary
-"""
+"""  # noqa: S608  (composed of constants of this package)
 """OFFSET 0 keeps the planner from reading all indexes for each table, as it did by its estimates.
 
 Primary key, else the replica identity's index: unique and without nulls. An index in another order than the
-columns' own (DESC, another collation) does not serve ORDER BY, and counts as no key."""
+columns' own (DESC, another collation) does not serve ORDER BY, and counts as no key. So does one that cannot be
+compared with its own values without calling what its owner wrote: such a table is read as a whole."""
 
 
 _CHEAP_MAX = {"int2", "int4", "int8", "date", "timestamp", "timestamptz"}
@@ -77,11 +81,12 @@ class Content:
 
 @dataclass(frozen=True)
 class Shape:
-    """How to read a table: its key's columns, and the digest of its rows as SQL."""
+    """How to read a table: its key's columns, the digest of its rows as SQL, and the names of what that needs."""
 
     identifier: sql.Identifier
     key: tuple[Column, ...]
     digest: sql.Composable
+    columns: tuple[str, ...] = ()
 
     def where(self, chunk: Chunk) -> sql.Composable:
         """WHERE clause of the chunk's rows; empty for all rows."""
@@ -118,8 +123,9 @@ class Shape:
 
     def first(self, chunk: Chunk, rows: int) -> sql.Composed:
         """SELECT of count, sum of digests, and last key, of the chunk's first `rows` rows in the key's order."""
-        ordered = sql.SQL("(select * from only {} t{} order by {} limit {}) t").format(
-            *(self.identifier, self.where(chunk), key_list(self.key), sql.Literal(rows)),
+        stored = sql.SQL(", ").join(sql.Identifier("t", column) for column in self.columns)
+        ordered = sql.SQL("(select {} from only {} t{} order by {} limit {}) t").format(
+            *(stored, self.identifier, self.where(chunk), key_list(self.key), sql.Literal(rows)),
         )
         return sql.SQL("select count(*), coalesce(sum({}), 0), max({})::text from {}").format(
             *(self.digest, key_list(self.key), ordered),
@@ -149,7 +155,7 @@ class Reader:
         """The chunk's rows by key, at most `limit` of them, in the key's order."""
         shape = self.shapes[chunk.name]
         query = sql.SQL("select {}, {}, {} from only {} t{} order by {} limit {}").format(
-            *(key_list(shape.key, "::text"), shape.digest, VERSION, shape.identifier, shape.where(chunk)),
+            *(sql.SQL(", ").join(key_texts(shape.key)), shape.digest, VERSION, shape.identifier, shape.where(chunk)),
             *(key_list(shape.key), sql.Literal(limit)),
         )
         return {tuple(row[:-2]): Content(1, int(row[-2]), str(row[-1])) for row in self._rows(chunk, query)}
@@ -169,7 +175,7 @@ class Reader:
         """The key of the chunk's row number `rows`, by the index; None if it has fewer."""
         shape = self.shapes[chunk.name]
         query = sql.SQL("select {} from only {} t{} order by {} offset {} limit 1").format(
-            *(key_list(shape.key, "::text"), shape.identifier, shape.where(chunk)),
+            *(sql.SQL(", ").join(key_texts(shape.key)), shape.identifier, shape.where(chunk)),
             *(key_list(shape.key), sql.Literal(rows - 1)),
         )
         found = self._rows(chunk, query)
@@ -177,7 +183,7 @@ class Reader:
 
     def _rows(self, chunk: Chunk, query: sql.Composed) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(query).fetchall()
+            return read(self._connection, query)
         except psycopg.Error as error:
             raise statement_error(self._target, self._connection, f"read table {chunk.name}", error) from error
 
@@ -191,7 +197,8 @@ def shapes_of(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[
     for number, (name, columns) in enumerate(zip(names, columns_of(connection, tables), strict=True), start=1):
         by_name = {column.name: column for column in columns}
         key = tuple(by_name[column] for column in keys.get(number, ()))
-        shapes[name] = Shape(sql.Identifier(*name), key, row_digest(columns, connection.info.server_version))
+        digest = row_digest(columns, connection.info.server_version)
+        shapes[name] = Shape(sql.Identifier(*name), key, digest, tuple(column.name for column in columns))
     return shapes
 
 

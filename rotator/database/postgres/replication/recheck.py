@@ -20,6 +20,7 @@ from rotator.database.interface import Target
 from rotator.database.postgres.batches import batches
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.errors import statement_error
+from rotator.database.postgres.reading import read, unwritten
 from rotator.database.postgres.replication.chunks import Chunk, merged
 from rotator.database.postgres.replication.reader import Content, Shape, shapes_of
 from rotator.errors import DatabaseError
@@ -67,15 +68,15 @@ def _contents(connection: Connection, chunks: Sequence[Chunk], deadline: float) 
         with _reading(connection, deadline):
             for query in some:
                 _limit(connection, deadline)
-                for rows, total, n in connection.execute(query).fetchall():
+                for rows, total, n in read(connection, query):
                     found[int(n)] = Content(int(rows), int(total))
     return [found[n] for n in range(len(chunks))]
 
 
 @contextmanager
 def _reading(connection: Connection, deadline: float) -> Iterator[None]:
-    with connection.transaction():
-        connection.execute("set transaction isolation level read committed, read only; set local enable_seqscan = off")
+    with unwritten(connection):
+        connection.execute("set local enable_seqscan = off")
         _limit(connection, deadline)
         yield
 

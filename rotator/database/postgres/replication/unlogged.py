@@ -9,6 +9,7 @@ from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.objects import USER_SCHEMA
+from rotator.database.postgres.reading import read
 from rotator.errors import DatabaseError
 from rotator.qualified import qualified
 
@@ -25,8 +26,7 @@ def filled(connection: Connection) -> tuple[tuple[str, str], ...]:
 
 
 def _has_rows(connection: Connection, name: tuple[str, str]) -> bool:
-    query = sql.SQL("select from only {} limit 1").format(sql.Identifier(*name))
-    return connection.execute(query).rowcount > 0
+    return bool(read(connection, sql.SQL("select 1 from only {} limit 1").format(sql.Identifier(*name))))
 
 
 def refuse(database: str, tables: tuple[tuple[str, str], ...]) -> None:

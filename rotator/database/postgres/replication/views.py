@@ -24,6 +24,11 @@ _RENDERING = (
     "lc_time", "search_path", "timezone", "xmlbinary", "xmloption",
 )  # fmt: skip
 _DEFAULTS = "; ".join(f"set local {name} to default" for name in _RENDERING)
+_VIEWS_AGAIN = """
+select pg_catalog.set_config(name, boot_val, true) from pg_catalog.pg_settings
+ where name in ('restrict_nonsystem_relation_kind', 'constraint_exclusion')
+"""
+"""A view may read other views: a refresh runs with the rights of its owner alone (PostgreSQL, REFRESH ...)."""
 _OWNERS = """
 select split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)
   from pg_db_role_setting s cross join unnest(s.setconfig) c join pg_settings g on lower(g.name) = split_part(c, '=', 1)
@@ -87,6 +92,7 @@ def _refresh(connection: Connection, view: Table) -> str:
             if watched:
                 connection.execute(fence_sql.drop_event_triggers())
             wanted = connection.execute(_OWNERS, {"view": name.as_string(connection)}).fetchall()
+            connection.execute(_VIEWS_AGAIN)
             connection.execute(_DEFAULTS)
             for setting, value in wanted:
                 connection.execute("select pg_catalog.set_config(%s, %s, true)", [setting, value])
