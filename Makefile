@@ -5,6 +5,10 @@ SHELL := /bin/sh
 .SUFFIXES:
 export ENV CONFIRM YES
 
+# No program comes from the current folder: relative and empty folders of PATH are left out (| stands in for a space).
+space := $(subst ,, )
+export PATH := $(subst |,$(space),$(subst $(space),:,$(filter /%,$(subst :,$(space),$(subst $(space),|,$(PATH))))))
+
 BIN := .venv/bin
 PY := $(BIN)/python
 READY := .venv/.ready

@@ -164,9 +164,12 @@ class BackendConfig(Section):
 
 
 class TerraformConfig(Section):
-    """[terraform]: binary and backend."""
+    """[terraform]: binary, backend, and which further environment variables Terraform and its providers are given."""
 
     binary: Text | None = None
+    pass_environment: Annotated[Strings, AfterValidator(rules.passed_variables)] = Field(
+        default=(), examples=[["VAULT_ADDR"]]
+    )
     backend: BackendConfig = BackendConfig()
 
 
@@ -210,6 +213,12 @@ class EnvConfig(Section):
         """How long the old key is disabled before its deletion is scheduled."""
         usual = "7d" if self.sandbox is None else "0s"
         return self.retire.disabled_for or usual
+
+    @model_validator(mode="after")
+    def _password_stays_here(self) -> EnvConfig:
+        if self.database.credentials.password_env in self.terraform.pass_environment:
+            raise ValueError("terraform.pass_environment holds database.credentials.password_env: Terraform needs none")
+        return self
 
     @model_validator(mode="after")
     def _replicate_needs_access(self) -> EnvConfig:

@@ -21,6 +21,7 @@ _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::[0-9]{12}:(?:root|\S+/\S+)")
 _TAG_TEXT = re.compile(r"[\w\s.:/=+\-@]*")
+_NEVER_PASSED = frozenset({"PATH", "PGPASSWORD", "PGPASSFILE", "TF_REATTACH_PROVIDERS"})
 _SECRET_SETTINGS = frozenset({"access_key", "secret_key", "token", "sse_customer_key"})
 
 
@@ -101,6 +102,15 @@ def variable_name(value: str) -> str:
     """The name of an environment variable. The value is not repeated in the error: it may be the password itself."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
         raise ValueError("it is no name of an environment variable such as DB_PASSWORD; never write the password here")
+    return value
+
+
+def passed_variables(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of environment variables that Terraform may be given."""
+    for name in value:
+        variable_name(name)
+        if name in _NEVER_PASSED or name.startswith(("TF_CLI_ARGS", "LD_", "DYLD_")):
+            raise ValueError(f"{name} is never given to Terraform: it is a secret of another program, or changes ours")
     return value
 
 

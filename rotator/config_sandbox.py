@@ -1,7 +1,8 @@
 """Where the sandbox of an env listens: what rotation.toml pins, and for the rest what the running sandbox chose.
 
 The sandbox's folder lies below the system's temporary folder. The env's `.rotator/sandbox.json` names it, and a marker
-in the folder names the env: a copied env does not take another one's sandbox for its own.
+in the folder names the env: a copied env does not take another one's sandbox for its own. Folder and files count only
+when they are ours and nobody else can write to them: the temporary folder is everybody's.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from rotator import trust
 from rotator.config import Env
-from rotator.errors import AwsError
+from rotator.errors import AwsError, Blocked
 
 PREFIX = "rotator-sandbox-"
 RECORD = Path(".rotator") / "sandbox.json"
-OWNER, LOCK, LISTENS = "owner", "lock", "listens.json"
+OWNER, LOCK, LISTENS, KEY = "owner", "lock", "listens.json", "access-key.json"
 CANARY_PAGE = "/_sandbox/canary"
+OWN_SERVICE = "sandbox"
+"""The service that requests for a sandbox's own pages are signed for."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,28 @@ class Listens:
     dns: str
 
 
+@dataclass(frozen=True)
+class AccessKey:
+    """What a sandbox's AWS lets in: drawn anew for each sandbox."""
+
+    key_id: str
+    secret: str = field(repr=False)
+
+
+NO_KEY = AccessKey("none", "none")
+"""For an env whose sandbox does not run: no AWS takes it, and real credentials never reach a sandbox's address."""
+
+
 class SandboxNotRunning(AwsError):
     """There is no sandbox for this env, and its rotation.toml pins no address."""
 
     code = "sandbox-not-running"
+
+
+class SandboxFolderNotOurs(Blocked):
+    """Where the env's record says that its sandbox is, somebody else can write."""
+
+    code = "sandbox-folder-not-ours"
 
 
 def located(env: Env) -> Env:
@@ -73,13 +95,26 @@ def listens(env: Env) -> Listens | None:
     if folder is None or not lives(folder):
         return None
     try:
-        return Listens(**json.loads((folder / LISTENS).read_text()))
+        return Listens(**json.loads(trust.read_private(folder / LISTENS)))
     except FileNotFoundError:
         return None
 
 
+def access_key(env: Env) -> AccessKey:
+    """The key of the env's sandbox; NO_KEY when there is none."""
+    folder = folder_of(env)
+    try:
+        return AccessKey(**json.loads(trust.read_private(folder / KEY))) if folder is not None else NO_KEY
+    except FileNotFoundError:
+        return NO_KEY
+
+
 def folder_of(env: Env) -> Path | None:
-    """The env's sandbox folder, if there is one: by the env's record, or by the marker in the folder."""
+    """The env's sandbox folder, if there is one: by the env's record, or by the marker in the folder.
+
+    Raises SandboxFolderNotOurs when the record names a folder that others can write to. Other users' folders that only
+    have the right name are passed over.
+    """
     for folder in _candidates(env):
         if _owner(folder) == str(env.path.resolve()):
             return folder
@@ -88,9 +123,11 @@ def folder_of(env: Env) -> Path | None:
 
 def lives(folder: Path) -> bool:
     """Whether a daemon holds the folder's lock."""
-    if not (folder / LOCK).exists():
-        return False
-    with (folder / LOCK).open("a") as lock:
+    try:
+        descriptor = trust.open_private(folder / LOCK, os.O_RDWR)
+    except OSError:
+        return False  # there is none, or it is not ours: no daemon of ours holds it
+    with os.fdopen(descriptor) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # two who ask do not meet
         except BlockingIOError:
@@ -100,13 +137,24 @@ def lives(folder: Path) -> bool:
 
 def _candidates(env: Env) -> Iterator[Path]:
     with suppress(FileNotFoundError, ValueError, KeyError, TypeError):  # the marker in the folder says it too
-        yield Path(json.loads((env.path / RECORD).read_text())["folder"])
+        recorded = Path(json.loads((env.path / RECORD).read_text())["folder"])
+        _refuse_strangers(env, recorded)
+        yield recorded
     yield from sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
 
 
+def _refuse_strangers(env: Env, folder: Path) -> None:
+    if os.path.lexists(folder) and not trust.private(folder):
+        raise SandboxFolderNotOurs(
+            f"The sandbox of env {env.name} is in a folder that is not yours.",
+            why=f"{folder} is a link, belongs to another user, or can be written by others: nothing in it is believed.",
+            fix=f"If another user runs this sandbox, they stop it. Else: rm {env.path / RECORD}, and start a new one.",
+        )
+
+
 def _owner(folder: Path) -> str | None:
-    """The env that a folder belongs to; another user's folder says nothing."""
+    """The env that a folder belongs to; a folder that others could have filled says nothing."""
     try:
-        return (folder / OWNER).read_text() if folder.stat().st_uid == os.geteuid() else None
-    except (FileNotFoundError, PermissionError, NotADirectoryError):
+        return trust.read_private(folder / OWNER) if trust.private(folder) else None
+    except OSError:
         return None

@@ -12,11 +12,12 @@ from typing import Any
 
 from rotator.aws.managed import ManagedLogins, is_managed
 from rotator.aws.session import Aws
+from rotator.aws.signing import signed_headers
 from rotator.clock import SystemClock
 from rotator.commands.workbench import Workbench
 from rotator.config import Env
 from rotator.config_file import load_env
-from rotator.config_sandbox import located
+from rotator.config_sandbox import CANARY_PAGE, OWN_SERVICE, access_key, located
 from rotator.database.interface import DatabaseOpener, DatabaseServer
 from rotator.database.opener import Login, Opener, OwnLogin
 from rotator.database.replication import Link
@@ -36,14 +37,6 @@ from rotator.terraform.runner import TerraformRunner
 from rotator.terraform.stages import TerraformStages
 from rotator.workflow.lock import env_lock, holder
 from rotator.workflow.stores import LocalStore
-
-# What a sandbox accepts; set for sandbox envs alone, so that real credentials never reach one, nor theirs a real AWS.
-SANDBOX_LOGIN = ("sandbox", "sandbox")
-SANDBOX_CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": SANDBOX_LOGIN[0],
-    "AWS_SECRET_ACCESS_KEY": SANDBOX_LOGIN[1],
-    "AWS_SESSION_TOKEN": "",
-}
 
 
 def project_root(start: Path | None = None) -> Path:
@@ -84,9 +77,19 @@ def environment(env: Env) -> dict[str, str]:
     """The process's environment as clients of this env's AWS shall see it."""
     found = dict(os.environ)
     if env.config.sandbox is not None:
-        found.update(SANDBOX_CREDENTIALS)
-        found = {k: v for k, v in found.items() if v and k not in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")}
+        # The sandbox's own key alone: real credentials never reach one, nor its key a real AWS.
+        key = access_key(env)
+        others = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+        found = {k: v for k, v in found.items() if v and k not in others}
+        found |= {"AWS_ACCESS_KEY_ID": key.key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
     return found
+
+
+def _credentials(env: Env) -> tuple[str, str] | None:
+    if env.config.sandbox is None:
+        return None
+    key = access_key(env)
+    return key.key_id, key.secret
 
 
 @contextmanager
@@ -107,7 +110,7 @@ def _workbench(given: Env, quiet: bool, *, derive: bool) -> Workbench:
     project = project_root()
     work = env.path / ".rotator"
     environ = environment(env)
-    aws = Aws(env.config.aws, SANDBOX_LOGIN if env.config.sandbox is not None else None)
+    aws = Aws(env.config.aws, _credentials(env))
     asked = env.config.dns.resolver
     resolver = ClientResolver(None if asked == "none" else asked)
     _refuse_without_password(env, environ, asked=derive)
@@ -237,5 +240,9 @@ def _password(env: Env, environ: Mapping[str, str]) -> str | None:
 
 
 def _canary(env: Env) -> Callable[[], Mapping[str, Any]] | None:
-    url = env.config.canary.report_url
-    return (lambda: fetch_report(url)) if url else None
+    url, own = env.config.canary.report_url, _credentials(env)
+    if url is None:
+        return None
+    if own is None or url != f"{env.config.aws.endpoint_url}{CANARY_PAGE}":
+        return lambda: fetch_report(url)
+    return lambda: fetch_report(url, signed_headers(url, own, OWN_SERVICE))

@@ -11,10 +11,11 @@ from typing import Any
 from rotator.errors import DatabaseUnreachable
 
 
-def fetch_report(url: str, timeout: float = 120.0) -> Mapping[str, Any]:
+def fetch_report(url: str, headers: Mapping[str, str] | None = None, timeout: float = 120.0) -> Mapping[str, Any]:
     """GET `url` (http or https); a JSON object. Raises DatabaseUnreachable when there is no report to be had."""
+    asked = urllib.request.Request(url, headers=dict(headers or {}))  # noqa: S310 - rotation.toml allows http(s) only
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310 - rotation.toml allows http(s) only
+        with urllib.request.urlopen(asked, timeout=timeout) as answer:  # noqa: S310
             document = json.load(answer)
     except (urllib.error.URLError, OSError, ValueError) as fault:
         raise DatabaseUnreachable(

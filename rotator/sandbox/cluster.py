@@ -291,6 +291,6 @@ def _write_private(path: Path, text: str, account: Account | None) -> None:
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
-    if account is not None:
-        os.chown(fresh, account.uid, account.gid)
+        if account is not None:  # by the descriptor: in a folder of theirs the name may be another file's by now
+            os.fchown(file.fileno(), account.uid, account.gid)
     fresh.replace(path)

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from rotator.aws.signing import signed_headers
 from rotator.config import Env
-from rotator.config_sandbox import listens, not_running
+from rotator.config_sandbox import OWN_SERVICE, access_key, listens, not_running
 from rotator.sandbox import fleet, home, processes
 from rotator.sandbox.endpoints import endpoints, exports
 from rotator.sandbox.errors import SandboxError
@@ -25,6 +26,7 @@ from rotator.sandbox.status import SandboxStatus, stopped
 
 __all__ = ["Gone", "SandboxStatus", "canary", "down", "exports", "render", "render_down", "status", "up"]
 
+DAEMON = "rotator.sandbox.daemon"
 STOP_SECONDS = 60.0
 KILL_SECONDS = 20.0
 REQUEST_SECONDS = 30.0
@@ -130,7 +132,16 @@ def _launched(env: Env, place: Home) -> Iterator[Iterator[dict[str, Any]]]:
     with os.fdopen(reading) as lines, place.log.open("ab") as log:
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "rotator.sandbox.daemon", str(env.path.resolve()), "--report-fd", str(writing)],
+                # -P: a module in the current folder is not ours, whatever its name
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "rotator.sandbox.daemon",
+                    str(env.path.resolve()),
+                    "--report-fd",
+                    str(writing),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -204,8 +215,11 @@ def _get(env: Env, page: str) -> dict[str, Any]:
             fix=f"rotator sandbox up {env.name} (it waits until it is ready)",
         )
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy between us and ourselves
+    url = f"{where.endpoint_url}/_sandbox/{page}"
+    key = access_key(env)
+    asked = urllib.request.Request(url, headers=dict(signed_headers(url, (key.key_id, key.secret), OWN_SERVICE)))  # noqa: S310
     try:
-        with direct.open(f"{where.endpoint_url}/_sandbox/{page}", timeout=REQUEST_SECONDS) as answer:
+        with direct.open(asked, timeout=REQUEST_SECONDS) as answer:
             document: dict[str, Any] = json.load(answer)
             return document
     except (urllib.error.URLError, OSError, ValueError) as error:

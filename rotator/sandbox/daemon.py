@@ -24,6 +24,7 @@ from rotator.config import Env
 from rotator.config_file import load_env
 from rotator.errors import RotatorError
 from rotator.sandbox import aws_server, canary, dns_server, home, moto_view, patches, seed, status, world
+from rotator.sandbox.calls import Calls
 from rotator.sandbox.cluster_config import is_superuser
 from rotator.sandbox.endpoints import Endpoints, endpoints
 from rotator.sandbox.fleet import open_fleet
@@ -46,6 +47,8 @@ class Daemon:
         self._progress = progress
         self._stop = threading.Event()
         self._canary: Canary | None = None
+        self._key = place.draw_key()
+        self._calls = Calls()
 
     def run(self, ready: Callable[[], None]) -> None:
         """Start everything, say so, and hold it until a signal or POST /_sandbox/down. Raises RotatorError."""
@@ -56,6 +59,7 @@ class Daemon:
             stack.enter_context(patches.installed(patches.PATCHES, context))
             self._listen(stack, fleet)
             self._build(stack, fleet)
+            self._calls.clear()  # what is counted is what comes from outside
             ready()
             self._stop.wait()
             LOG.info("stopping")
@@ -68,17 +72,17 @@ class Daemon:
         pages: aws_server.Pages = {
             ("GET", "status"): lambda: status.running(self._where, self._place, fleet, self._report()).to_json(),
             ("GET", "canary"): self._report,
+            ("GET", "calls"): self._calls.to_json,
             ("POST", "down"): self._ask_to_stop,
         }
-        aws = aws_server.serve(where.host, where.port, pages)
+        aws = aws_server.serve(where.host, where.port, pages, self._key, self._calls)
         stack.callback(aws.close)
         self._where = where.chosen(aws.port, dns.port)
         self._place.note(self._where.listens)
 
     def _build(self, stack: ExitStack, fleet: Fleet) -> None:
-        made = world.build(
-            self._env, world.clients(self._where), fleet.version(), secrets.token_hex(16), self._progress
-        )
+        clients = world.clients(self._where, self._key)
+        made = world.build(self._env, clients, fleet.version(), secrets.token_hex(16), self._progress)
         if is_superuser(int(fleet.version().split(".")[0])):
             self._progress(f"PostgreSQL {fleet.version()}: the master user is a superuser here, which it is not on RDS")
         address = fleet.addresses()[made.identifier]
@@ -115,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("env", type=Path, help="folder of the env, such as envs/local")
     parser.add_argument("--report-fd", type=int, help="descriptor for progress, as lines of JSON")
     options = parser.parse_args(arguments)
+    os.umask(0o077)  # logs and counts are nobody else's; what the servers' user needs is opened to it by name
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _stop_at_once)

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from rotator.config import Env, SandboxConfig
-from rotator.config_sandbox import Listens, located
+from rotator.config_sandbox import Listens, access_key, located
 from rotator.errors import ConfigError
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
-ACCESS_KEY = "sandbox"
-SECRET_KEY = "sandbox"  # noqa: S105  the local AWS asks for some, and looks at none
 
 
 @dataclass(frozen=True)
@@ -72,15 +70,15 @@ def endpoints(env: Env) -> Endpoints:
 
 
 def exports(env: Env) -> Mapping[str, str]:
-    """Environment variables that point any AWS client, Terraform among them, at the env's sandbox.
+    """Environment variables that point any AWS client, Terraform among them, at the env's sandbox, and let it in.
 
     Raises SandboxNotRunning.
     """
-    found = located(env).config.aws
+    found, key = located(env).config.aws, access_key(env)
     return {
         "AWS_ENDPOINT_URL": found.endpoint_url or "",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": key.key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_REGION": found.region,
         "AWS_DEFAULT_REGION": found.region,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -6,8 +6,8 @@ Nothing here outlives the process but folders and servers, and `sweep` finds all
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
-import subprocess
 import tempfile
 import threading
 from collections import defaultdict
@@ -16,11 +16,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from rotator import trust
 from rotator.sandbox import binaries, processes, snapshots
 from rotator.sandbox.cluster import Cluster
 from rotator.sandbox.cluster_config import SETTINGS, wal_level
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.interface import DATABASE_PORT
+from rotator.sandbox.parameters import known_by
 
 ELSEWHERE = "elsewhere"
 """File in the fleet's folder that names the real one, when the servers' user cannot enter the fleet's folder."""
@@ -29,17 +31,23 @@ ELSEWHERE = "elsewhere"
 def open_fleet(folder: Path) -> Fleet:
     """An empty fleet in `folder`; what an earlier process left there is swept first (its state died with it)."""
     sweep(folder)
-    folder.mkdir(parents=True, mode=0o711, exist_ok=True)
+    _passable(folder)
     account = processes.server_account()
     root = folder.resolve()
     if account is not None and not account.can_enter(root):
         root = Path(tempfile.mkdtemp(prefix="rotator-fleet-"))
         root.chmod(0o711)
-        (folder / ELSEWHERE).write_text(str(root))
+        trust.write_private(folder / ELSEWHERE, str(root))
     found = binaries.readable_by(binaries.find(), account, root / "programs")
     for name in ("instances", "snapshots"):
-        (root / name).mkdir(mode=0o711)
+        _passable(root / name)
     return Fleet(root, found)
+
+
+def _passable(folder: Path) -> None:
+    """A folder that the servers' user can pass through, whatever this process's umask is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)
 
 
 def sweep(folder: Path) -> int:
@@ -56,8 +64,8 @@ def sweep(folder: Path) -> int:
 def _roots(folder: Path) -> Iterator[Path]:
     note = folder / ELSEWHERE
     if note.exists():
-        elsewhere = Path(note.read_text())
-        if elsewhere.name.startswith("rotator-fleet-") and elsewhere.exists():
+        elsewhere = Path(trust.read_private(note))
+        if elsewhere.name.startswith("rotator-fleet-") and trust.private(elsewhere):
             yield elsewhere
     if folder.exists():
         yield folder.resolve()
@@ -80,7 +88,7 @@ class Fleet:
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._guard = threading.Lock()
         self._numbers = itertools.count(1)
-        self._known = _known_settings(programs)
+        self._known = known_by(programs)
 
     def create(
         self,
@@ -180,6 +188,10 @@ class Fleet:
         with self._guard:
             return {identifier: cluster.address for identifier, cluster in self._servers.items()}
 
+    def refusal(self, name: str, value: str) -> str | None:
+        """Why no parameter group may hold this parameter; None when one may."""
+        return self._known.refusal(name, value)
+
     def log(self, identifier: str) -> Path:
         """The server's own log, from its first start on; it goes on in the same file after restarts."""
         return self._server(identifier).log
@@ -224,26 +236,30 @@ class Fleet:
         return cluster.address
 
     def _folder(self, identifier: str) -> Path:
-        return self._root / "instances" / f"{next(self._numbers)}-{identifier}"
+        return self._root / "instances" / f"{next(self._numbers)}-{_plain(identifier)}"
 
     def _snapshot(self, snapshot_id: str) -> Path:
-        return self._root / "snapshots" / snapshot_id.replace(":", "+")  # automated ones are called rds:NAME
+        return self._root / "snapshots" / _plain(snapshot_id).replace(":", "+")  # automated ones are called rds:NAME
 
     def _taken(self) -> frozenset[str]:
         return frozenset(self.addresses().values())
 
     def _settings(self, parameters: Mapping[str, str]) -> dict[str, str]:
-        """What of a parameter group this server takes: no formulas over an instance's memory, none of our own."""
+        """What of a parameter group this server takes: no formulas over an instance's memory, none of our own.
+
+        What it does not know is left out too: a server would not start on it.
+        """
         taken = {
             name: value
             for name, value in parameters.items()
-            if (name in self._known or name.startswith("rds.")) and name not in SETTINGS and "{" not in value
+            if self._known.readable(name) and name not in SETTINGS and "{" not in value
+            if self.refusal(name, value) is None
         }
         return {**taken, "wal_level": wal_level(parameters)}
 
 
-def _known_settings(programs: binaries.Binaries) -> frozenset[str]:
-    """Names that this PostgreSQL knows: parameter groups of RDS hold others, on which a server would not start."""
-    done = subprocess.run([programs.tool("postgres"), "--describe-config"], capture_output=True, text=True, check=True)
-    names = (line.split("\t", 1)[0] for line in done.stdout.splitlines())
-    return frozenset(names) - {"listen_addresses", "port", "data_directory", "config_file", "hba_file", "ident_file"}
+def _plain(name: str) -> str:
+    """A name that leads to no other folder. Raises SandboxError."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9:-]*", name):
+        raise SandboxError(f"{name!r} is no identifier of an instance or a snapshot")
+    return name

@@ -1,8 +1,9 @@
 """The sandbox's working folder: where it is, whether a daemon lives in it, and what it leaves behind in the env.
 
-It lies below the system's temporary folder: paths of Unix sockets are short there, and when we are root the servers'
-own user can reach it. The env's `.rotator/sandbox.json` says where; a marker in the folder names the env, so that it is
-found even when that file is gone.
+It lies below the system's temporary folder: when we are root, the servers' own user can reach it there. Everybody can
+write to that folder, so ours has a random name, and what is in it is believed only while nobody else can write there.
+The env's `.rotator/sandbox.json` says where it is; a marker in the folder names the env, so that it is found even when
+that file is gone.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +20,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+from rotator import trust
 from rotator.config import Env
-from rotator.config_sandbox import LISTENS, LOCK, OWNER, PREFIX, RECORD, Listens, folder_of, lives
-from rotator.sandbox import processes
+from rotator.config_sandbox import (
+    KEY,
+    LISTENS,
+    LOCK,
+    OWNER,
+    PREFIX,
+    RECORD,
+    AccessKey,
+    Listens,
+    SandboxFolderNotOurs,
+    folder_of,
+    lives,
+)
+from rotator.sandbox import process_owner, processes
 
 WORLD_FILES = (
     "terraform.tfstate*",
@@ -48,7 +62,7 @@ class Home:
 
     @property
     def pid(self) -> Path:
-        """The daemon's process id; true while the lock is held."""
+        """The daemon's process id and when that process began; true while the lock is held."""
         return self.path / "daemon.pid"
 
     @property
@@ -68,9 +82,13 @@ class Home:
 
     def note(self, where: Listens) -> None:
         """Write down where the sandbox listens, whole or not at all: who reads it finds the living daemon's."""
-        draft = self.path / f"{LISTENS}.new"
-        draft.write_text(json.dumps(asdict(where)) + "\n")
-        draft.replace(self.path / LISTENS)
+        trust.write_private(self.path / LISTENS, json.dumps(asdict(where)) + "\n")
+
+    def draw_key(self) -> AccessKey:
+        """A new access key for this sandbox, in a file for its owner alone."""
+        drawn = AccessKey(f"SANDBOX{secrets.token_hex(7).upper()}", secrets.token_urlsafe(30))
+        trust.write_private(self.path / KEY, json.dumps(asdict(drawn)) + "\n")
+        return drawn
 
     def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """The last lines of the daemon's log."""
@@ -79,23 +97,33 @@ class Home:
     @contextmanager
     def occupied(self) -> Iterator[None]:
         """Hold the lock that says: a daemon lives here. Raises SandboxError when another does."""
-        with (self.path / LOCK).open("w") as lock:
+        with os.fdopen(trust.open_private(self.path / LOCK, os.O_RDWR | os.O_CREAT), "w") as lock:
             # whoever asks for the daemon holds the lock for an instant
             processes.wait_until(lambda: _locked(lock), 5.0, f"another sandbox lives in {self.path}")
-            self.pid.write_text(str(os.getpid()))
+            trust.write_private(self.pid, f"{os.getpid()} {process_owner.began(os.getpid())}\n")
             yield
 
     def daemon(self) -> int | None:
-        """The living daemon's process id."""
-        if not lives(self.path):
+        """The living daemon's process id: a process that is ours and began when the daemon wrote that it did.
+
+        A number alone says nothing: it may have been written by somebody else, or given to another process since.
+        """
+        if not trust.private(self.path) or not lives(self.path):
             return None
-        text = self.pid.read_text() if self.pid.exists() else ""
-        return int(text) if text.isdigit() else None
+        try:
+            number, _, began = trust.read_private(self.pid).strip().partition(" ")
+        except OSError:
+            return None
+        pid = int(number) if number.isdigit() else 0
+        return pid if pid > 1 and process_owner.is_ours(pid) and process_owner.began(pid) == began else None
 
     def others(self) -> frozenset[int]:
-        """Processes that have this folder in their arguments, such as the canary's."""
-        me = {os.getpid(), os.getppid()}
-        return frozenset(pid for pid in processes.table() if pid not in me and str(self.path) in _arguments(pid))
+        """Our processes that were started to work in this folder: the canary's, when the daemon could not stop it."""
+        return frozenset(
+            pid
+            for pid in processes.table()
+            if pid != os.getpid() and process_owner.is_ours(pid) and str(self.canary) in _arguments(pid)
+        )
 
 
 def find(env: Env) -> Home | None:
@@ -107,8 +135,16 @@ def find(env: Env) -> Home | None:
 def make(env: Env) -> Home:
     """A new folder, noted in the env."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    stranger = trust.problem(folder)
+    if stranger is not None:
+        folder.rmdir()
+        raise SandboxFolderNotOurs(
+            f"The sandbox of env {env.name} has no safe place for its files.",
+            why=f"{stranger}: whoever can do so could exchange {folder}.",
+            fix="Set TMPDIR to a folder of your own, or: chmod 1777 on the shared one.",
+        )
     folder.chmod(0o711)  # the servers' user must pass through
-    (folder / OWNER).write_text(str(env.path.resolve()))
+    trust.write_private(folder / OWNER, str(env.path.resolve()))
     record = env.path / RECORD
     record.parent.mkdir(exist_ok=True)
     record.write_text(json.dumps({"folder": str(folder)}) + "\n")
@@ -156,13 +192,12 @@ def _locked(lock: TextIO) -> bool:
     return True
 
 
-def _arguments(pid: int) -> str:
-    file = processes.PROC / str(pid) / "cmdline"
-    if processes.PROC.exists():
+def _arguments(pid: int) -> list[str]:
+    """The words with which a process was started; one text where the system gives no better."""
+    file = process_owner.PROC / str(pid) / "cmdline"
+    if process_owner.PROC.exists():
         try:
-            return file.read_bytes().decode(errors="replace")
+            return file.read_bytes().decode(errors="replace").split("\0")
         except OSError:
-            return ""  # it has ended
-    command = ["ps", "-o", "command=", "-p", str(pid)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout
+            return []  # it has ended
+    return process_owner.ps(pid, "command=").split()

@@ -119,6 +119,10 @@ class Fleet(Protocol):
         """Identifier -> loopback IPv4 address, of every server that exists."""
         ...
 
+    def refusal(self, name: str, value: str) -> str | None:
+        """Why no parameter group may hold this parameter; None when one may."""
+        ...
+
     def log(self, identifier: str) -> Path:
         """The server's own log file; it exists once the server has written a line."""
         ...

@@ -7,15 +7,16 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rotator import trust
 from rotator.sandbox.errors import SandboxError
-
-PROC = Path("/proc")
+from rotator.sandbox.process_owner import PROC, tool
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def spawn(argv: list[str], account: Account | None, log: Path) -> int:
 
     It is our direct child, so that `reap` can collect it: in many containers process 1 collects nobody.
     """
-    with log.open("a") as output:
+    # The folder may be the servers' user's, who must not lead root to another file.
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "a") as output:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -129,14 +131,14 @@ def reap(pid: int) -> None:
 
 def small_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What a server inherits: nothing that changes its behaviour or holds a secret."""
-    return {"PATH": environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    return {"PATH": trust.safe_path(environ.get("PATH", os.defpath)), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def table() -> dict[int, tuple[int, str]]:
     """All processes: pid -> (parent's pid, one-letter state: T stopped, Z zombie, ...)."""
     if (PROC / "self" / "stat").exists():
         return dict(_from_proc())
-    done = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,state="], capture_output=True, text=True, check=True)  # noqa: S607
+    done = subprocess.run([tool("ps"), "-A", "-o", "pid=,ppid=,state="], capture_output=True, text=True, check=True)
     rows = (line.split() for line in done.stdout.splitlines())
     return {int(pid): (int(parent), state[0]) for pid, parent, state in rows}
 
@@ -241,12 +243,13 @@ def wait_until(condition: Callable[[], bool], seconds: float, failure: str, *, e
 
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a folder with owners and modes, sharing blocks where the file system can. Raises SandboxError."""
-    clone = ["cp", "-cRp"] if shutil.which("sw_vers") else ["cp", "-a", "--reflink=auto"]
-    done = subprocess.run([*clone, str(source), str(target)], capture_output=True, text=True, check=False)
+    copy = tool("cp")
+    options = ["-cRp"] if sys.platform == "darwin" else ["-a", "--reflink=auto"]
+    done = subprocess.run([copy, *options, str(source), str(target)], capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return
     shutil.rmtree(target, ignore_errors=True)  # a small cp without these options: copy plainly
-    plain = subprocess.run(["cp", "-Rp", str(source), str(target)], capture_output=True, text=True, check=False)  # noqa: S607
+    plain = subprocess.run([copy, "-Rp", str(source), str(target)], capture_output=True, text=True, check=False)
     if plain.returncode != 0:
         raise SandboxError(f"cannot copy {source.name}", why=plain.stderr.strip())
 

@@ -13,8 +13,9 @@ import boto3
 from botocore.config import Config
 
 from rotator.config import Env
+from rotator.config_sandbox import AccessKey
 from rotator.sandbox.cluster_address import database_port
-from rotator.sandbox.endpoints import ACCESS_KEY, SECRET_KEY, Endpoints
+from rotator.sandbox.endpoints import Endpoints
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.interface import DATABASE_PORT, Progress
 
@@ -50,10 +51,10 @@ class World:
     password: str = field(repr=False)
 
 
-def clients(where: Endpoints) -> Clients:
+def clients(where: Endpoints, key: AccessKey) -> Clients:
     """Clients that reach the sandbox whatever the shell's AWS settings and proxies are."""
     session: Any = boto3.Session(
-        aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=where.region
+        aws_access_key_id=key.key_id, aws_secret_access_key=key.secret, region_name=where.region
     )
     settings = Config(proxies={}, retries={"max_attempts": 0}, read_timeout=300)
     return Clients(lambda service: session.client(service, endpoint_url=where.url, config=settings))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from rotator import trust
 from rotator.errors import RotatorError, TerraformMissing
 from rotator.terraform.fetch import BASE_URL, PINNED, fetch_terraform
 
@@ -30,13 +30,15 @@ def own_binary(project: Path) -> Path:
 def find_terraform(configured: str | None, project: Path, environ: Mapping[str, str]) -> Path:
     """The binary of rotation.toml, else the project's own, else the one on PATH that is new enough.
 
-    A configured binary is used or refused, never passed over. Raises TerraformMissing.
+    A configured binary is used or refused, never passed over. One outside of the project counts only when nobody but
+    root and we could have put it there: no relative folder of PATH is looked into. Raises TerraformMissing.
     """
     if configured is not None:
         return _configured(configured, project, environ)
-    on_path = shutil.which("terraform", path=environ.get("PATH", os.defpath))
+    path = environ.get("PATH", os.defpath)
+    on_path = trust.program("terraform", path)
     candidates = [own_binary(project), *([Path(on_path)] if on_path else [])]
-    reasons = []
+    reasons = list(trust.passed_over("terraform", path))
     for candidate in candidates:
         reason = _unusable(candidate, environ)
         if reason is None:
@@ -58,10 +60,8 @@ def terraform_version(binary: Path, environ: Mapping[str, str]) -> Version:
 
 
 def _configured(configured: str, project: Path, environ: Mapping[str, str]) -> Path:
-    path = project / Path(configured).expanduser()
-    if os.sep not in configured:
-        path = Path(shutil.which(configured, path=environ.get("PATH", os.defpath)) or path)
-    reason = _unusable(path, environ)
+    path, reason = _named(configured, project, environ)
+    reason = reason or _unusable(path, environ)
     if reason is None:
         return path
     raise TerraformMissing(
@@ -69,6 +69,17 @@ def _configured(configured: str, project: Path, environ: Mapping[str, str]) -> P
         why=reason,
         fix=f"correct [terraform] binary in rotation.toml, or remove it; or {_FIX}",
     )
+
+
+def _named(configured: str, project: Path, environ: Mapping[str, str]) -> tuple[Path, str | None]:
+    """Where it is, and why it may not be run: a word is looked up on PATH, a path begins in the project."""
+    if os.sep in configured:
+        path = project / Path(configured).expanduser()
+        return path, None if path.is_relative_to(project) or not path.exists() else trust.problem(path)
+    search = environ.get("PATH", os.defpath)
+    found = trust.program(configured, search)
+    others = "; ".join(trust.passed_over(configured, search))
+    return Path(found or configured), None if found else others or f"there is no {configured} on PATH"
 
 
 def _unusable(binary: Path, environ: Mapping[str, str]) -> str | None:

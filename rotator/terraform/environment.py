@@ -7,11 +7,25 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from rotator import trust
 from rotator.config import EnvConfig
 from rotator.terraform import mirror
 
 _FIXED = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
-_MEANING = ("TF_CLI_ARGS", "TF_AWS_DEFAULT_TAGS_", "TF_AWS_IGNORE_TAGS_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+_NAMES = frozenset(
+    {"HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "TERM", "NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+    | {*_PROXIES, *(name.lower() for name in _PROXIES)}
+)
+_PREFIXES = ("AWS_", "LC_", "TF_", "XDG_")
+_MEANING = (
+    "TF_CLI_ARGS",
+    "TF_VAR_",
+    "TF_REATTACH_PROVIDERS",
+    "TF_AWS_DEFAULT_TAGS_",
+    "TF_AWS_IGNORE_TAGS_",
+    "TF_LOG_SDK_PROTO_DATA_DIR",
+)
 _LOGGING = ("TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER")
 
 
@@ -20,16 +34,27 @@ def terraform_env(
 ) -> dict[str, str]:
     """The whole environment for Terraform. `work` is the project's `.rotator` folder (CLI configuration, plugin cache).
 
-    Of `environ` everything is kept but what would change the meaning of our commands (TF_CLI_ARGS*) or of the root
-    (tags that the provider adds or hides: no thing that exists has them, so every plan would change everything), and
-    debug logs on standard error (they hold secrets; with TF_LOG_PATH they go to the user's own file and stay).
+    Of `environ` only what Terraform, its AWS provider and backend and the network need is kept, and what
+    `[terraform] pass_environment` names: providers and provisioners are programs of others, and the shell that starts
+    us holds the database's password and other services' tokens. Dropped as well is what would change the meaning of our
+    commands (TF_CLI_ARGS*, TF_REATTACH_PROVIDERS), of the root (TF_VAR_*; tags that the provider adds or hides: no
+    thing that exists has them, so every plan would change everything), and debug logs on standard error (they hold
+    secrets; with TF_LOG_PATH they go to the user's own file and stay).
     """
+    named = frozenset(config.terraform.pass_environment) if config is not None else frozenset()
     dropped = () if environ.get("TF_LOG_PATH") else _LOGGING
-    env = {name: value for name, value in environ.items() if not name.startswith(_MEANING) and name not in dropped}
+    env = {name: value for name, value in environ.items() if name in named or _kept(name, dropped)}
+    env["PATH"] = trust.safe_path(environ.get("PATH", os.defpath))
     env.update(_FIXED)
     env.update(_aws(config))
     _installation(env, work, opt)
     return env
+
+
+def _kept(name: str, dropped: tuple[str, ...]) -> bool:
+    if name in dropped or name.startswith(_MEANING):
+        return False
+    return name in _NAMES or name.startswith(_PREFIXES)
 
 
 def _aws(config: EnvConfig | None) -> dict[str, str]:

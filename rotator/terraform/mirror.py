@@ -1,7 +1,8 @@
 """Where the AWS provider is installed from, when the user's own Terraform configuration does not say.
 
 The order: an existing CLI configuration wins; then the mirror folders that Terraform looks into by itself; then any
-folder one level under /opt that holds the provider; else the registry. (Terraform docs: "CLI Configuration", "Provider
+folder one level under /opt that holds the provider and that nobody but root and ourselves can write to (a provider is a
+program that is run with our AWS credentials); else the registry. (Terraform docs: "CLI Configuration", "Provider
 Installation", "Implied Local Mirror Directories".)
 """
 
@@ -11,6 +12,8 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from rotator import trust
 
 REGISTRY = "registry.terraform.io"
 _PROVIDER = Path(REGISTRY) / "hashicorp" / "aws"
@@ -41,12 +44,12 @@ def implied_mirror(environ: Mapping[str, str], system: tuple[Path, ...] | None =
 
 
 def found_mirror(opt: Path = OPT) -> Path | None:
-    """A filesystem mirror one level under /opt."""
+    """A filesystem mirror one level under /opt that only root and we can have filled."""
     try:
         folders = sorted(path for path in opt.iterdir() if path.is_dir())
     except OSError:
         return None
-    return _first_with_provider(folders)
+    return _first_with_provider(each for each in folders if _holds_provider(each) and _ours(each))
 
 
 def configuration_text(mirror: Path) -> str:
@@ -68,6 +71,10 @@ def configuration_text(mirror: Path) -> str:
 
 def _first_with_provider(folders: Iterable[Path]) -> Path | None:
     return next((folder for folder in folders if _holds_provider(folder)), None)
+
+
+def _ours(folder: Path) -> bool:
+    return trust.problem(folder) is None and trust.problem_below(folder / REGISTRY) is None
 
 
 def _holds_provider(folder: Path) -> bool:

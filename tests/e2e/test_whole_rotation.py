@@ -71,7 +71,7 @@ def _instance(project: Project, identifier: str) -> dict[str, Any]:
 
 def _terraform_plan(project: Project) -> subprocess.CompletedProcess[str]:
     outside = {"AWS_ENDPOINT_URL": project.endpoint, "AWS_REGION": "us-east-1"}
-    keys = {"AWS_ACCESS_KEY_ID": "outside", "AWS_SECRET_ACCESS_KEY": "outside"}
+    keys = {"AWS_ACCESS_KEY_ID": project.key.key_id, "AWS_SECRET_ACCESS_KEY": project.key.secret}
     environ = terraform_env(None, project.root / ".rotator", project.environ(**outside, **keys))
     binary = find_terraform(None, project.root, environ)
     return subprocess.run(

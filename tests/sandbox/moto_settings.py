@@ -39,6 +39,12 @@ def user_parameters(b: Bench) -> Any:
     return [each.get("Source") for each in found], len(system)
 
 
+def parameter_that_runs_a_program(b: Bench) -> Any:
+    b.rds.create_db_parameter_group(DBParameterGroupName="p", DBParameterGroupFamily="postgres15", Description="d")
+    wanted = {"ParameterName": "archive_command", "ParameterValue": "id", "ApplyMethod": "immediate"}
+    return outcome(lambda: b.rds.modify_db_parameter_group(DBParameterGroupName="p", Parameters=[wanted]))
+
+
 def default_option_group(b: Bench) -> Any:
     return outcome(lambda: b.instance(OptionGroupName="default:postgres-15"))
 

@@ -2,16 +2,17 @@
 
 import os
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from moto.moto_api._internal import moto_api_backend
 from sandbox_env import small_env
 from sandbox_fakes import FakeFleet
 
 from rotator.aws.session import Aws
+from rotator.config_sandbox import AccessKey
 from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, Instance, KeySpec, RootData, Stage
 from rotator.sandbox import world
 from rotator.sandbox.aws_server import serve
@@ -27,6 +28,7 @@ from rotator.terraform.runner import TerraformRunner
 from rotator.terraform.stagerunner import DATA_FILE, StageRunner
 
 PROJECT = Path(__file__).parents[2]
+KEY = AccessKey("SANDBOXROOTFIXTURE", "of-this-fixture-alone")
 AT_ONCE = Durations(create=0, snapshot=0, copy=0, restore=0, modify=0, delete=0)
 BLUE, GREEN, RECORD = (
     'module.database["g0"].aws_db_instance.this',
@@ -67,10 +69,10 @@ def nothing(happened: ApplyEvent) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
-    for name, value in (("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_ACCESS_KEY", "sandbox")):
+    for name, value in (("AWS_ACCESS_KEY_ID", KEY.key_id), ("AWS_SECRET_ACCESS_KEY", KEY.secret)):
         monkeypatch.setenv(name, value)
     with installed(PATCHES, Context(FakeFleet(), time.monotonic, AT_ONCE)):
-        server = serve("127.0.0.1", 0, {})
+        server = serve("127.0.0.1", 0, {}, KEY)
         try:
             yield _build(tmp_path, server.port)
         finally:
@@ -79,8 +81,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
 
 def _build(tmp_path: Path, port: int) -> Root:
     env = small_env(tmp_path, http=port)
-    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST")).close()
-    clients = world.clients(endpoints(env))
+    moto_api_backend.reset()
+    clients = world.clients(endpoints(env), KEY)
     world.build(env, clients, "15.10", "first-password", lambda line: None)
     write_root(env)
     environ = terraform_env(env.config, tmp_path / "work", os.environ)

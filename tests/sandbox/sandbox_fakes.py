@@ -76,6 +76,9 @@ class FakeFleet:
     def delete(self, identifier: str) -> None:
         self.servers.pop(identifier, None)
 
+    def refusal(self, name: str, value: str) -> str | None:
+        return "never" if "command" in name else None
+
     def addresses(self) -> Mapping[str, str]:
         return {identifier: f"127.0.9.{number}" for number, identifier in enumerate(self.servers, 1)}
 

@@ -38,6 +38,7 @@ GAPS = (
         (None, None, None),
     ),
     Gap("parameter-source", settings.user_parameters, (["user"], 0), ([None], 1)),
+    Gap("dangerous-parameters", settings.parameter_that_runs_a_program, "InvalidParameterValue", "done"),
     Gap("option-groups", settings.default_option_group, "done", "OptionGroupNotFoundFault"),
     Gap("option-groups", settings.new_option_group, "done", "InvalidParameterCombination"),
     Gap("parameter-family", settings.foreign_family, ("InvalidParameterCombination",) * 2, ("done", "done")),

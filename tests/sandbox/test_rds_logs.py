@@ -20,6 +20,7 @@ from moto_bench import TAKES, without
 from sandbox_fakes import FakeClock, FakeFleet
 
 from rotator.aws.rds import BotoRds
+from rotator.config_sandbox import AccessKey
 from rotator.sandbox import aws_server
 from rotator.sandbox.fleet import open_fleet, sweep
 from rotator.sandbox.patches import PATCHES, Context, Patch, installed
@@ -45,7 +46,7 @@ class WrittenLogs(FakeFleet):
 def aws(fleet: Any, clock: Any, patches: tuple[Patch, ...] = PATCHES) -> Iterator[Any]:
     """A client of the local AWS's own server, with one instance, blue."""
     with installed(patches, Context(fleet, clock, TAKES)):
-        server = aws_server.serve("127.0.0.1", 0, {})
+        server = aws_server.serve("127.0.0.1", 0, {}, AccessKey("x", "x"))
         url = f"http://127.0.0.1:{server.port}"
         session: Any = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-central-1")
         rds = session.client("rds", endpoint_url=url)

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 
 from rotator.config_file import load_env
-from rotator.config_sandbox import located
+from rotator.config_sandbox import AccessKey, access_key, located
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -39,6 +39,11 @@ class Project:
     def dns(self) -> str:
         """Where its DNS server listens."""
         return located(load_env(self.root, "local")).config.dns.resolver or ""
+
+    @property
+    def key(self) -> AccessKey:
+        """What its AWS lets in."""
+        return access_key(load_env(self.root, "local"))
 
     def run(self, *arguments: str, timeout: float = 1500, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -75,13 +80,14 @@ class Project:
         return json.loads(done.stdout)
 
     def client(self, service: str) -> Any:
-        """A look from outside: plain boto3 at the sandbox's endpoint."""
+        """A look from outside: plain boto3 at the sandbox's endpoint, with its key."""
+        key = self.key
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
             region_name="us-east-1",
-            aws_access_key_id="outside",
-            aws_secret_access_key="outside",
+            aws_access_key_id=key.key_id,
+            aws_secret_access_key=key.secret,
         )
 
     def setting(self, pattern: str, replacement: str) -> None:

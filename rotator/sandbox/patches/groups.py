@@ -29,6 +29,22 @@ def _parameter_source(patcher: Patcher, _: Context) -> None:
     patcher.wrap(RDSResponse, "describe_db_parameters", make)
 
 
+def _dangerous_parameters(patcher: Patcher, context: Context) -> None:
+    def make(original: Any) -> Any:
+        def modify_db_parameter_group(self: RDSBackend, db_parameter_group_name: str, parameters: Any) -> Any:
+            wanted = list(parameters)
+            for each in wanted:
+                name, value = str(each.get("ParameterName")), str(each.get("ParameterValue"))
+                why = context.fleet.refusal(name, value)
+                if why is not None:
+                    raise InvalidParameterValue(f"Could not modify parameter {name!r}: {why}.")
+            return original(self, db_parameter_group_name, wanted)
+
+        return modify_db_parameter_group
+
+    patcher.wrap(RDSBackend, "modify_db_parameter_group", make)
+
+
 def _option_groups(patcher: Patcher, _: Context) -> None:
     def make_create(original: Any) -> Any:
         def create_option_group(self: RDSBackend, option_group_kwargs: Any) -> Any:
@@ -134,6 +150,11 @@ def _check_security_groups(backend: RDSBackend, ids: list[str] | None) -> None:
 
 
 PATCHES = (
+    Patch(
+        "dangerous-parameters",
+        "moto takes every parameter, also those by which a server runs programs or writes files",
+        _dangerous_parameters,
+    ),
     Patch(
         "parameter-source",
         "moto's parameters have no Source; the Terraform provider asks for those with Source 'user' and sees none",
