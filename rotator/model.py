@@ -37,6 +37,7 @@ class Stage(StrEnum):
     LOWER_TTL = "lower-ttl"
     GREEN = "green"
     CUTOVER = "cutover"
+    UNGATE = "ungate"
     RESTORE_TTL = "restore-ttl"
     UNPROTECT = "unprotect"
     RETIRE_DATABASE = "retire-database"

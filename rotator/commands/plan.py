@@ -28,6 +28,7 @@ _STAGE_OF = {
     "lower-ttl": Stage.LOWER_TTL,
     "green": Stage.GREEN,
     "cutover": Stage.CUTOVER,
+    "ungate": Stage.UNGATE,
     "restore-ttl": Stage.RESTORE_TTL,
     "unprotect": Stage.UNPROTECT,
     "retire-database": Stage.RETIRE_DATABASE,

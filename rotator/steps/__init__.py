@@ -7,7 +7,7 @@ from rotator.steps.adopt import Adopt
 from rotator.steps.base import Step
 from rotator.steps.catchup import CatchUp
 from rotator.steps.cleanup import CleanUp
-from rotator.steps.cutover import Cutover, RestoreTtl
+from rotator.steps.cutover import Cutover, Ungate
 from rotator.steps.fence import Fence
 from rotator.steps.flipback import CloseWayBack, WayBack
 from rotator.steps.green import Green
@@ -15,6 +15,7 @@ from rotator.steps.key import LowerTtl, NewKey
 from rotator.steps.open import Open
 from rotator.steps.parity import Parity
 from rotator.steps.preflight import Preflight
+from rotator.steps.restore_ttl import RestoreTtl
 from rotator.steps.retire import FinalReencrypt, FinalSnapshot, RetireCheck, RetireDatabase, Unprotect
 from rotator.steps.retire_key import DisableKey, RetireKey, RetireSnapshots
 from rotator.steps.seeding import MarkedSnapshot, Seed
@@ -36,7 +37,7 @@ _SNAPSHOT: tuple[Step, ...] = (
     Parity(),
     Validate(),
     Cutover(),
-    RestoreTtl(),
+    Ungate(),
     Soak(),
 )
 
@@ -55,7 +56,7 @@ _REPLICATE: tuple[Step, ...] = (
     VerifyOnline(),
     Switch(),
     WayBack(),
-    RestoreTtl(),
+    Ungate(),
     Soak(),
 )
 
@@ -64,6 +65,7 @@ _RETIRE: tuple[Step, ...] = (
     FinalSnapshot(),
     FinalReencrypt(),
     Unprotect(),
+    RestoreTtl(),
     RetireDatabase(),
     RetireSnapshots(),
     DisableKey(),

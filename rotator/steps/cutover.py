@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from rotator.database import compare
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked
-from rotator.model import EndpointSpec, Stage
+from rotator.model import Stage
 from rotator.steps import edits
 from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
 from rotator.steps.fence import APPROVAL, open_writes
 from rotator.steps.following import Behind, behind, unseen
 from rotator.steps.green import green_server_is_this_lineage
-from rotator.steps.key import own_ttls
 from rotator.steps.validate import fingerprint
 from rotator.steps.wayback import flip_back
 from rotator.steps.world import adrift, elsewhere, instance, points, server
@@ -165,36 +163,25 @@ def _probe(ctx: Context) -> bool | None:
     return True
 
 
-class RestoreTtl(Step):
-    """Put the record's own TTL back, and take the gate out of the root."""
+class Ungate(Step):
+    """Take the gate out of the root. The records keep the short TTL for as long as a rollback may flip them back."""
 
-    name = "restore-ttl"
-    title = "Restore the record's TTL"
-    rechecked_until = "restore-ttl"
+    name = "ungate"
+    title = "Take the gate out of the root"
+    rechecked_until = "ungate"
     estimate_seconds = 40
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied when Route 53 has the old TTL again and the root has no gate."""
-        wanted = ctx.memory.outputs("lower-ttl")["ttl_before"]
+        """Satisfied when neither the data nor the state has a gate."""
         gates = [a for a in ctx.stages.state_addresses() if ".gate" in a]
-        if not gates and not ctx.midway(self.name) and all(_has_ttl(ctx, *own) for own in self._wanted(ctx)):
-            return satisfied(ttl=wanted)
-        return absent(f"the TTL is not {wanted} s yet")
-
-    def _wanted(self, ctx: Context) -> Iterator[tuple[EndpointSpec, int]]:
-        own = own_ttls(ctx)
-        yield from ((record, own.get(record.key, record.ttl)) for record in ctx.data.names)
+        if gates or ctx.data.gate is not None or ctx.midway(self.name):
+            return absent("the gate is still in the root")
+        return satisfied(ttl=ctx.data.endpoint.ttl)
 
     def act(self, ctx: Context) -> None:
-        """Apply the TTL."""
-        after = replace(edits.with_own_ttls(ctx.data, own_ttls(ctx)), gate=None)
-        ctx.apply(Stage.RESTORE_TTL, after)
+        """Apply without it."""
+        ctx.apply(Stage.UNGATE, replace(ctx.data, gate=None))
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
-        return f"{outputs['ttl']} s again"
-
-
-def _has_ttl(ctx: Context, record: EndpointSpec, ttl: int) -> bool:
-    found = ctx.dns.record(record.zone_id, record.name)
-    return found is not None and found.ttl == ttl
+        return f"the TTL stays {outputs['ttl']} s until retire"

@@ -32,9 +32,10 @@ def forecast(ctx: Context, start: RootData, *, adopted: bool) -> tuple[Forecast,
     then(Stage.KEY, edits.with_generation(now, target, key=new_key(ctx)))
     then(Stage.GREEN, edits.with_generation(now, target, database=green_database(ctx)))
     then(Stage.CUTOVER, replace(edits.serving(now, target), gate="gate"))
-    then(Stage.RESTORE_TTL, replace(edits.with_own_ttls(now, own), gate=None))
+    then(Stage.UNGATE, replace(now, gate=None))
     delete = not ctx.env.config.retire.keep_automated_backups
     then(Stage.UNPROTECT, edits.unprotected(now, source, delete_automated_backups=delete))
+    then(Stage.RESTORE_TTL, edits.with_own_ttls(now, own))
     gone = edits.with_generation(now, source, database=None)
     if gone.generations[source].key is None:
         then(Stage.RETIRE_DATABASE, edits.without_generation(now, source))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,17 @@ def to_text(data: RootData) -> str:
 
 
 def write_data(path: Path, data: RootData) -> None:
-    """Write the file, whole or not at all. Raises MachineError."""
-    write_text(path, to_text(data))
+    """Write the file, whole or not at all; one that says so already is left as it is. Raises MachineError."""
+    text = to_text(data)
+    if not _says(path, text):
+        write_text(path, text)
+
+
+def _says(path: Path, text: str) -> bool:
+    """Whether the file is there and is this text. One that cannot be read is written anew, which tells why."""
+    with suppress(OSError):
+        return path.read_bytes() == text.encode()
+    return False
 
 
 def _dumps(value: object, indent: int | None = None) -> str:

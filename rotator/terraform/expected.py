@@ -192,6 +192,7 @@ _STAGES: Mapping[Stage, Callable[[RootData, RootData], Iterable[Expected]]] = {
     Stage.LOWER_TTL: _ttl,
     Stage.GREEN: _green,
     Stage.CUTOVER: _flip,
+    Stage.UNGATE: lambda before, after: (),
     Stage.RESTORE_TTL: _ttl,
     Stage.UNPROTECT: _unprotect,
     Stage.RETIRE_DATABASE: _retire_database,

@@ -33,6 +33,7 @@ from rotator.model import (
     WriteStats,
 )
 from rotator.network.interface import CnameAnswer
+from rotator.terraform.expected import GATE
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 OLD_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/old"
@@ -618,6 +619,7 @@ class FakeStages:
         decide: Callable[[], bool],
     ) -> bool:
         self._refuse_drift(stage, before, after)
+        after = replace(after, gate="/run/gate")
         write(after)
         self.settle()
         self.gate_asked += 1
@@ -648,6 +650,10 @@ class FakeStages:
                 self._key(name, generation.key)
             if generation.database is not None:
                 self._database(name, generation.database)
+        if data.gate is None and GATE in world.state:
+            world.effect("ungate", lambda: world.state.discard(GATE))
+        elif data.gate is not None:
+            world.state.add(GATE)
         self._record(data)
         self._remove(data)
 

@@ -197,3 +197,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_data(file, replace(root(), gate="/\ud800"))
     assert file.read_text(encoding="utf-8") == before
     assert [entry.name for entry in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_file_that_says_so_already_is_left_as_it_is_and_any_other_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "data.json"
+    write_data(file, root())
+    written = file.stat().st_ino
+    write_data(file, root())
+    assert file.stat().st_ino == written
+    file.write_text("half a fi", encoding="utf-8")
+    write_data(file, root())
+    assert from_json(json.loads(file.read_text(encoding="utf-8"))) == root()

@@ -16,12 +16,13 @@ KEYED = replace(START, generations={"g0": BLUE, "g1": replace(GREEN, database=No
 LOWERED = replace(KEYED, endpoint=replace(START.endpoint, ttl=5))
 BOTH = replace(LOWERED, generations={"g0": BLUE, "g1": GREEN})
 FLIPPED = replace(BOTH, serving="g1", gate="/run/gate-1")
-RESTORED = replace(FLIPPED, endpoint=START.endpoint, gate=None)
+UNGATED = replace(FLIPPED, gate=None)
 UNPROTECTED = replace(
-    RESTORED,
+    UNGATED,
     generations={"g0": replace(BLUE, database=DatabaseSpec("orders-g0", {}, skip_final_snapshot=True)), "g1": GREEN},
 )
-GONE = replace(UNPROTECTED, generations={"g0": replace(BLUE, database=None), "g1": GREEN})
+RESTORED = replace(UNPROTECTED, endpoint=START.endpoint)
+GONE = replace(RESTORED, generations={"g0": replace(BLUE, database=None), "g1": GREEN})
 DISABLED = replace(GONE, generations={"g0": Generation(replace(KEY, is_enabled=False), None), "g1": GREEN})
 END = replace(DISABLED, generations={"g1": GREEN})
 
@@ -30,17 +31,18 @@ JOURNEY = [
     (Stage.LOWER_TTL, KEYED, LOWERED, (f"~ {RECORD} (ttl)",)),
     (Stage.GREEN, LOWERED, BOTH, (f"+ {database('g1')}",)),
     (Stage.CUTOVER, BOTH, FLIPPED, (f"~ {RECORD} (records)", f"+ {GATE}")),
-    (Stage.RESTORE_TTL, FLIPPED, RESTORED, (f"~ {RECORD} (ttl)", f"- {GATE}")),
+    (Stage.UNGATE, FLIPPED, UNGATED, (f"- {GATE}",)),
     (
         Stage.UNPROTECT,
-        RESTORED,
+        UNGATED,
         UNPROTECTED,
         (
             f"~ {database('g0')} (apply_immediately, delete_automated_backups, deletion_protection, "
             "final_snapshot_identifier, skip_final_snapshot)",
         ),
     ),
-    (Stage.RETIRE_DATABASE, UNPROTECTED, GONE, (f"- {database('g0')}",)),
+    (Stage.RESTORE_TTL, UNPROTECTED, RESTORED, (f"~ {RECORD} (ttl)",)),
+    (Stage.RETIRE_DATABASE, RESTORED, GONE, (f"- {database('g0')}",)),
     (Stage.DISABLE_KEY, GONE, DISABLED, (f"~ {key('g0')} (deletion_window_in_days, is_enabled)",)),
     (Stage.RETIRE_KEY, DISABLED, END, (f"- {key('g0')}", f"- {alias('g0')}")),
     (Stage.ROLLBACK_CUTOVER, FLIPPED, replace(BOTH, gate="/run/gate-2"), (f"~ {RECORD} (records)", f"+ {GATE}")),

@@ -38,7 +38,7 @@ def run(world: World, folder: Path, **rotation: Any) -> Any:
 
 def assert_rotated(world: World) -> None:
     assert world.record.values[0].startswith(f"{GREEN}.")
-    assert world.record.ttl == 60
+    assert world.record.ttl == 5  # until retire
     assert world.instances[GREEN].kms_key_arn == NEW_KEY
     assert world.data[BLUE].fenced_by is not None
     assert not world.data[BLUE].leased

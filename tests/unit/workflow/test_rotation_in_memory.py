@@ -33,7 +33,7 @@ NEW_KEY = "arn:aws:kms:eu-central-1:123456789012:key/g1"
 
 def assert_rotated(world: World) -> None:
     assert world.record.values[0].startswith(f"{GREEN}.")
-    assert world.record.ttl == 60
+    assert world.record.ttl == 5  # until retire: a rollback takes its clients along within seconds
     assert world.instances[GREEN].kms_key_arn == NEW_KEY
     assert world.data[BLUE].fenced_by is not None
     assert world.data[GREEN].fenced_by is None
@@ -52,7 +52,7 @@ def test_a_rotation_ends_on_green_with_blue_fenced(tmp_path: Path) -> None:
     assert summary.write_pause_seconds > 0
     assert phase(tmp_path) is Phase.SOAKING
     assert world.applied == [
-        Stage.ADOPT, Stage.LOWER_TTL, Stage.KEY, Stage.GREEN, Stage.CUTOVER, Stage.RESTORE_TTL,
+        Stage.ADOPT, Stage.LOWER_TTL, Stage.KEY, Stage.GREEN, Stage.CUTOVER, Stage.UNGATE,
     ]  # fmt: skip
 
 
@@ -179,7 +179,9 @@ def test_retire_removes_blue_and_schedules_the_old_key(tmp_path: Path) -> None:
     assert world.keys[OLD_KEY].state == "PendingDeletion"
     assert {s.kms_key_arn for s in world.snapshots.values()} == {NEW_KEY}
     assert phase(tmp_path) is Phase.RETIRED
-    assert world.applied[-4:] == [Stage.UNPROTECT, Stage.RETIRE_DATABASE, Stage.DISABLE_KEY, Stage.RETIRE_KEY]
+    assert world.applied[-5:] == [
+        Stage.UNPROTECT, Stage.RESTORE_TTL, Stage.RETIRE_DATABASE, Stage.DISABLE_KEY, Stage.RETIRE_KEY,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -383,3 +385,19 @@ def test_a_rotation_that_was_refused_before_adoption_takes_a_corrected_config(tm
     with pytest.raises(Blocked, match="points at"):
         rotate(bench(world, tmp_path), Options())
     assert not (tmp_path / "generations.auto.tfvars.json").exists()
+
+
+def test_the_own_ttl_is_back_once_no_rollback_can_need_the_short_one(tmp_path: Path) -> None:
+    world = new_world()
+    rotate(bench(world, tmp_path), Options())
+    assert world.record.ttl == 5
+    retire(bench(world, tmp_path), Options())
+    assert world.record.ttl == 60
+
+
+def test_a_rollback_during_the_soak_restores_the_own_ttl_after_its_flip(tmp_path: Path) -> None:
+    world = new_world()
+    rotate(bench(world, tmp_path), Options())
+    rollback(bench(world, tmp_path), Options(lose_writes=True, delete_snapshots=True))
+    assert Stage.RESTORE_TTL not in world.applied
+    assert world.record.ttl == 60
