@@ -16,7 +16,8 @@ from rotator.database.interface import Target
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.replication import lsn_text
 from rotator.database.seed import Bracket
-from rotator.sandbox import snapshots
+from rotator.sandbox import binaries, processes, snapshots
+from rotator.sandbox.binaries import Binaries
 from rotator.sandbox.cluster import Cluster
 
 PASSWORD, MASTER, DATABASE, ROTATION = "secret", "shop_admin", "shop", "local-g1"
@@ -94,10 +95,10 @@ class Pair:
         self.back.subscribe(None)
         self.back.enable()
 
-    def connect(self, cluster: Cluster | None = None, **more: Any) -> psycopg.Connection[Any]:
+    def connect(self, cluster: Cluster | None = None, user: str = MASTER, **more: Any) -> psycopg.Connection[Any]:
         where = (cluster or self.blue).target(PASSWORD, DATABASE)
         options = {"autocommit": True, "dbname": DATABASE, **more}
-        return psycopg.connect(host=where.host, port=where.port, user=where.user, password=PASSWORD, **options)
+        return psycopg.connect(host=where.host, port=where.port, user=user, password=PASSWORD, **options)
 
     def run(self, *statements: str, on: Cluster | None = None) -> None:
         with self.connect(on) as connection:
@@ -110,16 +111,25 @@ class Pair:
 
 
 @contextmanager
-def running_pair(*statements: str, superuser: bool = False, **extra: str) -> Iterator[Pair]:
-    """A blue with these tables; nothing of either server stays.
+def running_pair(
+    *statements: str, superuser: bool = False, programs: Binaries | None = None, **extra: str
+) -> Iterator[Pair]:
+    """A blue with these tables; nothing of either server stays. `programs`: another PostgreSQL than the sandbox's.
 
     `superuser`: the master may make event triggers, as rds_superuser may on RDS, and subscriptions before version 16.
     """
     folder = Path(tempfile.mkdtemp(prefix="rotator-pair-"))
     folder.chmod(0o711)
     (folder / "instances").mkdir(mode=0o711)
+    if programs is not None:
+        programs = binaries.readable_by(programs, processes.server_account(), folder / "programs")
     blue = Cluster.create(
-        folder / "instances" / "blue", password=PASSWORD, master=MASTER, database=DATABASE, extra=extra
+        folder / "instances" / "blue",
+        password=PASSWORD,
+        master=MASTER,
+        database=DATABASE,
+        extra=extra,
+        binaries=programs,
     )
     pair = Pair(folder, blue)
     try:

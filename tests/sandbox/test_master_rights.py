@@ -106,7 +106,7 @@ ORIGIN = "(SELECT 'pg_' || oid FROM pg_subscription WHERE subname = 'sub')"
 def subscribed(pair: Pair) -> Iterator[Pair]:
     """Green follows blue from the seed on."""
     source = f"host={pair.blue.address} dbname=shop user=replicator password=rep-Passw0rd"
-    options = "create_slot=false, copy_data=false, enabled=false, slot_name='s', run_as_owner=true"
+    options = "create_slot=false, copy_data=false, enabled=false, slot_name='s', run_as_owner=false"
     run(
         pair.green,
         "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots",

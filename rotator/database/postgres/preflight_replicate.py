@@ -12,6 +12,7 @@ from rotator.database.postgres.connection import plain_session, session
 from rotator.database.postgres.objects import databases
 from rotator.database.postgres.preflight_common import rows
 from rotator.database.postgres.preflight_replicate_capacity import capacity_findings
+from rotator.database.postgres.preflight_replicate_code import code_findings
 from rotator.database.postgres.preflight_replicate_database import database_findings
 from rotator.database.postgres.preflight_replicate_identity import COUNT_TABLES, HAS_TABLES
 from rotator.database.postgres.preflight_replicate_locks import lock_findings
@@ -53,6 +54,7 @@ def replicate_findings(
                 tables[name] = int(rows(connection, COUNT_TABLES)[0])
                 of_databases += database_findings(name, connection, rotation_id)
                 of_databases += table_findings(name, connection, allow_full=allow_full)
+                of_databases += code_findings(name, connection)
                 of_databases += sequence_findings(name, connection, headroom)
                 with plain_session(target, name, doing="look over the settings") as plain:
                     of_databases += settings_findings(name, plain, connection)

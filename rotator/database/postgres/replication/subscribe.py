@@ -15,9 +15,10 @@ from psycopg.conninfo import make_conninfo
 
 from rotator.database.interface import Target
 from rotator.database.postgres import fence_sql
+from rotator.database.postgres.applied_code import AS_TABLE_OWNER
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.objects import each_database
-from rotator.database.postgres.replication import sentinels
+from rotator.database.postgres.replication import sentinels, trust
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import new_password, replicated
 from rotator.database.replication import lsn, lsn_text
@@ -101,6 +102,7 @@ def subscribe(
     try:
         for database, oid in replicated(target, names):
             with session(target, database, doing=f"subscribe {database} to the other side") as connection:
+                trust.refuse(database, connection)
                 text = _conninfo(source, names, database, password, pinned=pinned)
                 _subscription(connection, names, names.slot(oid), text)
                 position = seed.get(database) if isinstance(seed, Mapping) else seed
@@ -166,8 +168,8 @@ def _options(version: int, *, back: bool) -> str:
         options.append("streaming = off")  # one transaction after the other: what a sentinel's arrival proves
     if version >= 150000:
         options.append("disable_on_error = false")
-    if version >= 160000:
-        options.append("run_as_owner = true")  # the owners' rights suffice, as before version 16
+    if version >= AS_TABLE_OWNER:
+        options.append("run_as_owner = false")  # each change as its table's owner: no code runs with the tool's rights
     if back and version >= ORIGINS:
         options.append("origin = none")  # what green only applied came from blue
     return ", ".join(options)
@@ -207,19 +209,27 @@ def disable(target: Target, names: Names) -> None:
     """Let them stop, and keep their place."""
 
     def stop(database: str, connection: Connection) -> None:
-        for name, _, _ in _present(connection, names):
+        for name, *_ in _present(connection, names):
             connection.execute(sql.SQL("alter subscription {} disable").format(sql.Identifier(name)))
 
     each_database(target, "stop the subscriptions", stop)
 
 
 def resume(target: Target, names: Names) -> tuple[str, ...]:
-    """Enable those that are switched off, and let none be switched off by a lost connection any more. Words."""
+    """Enable those that are switched off, and let none be switched off by a lost connection any more. Words.
+
+    None goes on with the rights of its owner, as an older version of this tool made them.
+    """
 
     def go(database: str, connection: Connection) -> list[str]:
         done = []
-        for name, enabled, brittle in _present(connection, names):
+        present = _present(connection, names)
+        if present:
+            trust.refuse(database, connection)
+        for name, enabled, brittle, privileged in present:
             one = sql.Identifier(name)
+            if privileged:
+                connection.execute(sql.SQL("alter subscription {} set (run_as_owner = false)").format(one))
             if brittle:
                 connection.execute(sql.SQL("alter subscription {} set (disable_on_error = false)").format(one))
             if not enabled:
@@ -230,22 +240,24 @@ def resume(target: Target, names: Names) -> tuple[str, ...]:
     return tuple(word for part in each_database(target, "resume the subscriptions", go) for word in part)
 
 
-def _present(connection: Connection, names: Names) -> list[tuple[str, bool, bool]]:
-    """(name, enabled, switched off by any error) of this direction's subscriptions in this database."""
-    brittle = "subdisableonerr" if connection.info.server_version >= 150000 else "false"
+def _present(connection: Connection, names: Names) -> list[tuple[str, bool, bool, bool]]:
+    """(name, enabled, switched off by any error, run as its owner) of this direction's subscriptions here."""
+    version = connection.info.server_version
+    brittle = "subdisableonerr" if version >= 150000 else "false"
+    privileged = "subrunasowner" if version >= AS_TABLE_OWNER else "false"
     query = (
-        f"select subname, subenabled, {brittle} from pg_subscription where subname ~ %s"  # noqa: S608
+        f"select subname, subenabled, {brittle}, {privileged} from pg_subscription where subname ~ %s"  # noqa: S608
         " and subdbid = (select oid from pg_database where datname = current_database())"
     )
     rows = connection.execute(query, [names.pattern]).fetchall()
-    return [(str(name), bool(enabled), bool(off)) for name, enabled, off in rows]
+    return [(str(name), bool(enabled), bool(off), bool(owner)) for name, enabled, off, owner in rows]
 
 
 def unsubscribe(target: Target, names: Names) -> None:
     """Remove the subscriptions of this direction, without a word to the other side: its slots go there."""
 
     def drop(database: str, connection: Connection) -> None:
-        for name, _, _ in _present(connection, names):
+        for name, *_ in _present(connection, names):
             one = sql.Identifier(name)
             connection.execute(sql.SQL("alter subscription {} disable").format(one))
             connection.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(one))
