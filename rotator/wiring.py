@@ -22,6 +22,7 @@ from rotator.database.interface import DatabaseOpener, DatabaseServer
 from rotator.database.opener import Login, Opener, OwnLogin
 from rotator.database.replication import Link
 from rotator.errors import Blocked, ConfigError, UsageError
+from rotator.files import for_owner_alone
 from rotator.model import Instance
 from rotator.naming import base_identifier
 from rotator.network.canary import fetch_report
@@ -94,15 +95,19 @@ def _credentials(env: Env) -> tuple[str, str] | None:
 
 @contextmanager
 def workbench(name: str, verb: str, *, as_json: bool, locked: bool) -> Iterator[Workbench]:
-    """Everything `verb` needs; with `locked`, the env is held until the end (I7)."""
+    """Everything `verb` needs; with `locked`, the env is held until the end (I7).
+
+    Meanwhile all that is written is for this user alone: Terraform's state and plans have values of the database too.
+    """
     env = load(name)
     # What these verbs print is their result: progress goes to stderr.
     quiet = as_json or verb in ("plan", "status")
-    if not locked:
-        yield _workbench(env, quiet, derive=False)
-        return
-    with env_lock(env.path, verb):
-        yield _workbench(env, quiet, derive=True)
+    with for_owner_alone():
+        if not locked:
+            yield _workbench(env, quiet, derive=False)
+            return
+        with env_lock(env.path, verb):
+            yield _workbench(env, quiet, derive=True)
 
 
 def _workbench(given: Env, quiet: bool, *, derive: bool) -> Workbench:
@@ -125,7 +130,7 @@ def _workbench(given: Env, quiet: bool, *, derive: bool) -> Workbench:
         terraform_env(env.config, project / ".rotator", environ),
         on_wait=lambda event: reporter.note(f"waiting for Terraform's state lock: {event.message}"),
     )
-    store = LocalStore(env.name, env.path)
+    store = LocalStore(env.name, env.path, project / ".rotator" / "private" / env.name)
     if derive:
         store.take_up()
     return Workbench(

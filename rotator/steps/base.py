@@ -201,6 +201,14 @@ class Memory(Protocol):
         """What a step of this rotation recorded; empty when it has not finished."""
         ...
 
+    def keep(self, word: str, value: Any) -> None:
+        """Keep JSON that may hold values of rows: on this machine, for this user alone; it may be lost."""
+        ...
+
+    def kept(self, word: str) -> Any:
+        """What was kept under that word for this rotation; None when it is not there."""
+        ...
+
     def note(self, step: str, **outputs: Any) -> None:
         """Record facts of a running step at once, so that they survive a kill."""
         ...

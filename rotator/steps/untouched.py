@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rotator.database.replication import Link
+from rotator.database.replication import Link, Verified
 from rotator.errors import Blocked
 from rotator.steps.base import Context
+from rotator.steps.in_flux import Hot, kept, recalled
 from rotator.steps.past_fence import by_hand, without_way_back
 from rotator.steps.world import any_at, server
-
-Hot = tuple[Mapping[str, Any], ...]
 
 
 def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, Hot]:
@@ -27,14 +26,17 @@ def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, Hot]:
     noted = ctx.memory.outputs("cutover")
     sealed = noted.get("imprint") or {}
     changed = link.touched(sealed) if sealed else (f"nothing was noted of {ctx.rotation.blue} when it was sealed",)
+    hot = recalled(ctx, "cutover", "hot_back")
+    if not changed and hot is None:
+        changed = ("what was in flux when they were compared is not known any more",)
     if not changed:
-        return sealed, tuple(noted.get("hot_back") or ())
+        return sealed, hot or ()
     ctx.progress(None, f"comparing {ctx.rotation.blue} with {ctx.rotation.green} first: {changed[0]}")
     link.shut(ctx.env.config.rotation.fence_budget)
     imprint = link.imprint()
     found = link.verify(ctx.progress)
-    _refuse(ctx, found.differences, changed)
-    ctx.memory.note("cutover", imprint=imprint, hot_back=[dict(each) for each in found.hot])
+    _refuse(ctx, found, changed)
+    ctx.memory.note("cutover", imprint=imprint, **kept(ctx, "hot_back", found.hot))
     return imprint, found.hot
 
 
@@ -43,18 +45,19 @@ def shrink_back(ctx: Context, link: Link, hot: Hot) -> Hot:
     if not hot:
         return ()
     found = link.verify_again(hot, ctx.progress)
-    _refuse(ctx, found.differences, ("rows that were in flux when all was compared are different now",))
+    _refuse(ctx, found, ("rows that were in flux when all was compared are different now",))
     return found.hot
 
 
-def _refuse(ctx: Context, differences: tuple[str, ...], changed: tuple[str, ...]) -> None:
-    if not differences:
+def _refuse(ctx: Context, found: Verified, changed: tuple[str, ...]) -> None:
+    if not found.differences:
         return
     raise Blocked(
         f"{ctx.rotation.blue} does not hold what {ctx.rotation.green} holds.",
         why=f"Somebody has written on {ctx.rotation.blue} past its fence since the flip; {changed[0]}.",
         fix=f"{ctx.rotation.green} serves, and is complete. Make the named rows equal on {ctx.rotation.blue}, "
         f"past its fence as below, and then: rotator rollback {ctx.env.name}. {without_way_back(ctx)}",
-        details=(*changed, *differences, *by_hand(ctx.rotation.blue)),
+        details=(*changed, *found.differences, *by_hand(ctx.rotation.blue)),
+        on_terminal=found.by_key,
         code="blue-touched",
     )

@@ -84,13 +84,17 @@ def _part(ctx: Context, table: Table, start: float, share: float) -> Progress:
     return lambda fraction, _: ctx.progress(start + fraction * share, f"checksum of {table}")
 
 
-def refuse(what: str, found: tuple[str, ...], ddl: tuple[str, ...] = ()) -> None:
-    """Raise Blocked when differences were found; `ddl` is what was recorded meanwhile, and may be why."""
+def refuse(what: str, found: tuple[str, ...], ddl: tuple[str, ...] = (), by_key: tuple[str, ...] = ()) -> None:
+    """Raise Blocked when differences were found; `ddl` is what was recorded meanwhile, and may be why.
+
+    `by_key` names the rows: for a person at a terminal alone.
+    """
     if found:
         raise Blocked(
             f"Green's {what} differs from blue's.",
             why="Green must hold exactly what blue holds before applications are pointed at it.",
             fix="Take the rotation back with rollback; green and its snapshot stay for a look until then.",
             details=(*found, *(f"recorded DDL: {line}" for line in ddl)),
+            on_terminal=by_key,
             code=f"validate-{what}",
         )

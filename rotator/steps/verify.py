@@ -11,6 +11,7 @@ from rotator.database.interface import DatabaseServer
 from rotator.database.replication import Link
 from rotator.errors import Blocked
 from rotator.steps.base import Context, Observation, Outputs, absent, satisfied
+from rotator.steps.in_flux import kept, recalled
 from rotator.steps.links import forward, watch
 from rotator.steps.validate import Validate, fingerprint, refuse
 from rotator.steps.world import server
@@ -69,7 +70,7 @@ def compare_online(ctx: Context) -> None:
     refuse("schema", compare.compare_schema(schema, green.schema()), ddl)
     refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()), ddl)
     found = link.verify(_watching(ctx, link))
-    refuse("contents", found.differences)
+    refuse("contents", found.differences, by_key=found.by_key)
     ctx.memory.note(
         "validate",
         compared=True,
@@ -78,7 +79,7 @@ def compare_online(ctx: Context) -> None:
         tables=len(found.digests),
         rows=found.rows,
         digests={name: dict(each) for name, each in found.digests.items()},
-        hot=[dict(each) for each in found.hot],
+        **kept(ctx, "hot", found.hot),
         refreshed=list(found.refreshed),
         stale=list(found.stale),
         ddl=list(ddl),
@@ -115,16 +116,25 @@ def _watching(ctx: Context, link: Link) -> Callable[[float, str], None]:
 
 def shrink(ctx: Context, link: Link) -> tuple[Mapping[str, Any], ...]:
     """What is still in flux, looked at again so that little is left for the fence. Raises Blocked for differences."""
-    hot = tuple(ctx.memory.outputs("validate").get("hot", ()))
+    hot = recalled(ctx, "validate", "hot")
+    if hot is None:
+        raise Blocked(
+            "What was in flux when blue and green were compared is not known any more.",
+            why="Its ranges lay on this machine alone, and were removed since.",
+            fix=f"Run it again: rotator rotate {ctx.env.name} compares everything first.",
+            code="ranges-lost",
+        )
     if not hot:
         return ()
     found = link.verify_again(hot, ctx.progress)
-    refuse("contents", found.differences)
+    refuse("contents", found.differences, by_key=found.by_key)
     return found.hot
 
 
 def is_fresh(ctx: Context) -> bool:
-    """Whether the noted comparison is young enough to flip on."""
+    """Whether the noted comparison is young enough to flip on, and what was in flux in it is known."""
     noted = ctx.memory.outputs("validate")
     at = noted.get("compared_at")
+    if recalled(ctx, "validate", "hot") is None:
+        return False
     return at is not None and bool(noted.get("imprint")) and ctx.clock.now() - datetime.fromisoformat(at) < FRESH

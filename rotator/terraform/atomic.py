@@ -5,17 +5,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rotator.files import sync, write_private
 from rotator.machine import on_this_machine
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text through a neighbour file that replaces `path` at last; folders are made. Raises MachineError."""
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """Write UTF-8 text through a neighbour file that replaces `path` at last; folders are made. Raises MachineError.
+
+    `private`: for this user alone, whatever the file's mode was.
+    """
     with on_this_machine(f"{path.name} could not be written.", path):
-        _write(path, text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if private:
+            write_private(path, text)
+        else:
+            _write(path, text)
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with draft.open("w", encoding="utf-8", newline="\n") as file:
@@ -26,13 +33,4 @@ def _write(path: Path, text: str) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """The rename itself is durable only when the folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)

@@ -65,7 +65,7 @@ def write_data(path: Path, data: RootData) -> None:
     """Write the file, whole or not at all; one that says so already is left as it is. Raises MachineError."""
     text = to_text(data)
     if not _says(path, text):
-        write_text(path, text)
+        write_text(path, text, private=True)
 
 
 def _says(path: Path, text: str) -> bool:

@@ -17,6 +17,7 @@ from rotator.errors import Blocked, ConfigError
 from rotator.model import RootData, Rotation
 from rotator.terraform.data import from_json, to_json
 from rotator.workflow.read import damaged
+from rotator.workflow.scrub import scrubbed
 
 VERSION = 1
 
@@ -179,7 +180,7 @@ def _rotation_to_json(record: RotationRecord) -> dict[str, Any]:
 
 
 def _rotation_from_json(document: Mapping[str, Any]) -> RotationRecord:
-    steps = {name: _typed(_STEP, step) for name, step in document["steps"].items()}
+    steps = {name: _typed(_STEP, step) for name, step in scrubbed(document["steps"]).items()}
     started = _TEXT.validate_python(document["started"], strict=True)
     return RotationRecord(_typed(_NAMES, document["rotation"]), Phase(document["phase"]), started, steps)
 

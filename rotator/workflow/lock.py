@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from rotator.errors import LockedError
+from rotator.files import own_folder
 from rotator.machine import on_this_machine
 
 _TRIES, _BETWEEN = 10, 0.05
@@ -24,7 +25,7 @@ def env_lock(folder: Path, verb: str = "a run") -> Iterator[None]:
     """Hold the env for this process. Raises LockedError that names the holder."""
     path = _path(folder)
     with on_this_machine(f"The env {folder.name} could not be locked.", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        own_folder(path.parent)
         file = path.open("a+b", buffering=0)
     with file:
         with on_this_machine(f"The env {folder.name} could not be locked.", path):

@@ -12,6 +12,8 @@ from rotator.steps.edits import without_names
 from rotator.workflow.journal import Journal, Phase, RotationRecord, Status, StepRecord
 from rotator.workflow.stores import Store
 
+_COMPARES_NOTHING = frozenset(Phase) - {Phase.ROTATING, Phase.ROLLING_BACK}
+
 
 class JournalMemory:
     """One rotation's view of the journal; implements steps.base.Memory."""
@@ -83,6 +85,19 @@ class JournalMemory:
         record = self.record.step(step)
         self.put(step, replace(record, outputs={**record.outputs, **outputs}))
 
+    def keep(self, word: str, value: Any) -> None:
+        """Keep, beside the journal and never in it, what may hold values of rows."""
+        self._store.private.keep(self._private, word, value)
+
+    def kept(self, word: str) -> Any:
+        """What was kept; None when it is not there."""
+        return self._store.private.kept(self._private, word)
+
+    @property
+    def _private(self) -> str:
+        """The nonce too: another clone's rotation of that name is another one."""
+        return f"{self._id}-{self.record.rotation.nonce}"
+
     def put(self, step: str, record: StepRecord) -> None:
         """Keep a step's record."""
         self._save(self._journal.with_rotation(self.record.with_step(step, record)))
@@ -106,7 +121,9 @@ class JournalMemory:
             self._save(self._journal.with_rotation(replace(self.record, rotation=rotation)))
 
     def phase(self, phase: Phase) -> None:
-        """Keep the rotation's phase."""
+        """Keep the rotation's phase; where no comparison is under way any more, what was kept for it is removed."""
+        if phase in _COMPARES_NOTHING:
+            self._store.private.forget(self._private)
         self._save(self._journal.with_rotation(replace(self.record, phase=phase)))
 
     def _save(self, journal: Journal) -> None:

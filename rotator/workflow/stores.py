@@ -1,17 +1,18 @@
-"""Where the journal is kept. The local store: one file, written atomically and synced."""
+"""Where the journal is kept. The local store: one file for its user alone, written atomically and synced."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Protocol
 
 from rotator.errors import Blocked
+from rotator.files import narrow, write_private
 from rotator.machine import on_this_machine
 from rotator.terraform.data import write_data
 from rotator.workflow.datafile import DataFile, digest
 from rotator.workflow.journal import Journal, journal_from_json, journal_to_json
+from rotator.workflow.private import InMemory, Private, PrivateFiles
 from rotator.workflow.read import read_journal
 
 JOURNAL_FILE = "journal.json"
@@ -19,7 +20,12 @@ DATA_FILE = "generations.auto.tfvars.json"
 
 
 class Store(Protocol):
-    """Keeps one env's journal."""
+    """Keeps one env's journal, and beside it what may not be in a journal."""
+
+    @property
+    def private(self) -> Private:
+        """What may hold values of rows."""
+        ...
 
     @property
     def location(self) -> str:
@@ -50,8 +56,9 @@ class LocalStore:
     two writes of a save the file is one behind, and nothing else may differ from what the journal says.
     """
 
-    def __init__(self, env: str, folder: Path) -> None:
+    def __init__(self, env: str, folder: Path, private: Path | None = None) -> None:
         self._env = env
+        self.private: Private = PrivateFiles(private or folder / ".rotator" / "private")
         self._path = folder / JOURNAL_FILE
         self._data = DataFile(folder / DATA_FILE)
         self._derived: tuple[str, ...] = ()
@@ -83,7 +90,7 @@ class LocalStore:
         derived = (*((digest(data),) if data else ()), *self._derived[:1])
         document = {**journal_to_json(journal), "derived": list(dict.fromkeys(derived))}
         with on_this_machine("The journal could not be written.", self._path):
-            write_atomically(self._path, json.dumps(document, indent=2, sort_keys=False) + "\n")
+            write_private(self._path, json.dumps(document, indent=2, sort_keys=False) + "\n")
         self._derived = derived
         self.derive(journal)
 
@@ -102,7 +109,11 @@ class LocalStore:
         return self._data.edited(journal.root, journal.pending, self._derived)
 
     def take_up(self) -> None:
-        """At a run's begin: write the data file anew. Raises Blocked, and writes nothing, when it was changed."""
+        """At a run's begin: write the data file anew. Raises Blocked, and writes nothing, when it was changed.
+
+        Files that version control or an older rotator has left readable for others are narrowed first.
+        """
+        narrow(self._path, self._data.path, *self._path.parent.glob("*.tfstate*"), self._path.parent / ".rotator")
         journal = self.load()
         self._data.refuse_edited(self.edited(journal))
         if journal.root is None and journal.pending is None:
@@ -117,6 +128,7 @@ class Preview:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self.private: Private = InMemory()
 
     def load(self) -> Journal:
         """The journal it was given."""
@@ -132,18 +144,3 @@ class Preview:
     def edited(self, journal: Journal) -> tuple[str, ...]:
         """There is no file."""
         return ()
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` by `text`: either the old or the new contents survive a crash, never a mixture."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -40,6 +40,7 @@ class Replication:
     late: list[str] = field(default_factory=list)
     problem: str = ""
     differences: tuple[str, ...] = ()
+    by_key: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     touch_in_window: bool = False
@@ -234,7 +235,7 @@ class FakeLink:
         digests = {"shop.public.item": {"rows": rows, "digest": "d", "chunks": 1, "retried": 0, "hot": 0}}
         same = sorted(self.world.data[self.source].rows) == sorted(self.world.data[self.target].rows)
         found = () if same else ("table shop.public.item: row 1 differs",)
-        return Verified(digests, hot, self.replication.differences or found)
+        return Verified(digests, hot, self.replication.differences or found, self.replication.by_key)
 
     def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Any) -> Verified:
         return self._compared(())

@@ -5,7 +5,7 @@ import pytest
 from psycopg import sql
 
 from rotator.database.postgres.checksum import Column
-from rotator.database.postgres.replication.chunks import Chunk, merged
+from rotator.database.postgres.replication.chunks import Chunk, merged, told
 from rotator.database.postgres.replication.digest import above, row_digest, up_to
 from rotator.database.postgres.replication.reader import Content, Reader, Shape
 from rotator.database.postgres.replication.tally import Tally
@@ -60,7 +60,9 @@ def test_a_quiet_row_that_differs_is_named_when_it_was_proven_often_enough(
     outcomes = play(*[(blue, green)] * ROUNDS)
     assert len(outcomes) == 1 + CONFIRM
     assert [outcome.differences for outcome in outcomes[:-1]] == [()] * CONFIRM
-    assert outcomes[-1].differences == (f"table shop.public.item: row with id = 5: {words}",)
+    (found,) = outcomes[-1].differences
+    assert found.by_key == f"table shop.public.item: row with id = 5: {words}"
+    assert told([found]) == (f"table shop.public.item: {words} (1 row or range of it)",)
     assert (outcomes[-1].watch, outcomes[-1].hot) == (None, None)
 
 
@@ -112,7 +114,7 @@ def test_what_stays_hot_is_no_wider_than_its_rows() -> None:
 def test_a_table_without_a_key_is_one_entry() -> None:
     whole = Chunk("shop", "public", "log")
     blue, green = {(): Content(3, 5, "v")}, {(): Content(2, 4, "w")}
-    assert play(*[(blue, green)] * 9, chunk=whole)[-1].differences == (
+    assert told(play(*[(blue, green)] * 9, chunk=whole)[-1].differences) == (
         "table shop.public.log: the contents differ (blue has 3 rows, green 2; it has no key to name rows by)",
     )
 

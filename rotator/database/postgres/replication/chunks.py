@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rotator.database.compare import capped
 from rotator.qualified import qualified
 
 Key = tuple[str, ...]
@@ -57,6 +59,31 @@ class Chunk:
         )
 
 
+@dataclass(frozen=True, order=True)
+class Difference:
+    """Something of a table that differs, and `how`. `rows` names which, by keys: for a person at a terminal alone."""
+
+    table: str
+    how: str
+    rows: str = ""
+
+    @property
+    def by_key(self) -> str:
+        """With the rows' keys."""
+        return f"table {self.table}: {self.rows}: {self.how}" if self.rows else f"table {self.table}: {self.how}"
+
+
+def told(found: Iterable[Difference]) -> tuple[str, ...]:
+    """Differences in words without a key: those of one table that differ in the same way are counted."""
+    counted = Counter((each.table, each.how, bool(each.rows)) for each in found)
+    return tuple(
+        f"table {table}: {how} ({number:,} {'row or range' if number == 1 else 'rows or ranges'} of it)"
+        if keyed
+        else f"table {table}: {how}"
+        for (table, how, keyed), number in counted.items()
+    )
+
+
 @dataclass(frozen=True)
 class TableReport:
     """One table. `digest` is of what was found equal: of all rows, if the table was quiet and no chunk is hot.
@@ -73,11 +100,21 @@ class TableReport:
 
 @dataclass(frozen=True)
 class OnlineReport:
-    """All tables ('database.schema.table'); what must be compared again inside the fence; what differs, in words."""
+    """All tables ('database.schema.table'); what must be compared again inside the fence; what differs."""
 
     tables: Mapping[str, TableReport]
     hot: tuple[Chunk, ...]
-    differences: tuple[str, ...]
+    found: tuple[Difference, ...]
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """In words that name no row."""
+        return capped(told(self.found))
+
+    @property
+    def by_key(self) -> tuple[str, ...]:
+        """In words that name rows by their keys: for a person at a terminal alone."""
+        return capped(each.by_key for each in self.found if each.rows)
 
 
 def key_words(key: Key) -> str:

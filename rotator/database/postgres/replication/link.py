@@ -221,6 +221,7 @@ def _verified(report: OnlineReport, refreshed: tuple[str, ...], stale: tuple[str
         digests={name: asdict(each) for name, each in report.tables.items()},
         hot=tuple(chunk.to_json() for chunk in report.hot),
         differences=report.differences,
+        by_key=report.by_key,
         refreshed=refreshed,
         stale=stale,
     )

@@ -15,13 +15,12 @@ from itertools import groupby
 import psycopg
 from psycopg import sql
 
-from rotator.database.compare import capped
 from rotator.database.interface import Target
 from rotator.database.postgres.batches import batches
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.errors import statement_error
 from rotator.database.postgres.reading import read, unwritten
-from rotator.database.postgres.replication.chunks import Chunk, merged
+from rotator.database.postgres.replication.chunks import Chunk, Difference, merged
 from rotator.database.postgres.replication.reader import Content, Shape, shapes_of
 from rotator.errors import DatabaseError
 
@@ -32,8 +31,8 @@ _CANCELLED = "57014"
 
 def recheck(
     source: Mapping[str, Connection], target: Mapping[str, Connection], hot: Sequence[Chunk], deadline: float
-) -> tuple[str, ...]:
-    """Compare `hot` over open connections (by database, from `connection.session`); differences in words.
+) -> tuple[Difference, ...]:
+    """Compare `hot` over open connections (by database, from `connection.session`); what differs.
 
     Raises DatabaseError with code `recheck-timeout` when time.monotonic() passes `deadline`; no statement runs on.
     """
@@ -41,8 +40,10 @@ def recheck(
     with ThreadPoolExecutor(2, thread_name_prefix="recheck") as pool:
         sides = [pool.submit(_read, connections, chunks, deadline) for connections in (source, target)]
     blue, green = (side.result() for side in sides)
-    return capped(
-        _words(chunk, ours, theirs) for chunk, ours, theirs in zip(chunks, blue, green, strict=True) if ours != theirs
+    return tuple(
+        _difference(chunk, ours, theirs)
+        for chunk, ours, theirs in zip(chunks, blue, green, strict=True)
+        if ours != theirs
     )
 
 
@@ -115,10 +116,10 @@ def _target(connection: Connection) -> Target:
     return Target(info.host, info.port, info.user, info.dbname, password=info.password)
 
 
-def _words(chunk: Chunk, blue: Content, green: Content) -> str:
+def _difference(chunk: Chunk, blue: Content, green: Content) -> Difference:
     rows = (
         f"{blue.rows:,} rows on both sides"
         if blue.rows == green.rows
         else f"blue {blue.rows:,} rows, green {green.rows:,}"
     )
-    return f"table {chunk.name}: {chunk.words}: the contents differ ({rows})"
+    return Difference(chunk.name, f"the contents differ ({rows})", chunk.words)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rotator.database.compare import LIMIT, capped
-from rotator.database.postgres.replication.chunks import Chunk, OnlineReport, TableReport, merged
+from rotator.database.compare import LIMIT
+from rotator.database.postgres.replication.chunks import Chunk, Difference, OnlineReport, TableReport, merged
 
 
 @dataclass
@@ -18,7 +18,7 @@ class TableTally:
     chunks: int = 0
     retried: int = 0
     hot: list[Chunk] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
 
     @property
     def lost(self) -> bool:
@@ -59,5 +59,5 @@ class Tally:
         return OnlineReport(
             tables={name: tally.report() for name, tally in found.items()},
             hot=merged(chunk for tally in found.values() for chunk in tally.hot),
-            differences=capped(line for tally in found.values() for line in tally.differences),
+            found=tuple(each for tally in found.values() for each in tally.differences),
         )

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from rotator.database.postgres.replication.chunks import Chunk, Key, key_words
+from rotator.database.postgres.replication.chunks import Chunk, Difference, Key, key_words
 from rotator.database.postgres.replication.reader import Content
 
 CONFIRM = 2
@@ -44,7 +44,7 @@ class Outcome:
     watch: Watch | None
     rows: int
     total: int
-    differences: tuple[str, ...]
+    differences: tuple[Difference, ...]
     hot: Chunk | None = None
 
 
@@ -62,7 +62,7 @@ def look(watch: Watch, blue: Listing, green: Listing) -> Outcome:
         watch=after if left and not spent else None,
         rows=sum(content.rows for content in settled),
         total=sum(content.total for content in settled),
-        differences=tuple(_words(watch.chunk, key, blue.get(key), green.get(key)) for key in sorted(different)),
+        differences=tuple(_difference(watch.chunk, key, blue.get(key), green.get(key)) for key in sorted(different)),
         hot=_narrow(watch.chunk, left, blue) if left and spent else None,
     )
 
@@ -90,10 +90,10 @@ def _narrow(chunk: Chunk, keys: frozenset[Key], blue: Listing) -> Chunk:
     return replace(chunk, low=low, high=order[max(places)])
 
 
-def _words(chunk: Chunk, key: Key, blue: Content | None, green: Content | None) -> str:
+def _difference(chunk: Chunk, key: Key, blue: Content | None, green: Content | None) -> Difference:
     if not chunk.key:
         ours, theirs = blue.rows if blue else 0, green.rows if green else 0
         counts = f"{ours:,} rows on both sides" if ours == theirs else f"blue has {ours:,} rows, green {theirs:,}"
-        return f"table {chunk.name}: the contents differ ({counts}; it has no key to name rows by)"
+        return Difference(chunk.name, f"the contents differ ({counts}; it has no key to name rows by)")
     how = "only on blue" if green is None else "only on green" if blue is None else "differs"
-    return f"table {chunk.name}: row with {key_words(chunk.key)} = {key_words(key)}: {how}"
+    return Difference(chunk.name, how, f"row with {key_words(chunk.key)} = {key_words(key)}")

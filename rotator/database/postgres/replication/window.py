@@ -28,12 +28,13 @@ from typing import Any
 
 import psycopg
 
+from rotator.database.compare import capped
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres.connection import Connection, open_session
 from rotator.database.postgres.lift import lift
 from rotator.database.postgres.objects import databases
 from rotator.database.postgres.replication import imprint, sentinels
-from rotator.database.postgres.replication.chunks import Chunk
+from rotator.database.postgres.replication.chunks import Chunk, told
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.positions import Sequences
 from rotator.database.postgres.replication.publish import replicated
@@ -186,7 +187,8 @@ class PostgresWindow:
                 "Green's contents differ from blue's.",
                 why="what was in flux when it was compared is different now that both stand still",
                 fix="the flip did not happen. Keep green for a look; then take this rotation back with rollback",
-                details=found,
+                details=capped(told(found)),
+                on_terminal=capped(each.by_key for each in found),
                 code="validate-contents",
             )
 

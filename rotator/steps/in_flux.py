@@ -1,0 +1,44 @@
+"""Ranges of rows that were in flux when all was compared. Their bounds are keys of rows, so the journal never has them.
+
+They are kept on this machine alone; the journal has their tables, and a digest by which they are known again. Where
+they are lost, or are others, everything is compared anew: nothing is ever left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rotator.steps.base import Context
+
+Hot = tuple[Mapping[str, Any], ...]
+_BOUNDS = ("low", "high")
+
+
+def kept(ctx: Context, word: str, hot: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Keep the ranges here; what the journal is to hold of them instead, under `word` and `word`_digest."""
+    ranges, salt = [dict(each) for each in hot], secrets.token_hex(16)
+    ctx.memory.keep(word, {"salt": salt, "ranges": ranges})
+    tables = [{name: value for name, value in each.items() if name not in _BOUNDS} for each in ranges]
+    return {word: tables, f"{word}_digest": _digest(salt, ranges)}
+
+
+def recalled(ctx: Context, step: str, word: str) -> Hot | None:
+    """The ranges that the step noted; None when they are not there any more, or are not the ones that were noted."""
+    noted = ctx.memory.outputs(step)
+    if not noted.get(word):
+        return ()
+    found = ctx.memory.kept(word)
+    if not isinstance(found, Mapping) or not isinstance(found.get("ranges"), list):
+        return None
+    if _digest(str(found.get("salt")), found["ranges"]) != noted.get(f"{word}_digest"):
+        return None
+    return tuple(found["ranges"])
+
+
+def _digest(salt: str, ranges: list[Any]) -> str:
+    """Salted, as keys can be guessed; the salt lies beside the ranges."""
+    return hashlib.sha256(f"{salt} {json.dumps(ranges, sort_keys=True)}".encode()).hexdigest()

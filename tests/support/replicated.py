@@ -1,0 +1,23 @@
+"""A rotation in memory with strategy replicate, for tests of any folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fake_links import Replication
+from fakes import World, new_world
+from rotations import bench
+
+from rotator.commands.rotation import rotate
+from rotator.steps.base import Options
+
+
+def world_with_links() -> World:
+    world = new_world()
+    world.replication = Replication()
+    return world
+
+
+def run(world: World, folder: Path, **rotation: Any) -> Any:
+    return rotate(bench(world, folder, strategy="replicate", **rotation), Options())
