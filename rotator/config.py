@@ -97,11 +97,17 @@ class DnsConfig(Section):
 
 
 class KeyConfig(Section):
-    """[key]: the new customer managed key. Periods in days. `adopt = false` leaves the old key outside this root."""
+    """[key]: the new customer managed key. Periods in days. `adopt = false` leaves the old key outside this root.
+
+    `rds_callers` may use it by calling RDS: ARNs, or "*" alone for everybody in the account.
+    """
 
     alias: Annotated[str, AfterValidator(rules.key_alias)] = Field(examples=["alias/orders"])
     administrators: Principals = Field(default=(), examples=[["arn:aws:iam::123456789012:role/admin"]])
     users: Principals = Field(default=(), examples=[["arn:aws:iam::123456789012:role/app"]])
+    rds_callers: Annotated[Strings, AfterValidator(rules.rds_callers)] = Field(
+        default=("*",), examples=[["arn:aws:iam::123456789012:role/rotator"]]
+    )
     rotation_period_in_days: int = Field(default=365, ge=90, le=2560)
     deletion_window_in_days: int = Field(default=30, ge=7, le=30)
     multi_region: bool = False

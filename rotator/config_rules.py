@@ -121,6 +121,15 @@ def principal(value: str) -> str:
     return value
 
 
+def rds_callers(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Principals that may use the key through RDS, or "*" alone."""
+    if value == ("*",):
+        return value
+    if "*" in value:
+        raise ValueError('"*" stands alone: it is everybody in the account who may call RDS')
+    return tuple(principal(each) for each in value)
+
+
 def backend_settings(value: dict[str, str | bool]) -> dict[str, str | bool]:
     """A backend's arguments, without secrets: they are rendered into a committed file."""
     secret = sorted(_SECRET_SETTINGS & value.keys())

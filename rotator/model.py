@@ -55,7 +55,8 @@ class Stage(StrEnum):
 class KeySpec:
     """One KMS key as the root's data describes it (inputs of modules/kms_key).
 
-    `policy` is a JSON document, or None for the module's own statement-per-audience policy.
+    `policy` is a JSON document, or None for the module's own statement-per-audience policy. `rds_callers` may use it
+    by calling RDS: ARNs, or "*" alone; None is what keys have that were made before there was a choice.
     `rotation_period_in_days` (90-2560) counts only with `enable_key_rotation`; `deletion_window_in_days` is 7-30.
     """
 
@@ -64,6 +65,7 @@ class KeySpec:
     policy: str | None = None
     administrators: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    rds_callers: tuple[str, ...] | None = None
     enable_key_rotation: bool = True
     rotation_period_in_days: int | None = 365
     deletion_window_in_days: int = 30

@@ -14,6 +14,7 @@ module "key" {
   policy                  = each.value.policy
   administrators          = each.value.administrators
   users                   = each.value.users
+  rds_callers             = each.value.rds_callers
   enable_key_rotation     = each.value.enable_key_rotation
   rotation_period_in_days = each.value.rotation_period_in_days
   deletion_window_in_days = each.value.deletion_window_in_days

@@ -12,6 +12,7 @@ variable "generations" {
       policy                  = optional(string)
       administrators          = optional(list(string), [])
       users                   = optional(list(string), [])
+      rds_callers             = optional(list(string))
       enable_key_rotation     = optional(bool, true)
       rotation_period_in_days = optional(number)
       deletion_window_in_days = optional(number, 30)

@@ -17,7 +17,20 @@ locals {
   ]
   grant_actions = ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"]
 
-  # Everything but cryptographic use: who keeps the key need not be able to read what is under it.
+  # What RDS asks of KMS in the name of its caller: CreateGrant and DescribeKey for everything that makes or changes an
+  # encrypted instance or snapshot (RDS User Guide, "AWS KMS key management"), Decrypt and GenerateDataKey for who reads
+  # Database Insights ("Configuring access policies for Database Insights"). Encrypting and copying is done by RDS itself, by
+  # the grant. A key without `rds_callers` keeps the statements that it was made with: its plan stays empty.
+  rds_use_actions   = var.rds_callers == null ? local.use_actions : ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"]
+  rds_grant_actions = var.rds_callers == null ? local.grant_actions : ["kms:CreateGrant"]
+  rds_everybody     = var.rds_callers == null ? true : contains(var.rds_callers, "*")
+  rds_named         = var.rds_callers == null ? [] : sort([for arn in var.rds_callers : arn if arn != "*"])
+  rds_principals = concat(
+    [for everybody in [local.rds_everybody] : { AWS = "*" } if everybody],
+    [for named in [local.rds_named] : { AWS = named } if length(named) > 0],
+  )
+
+  # No cryptographic use by these statements. It is no wall: by PutKeyPolicy an administrator can give the use to anybody.
   administer_actions = [
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -101,22 +114,24 @@ locals {
       } if length(principals) > 0
     ],
     [
-      {
+      for principal in local.rds_principals : {
         Sid       = "Rds"
         Effect    = "Allow"
-        Principal = { AWS = "*" }
-        Action    = local.use_actions
+        Principal = principal
+        Action    = local.rds_use_actions
         Resource  = "*"
         Condition = local.through_rds
-      },
-      {
+      }
+    ],
+    [
+      for principal in local.rds_principals : {
         Sid       = "RdsGrantsForAwsResources"
         Effect    = "Allow"
-        Principal = { AWS = "*" }
-        Action    = local.grant_actions
+        Principal = principal
+        Action    = local.rds_grant_actions
         Resource  = "*"
         Condition = merge(local.through_rds, local.for_aws_resource)
-      },
+      }
     ],
   )
 

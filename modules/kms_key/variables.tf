@@ -35,7 +35,7 @@ variable "policy" {
 }
 
 variable "administrators" {
-  description = "ARNs of IAM principals that may administer the key, but not use it. Ignored with `policy`."
+  description = "ARNs of IAM principals that may administer the key. Their statement allows no use; but by kms:PutKeyPolicy they can allow it to anybody. Ignored with `policy`."
   type        = list(string)
   default     = []
 
@@ -57,6 +57,23 @@ variable "users" {
       for arn in var.users : can(regex("^arn:aws(-cn|-us-gov|-iso(-[a-z])?|-eusc)?:(iam|sts)::\\d{12}:(root|(user|role|assumed-role|federated-user)/.+)$", arn))
     ])
     error_message = "users must be ARNs of IAM principals, such as arn:aws:iam::123456789012:role/NAME (partitions aws, aws-cn, aws-us-gov and the isolated ones)."
+  }
+}
+
+variable "rds_callers" {
+  description = "Who may use the key by calling RDS: ARNs of IAM principals of this account; [\"*\"] for all of it; [] for those alone whose IAM policy allows it. Null: as [\"*\"], with the wider actions of keys that were made before there was a choice. Ignored with `policy`."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition = var.rds_callers == null ? true : alltrue([
+      for arn in var.rds_callers : arn == "*" || can(regex("^arn:aws(-cn|-us-gov|-iso(-[a-z])?|-eusc)?:(iam|sts)::\\d{12}:(root|(user|role|assumed-role|federated-user)/.+)$", arn))
+    ])
+    error_message = "rds_callers must be ARNs of IAM principals, such as arn:aws:iam::123456789012:role/NAME, or [\"*\"]."
+  }
+  validation {
+    condition     = var.rds_callers == null ? true : !contains(var.rds_callers, "*") || length(var.rds_callers) == 1
+    error_message = "rds_callers must be [\"*\"] or a list of ARNs, not both."
   }
 }
 

@@ -92,6 +92,7 @@ def new_key(ctx: Context) -> KeySpec:
         description=f"{ctx.rotation.blue} data, generation {ctx.rotation.target}",
         administrators=config.administrators,
         users=config.users,
+        rds_callers=config.rds_callers,
         rotation_period_in_days=config.rotation_period_in_days,
         deletion_window_in_days=config.deletion_window_in_days,
         multi_region=config.multi_region,

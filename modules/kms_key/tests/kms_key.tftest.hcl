@@ -92,6 +92,94 @@ run "a_statement_per_audience" {
   }
 }
 
+run "keys_without_a_choice_keep_their_statements" {
+  command = apply
+
+  assert {
+    condition = [for s in jsondecode(aws_kms_key.this.policy).Statement : s.Action if startswith(s.Sid, "Rds")] == [
+      ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+      ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"],
+    ]
+    error_message = "a key that was made before there was a choice must have an empty plan"
+  }
+}
+
+run "everybody_by_rds_with_what_rds_asks_for" {
+  command = apply
+
+  variables {
+    rds_callers = ["*"]
+  }
+
+  assert {
+    condition = [for s in jsondecode(aws_kms_key.this.policy).Statement : s.Action if startswith(s.Sid, "Rds")] == [
+      ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"],
+      ["kms:CreateGrant"],
+    ]
+    error_message = "RDS's callers must have no more than RDS asks for"
+  }
+  assert {
+    condition = alltrue([
+      for s in jsondecode(aws_kms_key.this.policy).Statement :
+      s.Principal == { AWS = "*" } && s.Condition.StringEquals["kms:CallerAccount"] == "123456789012" && length(s.Condition.StringEquals["kms:ViaService"]) == 1
+      if startswith(s.Sid, "Rds")
+    ])
+    error_message = "everybody must be bound to RDS and to the account"
+  }
+}
+
+run "named_callers_of_rds" {
+  command = apply
+
+  variables {
+    rds_callers = ["arn:aws:iam::123456789012:role/rotator", "arn:aws:iam::123456789012:role/deploy"]
+  }
+
+  assert {
+    condition     = !strcontains(aws_kms_key.this.policy, "\"*\"},") && !strcontains(aws_kms_key.this.policy, "\"AWS\":\"*\"")
+    error_message = "with a list nobody else may use the key"
+  }
+  assert {
+    condition = alltrue([
+      for s in jsondecode(aws_kms_key.this.policy).Statement :
+      s.Principal.AWS == ["arn:aws:iam::123456789012:role/deploy", "arn:aws:iam::123456789012:role/rotator"] && s.Condition.StringEquals["kms:CallerAccount"] == "123456789012"
+      if startswith(s.Sid, "Rds")
+    ])
+    error_message = "the named ones, in a fixed order, through RDS alone"
+  }
+  assert {
+    condition = [
+      for s in jsondecode(aws_kms_key.this.policy).Statement : s.Condition.Bool["kms:GrantIsForAWSResource"] if s.Sid == "RdsGrantsForAwsResources"
+    ] == ["true"]
+    error_message = "grants must be possible for AWS resources only"
+  }
+}
+
+run "nobody_by_the_keys_policy" {
+  command = apply
+
+  variables {
+    rds_callers = []
+  }
+
+  assert {
+    condition     = [for s in jsondecode(aws_kms_key.this.policy).Statement : s.Sid] == ["Account"]
+    error_message = "an empty list must leave it to IAM"
+  }
+}
+
+run "callers_of_rds_are_principals" {
+  command = plan
+  variables { rds_callers = ["rds.amazonaws.com"] }
+  expect_failures = [var.rds_callers]
+}
+
+run "everybody_stands_alone" {
+  command = plan
+  variables { rds_callers = ["*", "arn:aws:iam::123456789012:role/rotator"] }
+  expect_failures = [var.rds_callers]
+}
+
 run "a_given_policy_is_kept" {
   command = apply
 

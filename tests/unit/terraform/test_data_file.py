@@ -24,6 +24,7 @@ keys = st.builds(
     policy=st.none() | texts,
     administrators=st.lists(texts, max_size=2).map(tuple),
     users=st.lists(texts, max_size=2).map(tuple),
+    rds_callers=st.none() | st.lists(texts, max_size=2).map(tuple),
     enable_key_rotation=st.booleans(),
     rotation_period_in_days=st.none() | st.integers(90, 2560),
     deletion_window_in_days=st.integers(7, 30),
@@ -88,6 +89,7 @@ def test_the_contract_with_the_root() -> None:
                     "policy": None,
                     "administrators": [],
                     "users": [],
+                    "rds_callers": None,
                     "enable_key_rotation": True,
                     "rotation_period_in_days": 365,
                     "deletion_window_in_days": 30,
@@ -117,7 +119,7 @@ def test_the_contract_with_the_root() -> None:
 
 def test_data_of_an_older_version_is_read() -> None:
     old = to_json(root())
-    del old["also"], old["endpoint"]["spelling"], old["imports"]["also"]
+    del old["also"], old["endpoint"]["spelling"], old["imports"]["also"], old["generations"]["g0"]["key"]["rds_callers"]
     assert from_json(old) == root()
 
 
