@@ -504,9 +504,9 @@ class Explaining(Reader):
         super().__init__(*parts)
         self.plans: list[str] = []
 
-    def _rows(self, chunk: Chunk, query: sql.Composed) -> list[tuple[Any, ...]]:
+    def _rows(self, chunk: Chunk, query: sql.Composed, width: int) -> list[tuple[Any, ...]]:
         self.plans.append("\n".join(row[0] for row in self._connection.execute(sql.SQL("explain ") + query)))
-        return super()._rows(chunk, query)
+        return super()._rows(chunk, query, width)
 
 
 @pytest.mark.parametrize(

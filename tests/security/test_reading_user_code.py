@@ -6,76 +6,35 @@ sides.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import psycopg
 import pytest
-from hostile_types import DATABASE, LOOT, MASTER, PASSWORD, SWAPPED, TABLES, USER
+from hostile_types import DATABASE, LOOT, MASTER, PASSWORD, PLANNED, SWAPPED, TABLES, USER
+from reading_cluster import one_cluster, run, servers
 
 from rotator.database.interface import Target
 from rotator.database.postgres.checksum import checksum
 from rotator.database.postgres.connection import session
+from rotator.database.postgres.replication import unlogged
 from rotator.database.postgres.replication.chunks import Chunk
 from rotator.database.postgres.replication.reader import reader
 from rotator.database.postgres.replication.recheck import recheck
 from rotator.database.postgres.replication.verify import verify_online
 from rotator.errors import DatabaseError
 from rotator.model import Table
-from rotator.sandbox import binaries, processes
 from rotator.sandbox.cluster import Cluster
-from rotator.sandbox.errors import SandboxError
 
 pytestmark = pytest.mark.postgres
 
 
-def servers() -> list[binaries.Binaries]:
-    """Every major that this machine has."""
-    found = [binaries.inspect(folder, portable=True) for folder in binaries.packaged_folders()]
-    try:
-        found.append(binaries.find())
-    except SandboxError:
-        return []
-    return list({each.major: each for each in found if each}.values())
-
-
-def run(cluster: Cluster, user: str, *statements: str) -> None:
-    with psycopg.connect(
-        host=cluster.address, user=user, password=PASSWORD, dbname=DATABASE, autocommit=True
-    ) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
-
-
 @pytest.fixture(scope="module", params=servers() or [None], ids=lambda each: f"pg{each.major}" if each else "none")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    if request.param is None:
-        pytest.skip("no PostgreSQL on this machine")
-    home = Path(tempfile.mkdtemp(prefix="rotator-test-"))
-    home.chmod(0o711)
-    made = None
-    try:
-        programs = binaries.readable_by(request.param, processes.server_account(), home / "programs")
-        made = Cluster.create(home / "one", password=PASSWORD, master=MASTER, database=DATABASE, binaries=programs)
-        run(
-            made,
-            MASTER,
-            f"create role {USER} login password '{PASSWORD}'",
-            f"grant {USER} to {MASTER}",
-            f"create schema app authorization {USER}",
-        )
-        run(made, USER, *LOOT)
-        for statements in TABLES.values():
-            run(made, USER, *statements)
-        yield made
-    finally:
-        if made is not None:
-            made.destroy()
-        shutil.rmtree(home)
+    made = [statement for part in (*TABLES.values(), *PLANNED.values()) for statement in part]
+    with one_cluster(request.param, *LOOT, *made) as found:
+        yield found
 
 
 @pytest.fixture
@@ -91,7 +50,7 @@ def quiet(fraction: float, text: str) -> None:
     """No progress."""
 
 
-SUBJECTS = [{"span": "spanned"}.get(name, name) for name in TABLES]
+SUBJECTS = [{"span": "spanned"}.get(name, name) for name in (*TABLES, *PLANNED)]
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
@@ -137,3 +96,8 @@ def test_a_table_that_became_a_view_is_not_read(cluster: Cluster, target: Target
         with pytest.raises(DatabaseError, match="could not read table") as refused:
             side.content(whole)
         assert "ran as" not in str(refused.value.why)
+
+
+def test_looking_for_unlogged_rows_runs_nothing_of_the_user(target: Target) -> None:
+    with session(target, DATABASE, doing="x") as connection:
+        assert unlogged.filled(connection) == (("app", "unlogged"),)

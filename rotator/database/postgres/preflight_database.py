@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
+from rotator.database.postgres import owners
 from rotator.database.postgres.connection import Connection, may_be_replica
 from rotator.database.postgres.marker import is_foreign
 from rotator.database.postgres.names import EVENT_TRIGGERS, GUARDS, SCHEMA
@@ -26,6 +27,7 @@ def database_findings(database: str, connection: Connection) -> Iterator[Finding
         _ownership,
         _select_privilege,
         _row_security,
+        _reading,
         _large_objects,
         _unlogged,
         _invalid_indexes,
@@ -115,6 +117,21 @@ def _row_security(database: str, connection: Connection) -> Iterator[Finding]:
             f"database {database}: row level security hides rows of {listed(names)} from {user(connection)}",
             "a comparison that sees only some of the rows proves nothing",
             f"ALTER ROLE {user(connection)} BYPASSRLS; or ALTER TABLE ... NO FORCE ROW LEVEL SECURITY;",
+            blocks=True,
+        )
+
+
+def _reading(database: str, connection: Connection) -> Iterator[Finding]:
+    query = f"""{RELATION} join pg_roles o on o.oid = c.relowner where {USER_SCHEMA} and c.relpersistence <> 't'
+      and c.relkind in ('r', 'm') and {owners.unreadable(connection.info.server_version)}"""
+    if names := relations(connection, query):
+        yield Finding(
+            "reading-code",
+            f"database {database}: {listed(names)} cannot be read without running code of the owners",
+            "expressions of indexes or statistics call functions, which the planner runs as whoever reads; and their"
+            f" owners lack TEMPORARY, USAGE or SELECT to read in our place, or {user(connection)} cannot become them",
+            "GRANT TEMPORARY ON DATABASE ..., USAGE ON SCHEMA ..., SELECT ON ... TO owner; GRANT owner TO"
+            f" {user(connection)};",
             blocks=True,
         )
 

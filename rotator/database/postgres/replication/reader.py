@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from rotator.database.interface import Target
+from rotator.database.postgres import owners
 from rotator.database.postgres.checksum import Column, columns_of
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.errors import statement_error
@@ -87,6 +88,8 @@ class Shape:
     key: tuple[Column, ...]
     digest: sql.Composable
     columns: tuple[str, ...] = ()
+    through: str | None = None
+    """As `reading.read` takes it."""
 
     def where(self, chunk: Chunk) -> sql.Composable:
         """WHERE clause of the chunk's rows; empty for all rows."""
@@ -142,13 +145,13 @@ class Reader:
 
     def content(self, chunk: Chunk) -> Content:
         """The chunk's contents."""
-        rows, total = self._rows(chunk, self.shapes[chunk.name].contents(chunk))[0]
+        rows, total = self._rows(chunk, self.shapes[chunk.name].contents(chunk), 2)[0]
         return Content(int(rows), int(total))
 
     def versioned(self, chunk: Chunk) -> Content:
         """The chunk's contents, and which versions of the rows they are."""
         version = sql.SQL("coalesce(sum(pg_catalog.hashtextextended({}, 0)), 0)").format(VERSION)
-        rows, total, versions = self._rows(chunk, self.shapes[chunk.name].contents(chunk, version))[0]
+        rows, total, versions = self._rows(chunk, self.shapes[chunk.name].contents(chunk, version), 3)[0]
         return Content(int(rows), int(total), str(versions))
 
     def listed(self, chunk: Chunk, limit: int) -> dict[Key, Content]:
@@ -158,7 +161,8 @@ class Reader:
             *(sql.SQL(", ").join(key_texts(shape.key)), shape.digest, VERSION, shape.identifier, shape.where(chunk)),
             *(key_list(shape.key), sql.Literal(limit)),
         )
-        return {tuple(row[:-2]): Content(1, int(row[-2]), str(row[-1])) for row in self._rows(chunk, query)}
+        rows = self._rows(chunk, query, len(shape.key) + 2)
+        return {tuple(row[:-2]): Content(1, int(row[-2]), str(row[-1])) for row in rows}
 
     def first(self, chunk: Chunk, rows: int) -> tuple[Chunk, Content]:
         """The chunk's first `rows` rows, as a chunk that ends with the last of them or where `chunk` does."""
@@ -167,8 +171,8 @@ class Reader:
             end = self.boundary(chunk, rows)
             part = chunk if end is None else replace(chunk, high=end)
             return part, self.content(part)
-        count, total, last = self._rows(chunk, shape.first(chunk, rows))[0]
-        part = replace(chunk, high=(last,)) if count == rows else chunk
+        count, total, last = self._rows(chunk, shape.first(chunk, rows), 3)[0]
+        part = replace(chunk, high=(last,)) if int(count) == rows else chunk
         return part, Content(int(count), int(total))
 
     def boundary(self, chunk: Chunk, rows: int) -> Key | None:
@@ -178,12 +182,12 @@ class Reader:
             *(sql.SQL(", ").join(key_texts(shape.key)), shape.identifier, shape.where(chunk)),
             *(key_list(shape.key), sql.Literal(rows - 1)),
         )
-        found = self._rows(chunk, query)
+        found = self._rows(chunk, query, len(shape.key))
         return tuple(found[0]) if found else None
 
-    def _rows(self, chunk: Chunk, query: sql.Composed) -> list[tuple[Any, ...]]:
+    def _rows(self, chunk: Chunk, query: sql.Composed, width: int) -> list[tuple[Any, ...]]:
         try:
-            return read(self._connection, query)
+            return read(self._connection, query, width, self.shapes[chunk.name].through)
         except psycopg.Error as error:
             raise statement_error(self._target, self._connection, f"read table {chunk.name}", error) from error
 
@@ -207,5 +211,6 @@ def reader(target: Target, database: str, names: Sequence[tuple[str, str]]) -> I
     """A reader of these tables ((schema, name)) over a connection of its own."""
     with session(target, database, doing="compare tables") as connection:
         connection.execute(SETTINGS)
-        shapes = shapes_of(connection, names)
-        yield Reader(target, connection, {qualified(database, *name): shapes[name] for name in names})
+        through, shapes = owners.functions(connection, names), shapes_of(connection, names)
+        readable = {qualified(database, *name): replace(shapes[name], through=through[name]) for name in names}
+        yield Reader(target, connection, readable)

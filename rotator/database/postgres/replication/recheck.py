@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from rotator.database.interface import Target
+from rotator.database.postgres import owners
 from rotator.database.postgres.batches import batches
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.errors import statement_error
@@ -63,13 +64,15 @@ def _read(connections: Mapping[str, Connection], chunks: Sequence[Chunk], deadli
 
 def _contents(connection: Connection, chunks: Sequence[Chunk], deadline: float) -> list[Content]:
     found: dict[int, Content] = {}
+    names = sorted({(chunk.schema, chunk.table) for chunk in chunks})
+    through = owners.functions(connection, names)
     with _reading(connection, deadline):
-        shapes = shapes_of(connection, sorted({(chunk.schema, chunk.table) for chunk in chunks}))
+        shapes = shapes_of(connection, names)
     for some in batches(_queries(shapes, chunks), TABLES_AT_ONCE):
         with _reading(connection, deadline):
-            for query in some:
+            for table, query in some:
                 _limit(connection, deadline)
-                for rows, total, n in read(connection, query):
+                for rows, total, n in read(connection, query, 3, through[table]):
                     found[int(n)] = Content(int(rows), int(total))
     return [found[n] for n in range(len(chunks))]
 
@@ -82,16 +85,19 @@ def _reading(connection: Connection, deadline: float) -> Iterator[None]:
         yield
 
 
-def _queries(shapes: Mapping[tuple[str, str], Shape], chunks: Sequence[Chunk]) -> Iterator[sql.Composed]:
-    """One for all chunks of a table, but for those that are open at an end."""
+def _queries(
+    shapes: Mapping[owners.Name, Shape], chunks: Sequence[Chunk]
+) -> Iterator[tuple[owners.Name, sql.Composed]]:
+    """One for all chunks of a table, but for those that are open at an end; with the table."""
     closed: dict[tuple[str, str], list[tuple[int, Chunk]]] = {}
     for n, chunk in enumerate(chunks):
         if chunk.low is None or chunk.high is None:
-            yield shapes[chunk.schema, chunk.table].contents(chunk, sql.Literal(n))
+            table = chunk.schema, chunk.table
+            yield table, shapes[table].contents(chunk, sql.Literal(n))
         else:
             closed.setdefault((chunk.schema, chunk.table), []).append((n, chunk))
     for name, numbered in closed.items():
-        yield shapes[name].contents_of(numbered)
+        yield name, shapes[name].contents_of(numbered)
 
 
 def _limit(connection: Connection, deadline: float) -> None:

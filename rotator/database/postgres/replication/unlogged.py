@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
+from rotator.database.postgres import owners
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.objects import USER_SCHEMA
 from rotator.database.postgres.reading import read
@@ -26,7 +27,8 @@ def filled(connection: Connection) -> tuple[tuple[str, str], ...]:
 
 
 def _has_rows(connection: Connection, name: tuple[str, str]) -> bool:
-    return bool(read(connection, sql.SQL("select 1 from only {} limit 1").format(sql.Identifier(*name))))
+    query = sql.SQL("select 1 from only {} limit 1").format(sql.Identifier(*name))
+    return bool(read(connection, query, 1, owners.functions(connection, [name])[name]))
 
 
 def refuse(database: str, tables: tuple[tuple[str, str], ...]) -> None:

@@ -30,6 +30,7 @@ import psycopg
 
 from rotator.database.compare import capped
 from rotator.database.interface import Progress, Target
+from rotator.database.postgres import owners
 from rotator.database.postgres.connection import Connection, open_session
 from rotator.database.postgres.lift import lift
 from rotator.database.postgres.objects import databases
@@ -98,6 +99,7 @@ class PostgresWindow:
         self._there = there
         self._from = {name: here[name] for name in self._oids}
         self._to = {name: there[name] for name in self._oids}
+        self._read_ahead()
         if self.back_slots:
             self._check_back_slots()
         self._fence.prepare(self.budgets, progress)
@@ -179,6 +181,13 @@ class PostgresWindow:
 
     def _token(self, kind: str) -> str:
         return sentinels.token(self.names, f"{kind} {secrets.token_hex(8)}")
+
+    def _read_ahead(self) -> None:
+        """What the recheck reads through takes a commit to make: before the pause."""
+        for name in self._oids:
+            tables = sorted({(chunk.schema, chunk.table) for chunk in self.hot if chunk.database == name})
+            for connection in (self._from[name], self._to[name]):
+                owners.functions(connection, tables)
 
     def _recheck(self, deadline: float) -> None:
         found = recheck(self._from, self._to, self.hot, deadline)
