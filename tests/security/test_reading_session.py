@@ -121,9 +121,10 @@ def test_a_fenced_server_is_read_as_the_owners(target: Target) -> None:
             assert side.content(Chunk(DATABASE, "app", "renamer")).rows == 1
         with session(target, doing="look") as connection:
             assert guard.recorded(DATABASE, connection) == ()
-            guard.remove(connection)
     finally:
         lift(target)
+    with session(target, doing="tidy up") as connection:
+        guard.remove(connection)
 
 
 def test_where_nobody_can_read_as_the_owner_the_table_is_not_read(cluster: Cluster, target: Target) -> None:
