@@ -206,11 +206,16 @@ def shapes_of(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[
     return shapes
 
 
+def readable(connection: Connection, names: Sequence[owners.Name]) -> dict[owners.Name, Shape]:
+    """The same, each table to be read as its owner. Not inside a READ ONLY transaction."""
+    through, shapes = owners.functions(connection, names), shapes_of(connection, names)
+    return {name: replace(shapes[name], through=through[name]) for name in names}
+
+
 @contextmanager
 def reader(target: Target, database: str, names: Sequence[tuple[str, str]]) -> Iterator[Reader]:
     """A reader of these tables ((schema, name)) over a connection of its own."""
     with session(target, database, doing="compare tables") as connection:
         connection.execute(SETTINGS)
-        through, shapes = owners.functions(connection, names), shapes_of(connection, names)
-        readable = {qualified(database, *name): replace(shapes[name], through=through[name]) for name in names}
-        yield Reader(target, connection, readable)
+        shapes = readable(connection, names)
+        yield Reader(target, connection, {qualified(database, *name): shapes[name] for name in names})

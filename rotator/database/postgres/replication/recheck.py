@@ -22,24 +22,35 @@ from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.errors import statement_error
 from rotator.database.postgres.reading import read, unwritten
 from rotator.database.postgres.replication.chunks import Chunk, Difference, merged
-from rotator.database.postgres.replication.reader import Content, Shape, shapes_of
+from rotator.database.postgres.replication.reader import Content, Shape, readable
 from rotator.errors import DatabaseError
 
+Known = Mapping[str, Mapping[owners.Name, Shape]]
+"""How to read tables, by database."""
 TABLES_AT_ONCE = 20
 """A transaction keeps a lock on each table that it reads, and on each of its indexes."""
 _CANCELLED = "57014"
 
 
 def recheck(
-    source: Mapping[str, Connection], target: Mapping[str, Connection], hot: Sequence[Chunk], deadline: float
+    source: Mapping[str, Connection],
+    target: Mapping[str, Connection],
+    hot: Sequence[Chunk],
+    deadline: float,
+    known: tuple[Known, Known] | None = None,
 ) -> tuple[Difference, ...]:
     """Compare `hot` over open connections (by database, from `connection.session`); what differs.
 
+    `known`: what `look_ahead` gave for the same connections, source and target.
     Raises DatabaseError with code `recheck-timeout` when time.monotonic() passes `deadline`; no statement runs on.
     """
     chunks = sorted(merged(hot), key=lambda chunk: chunk.database)
+    blues, greens = known if known is not None else (look_ahead(source, hot), look_ahead(target, hot))
     with ThreadPoolExecutor(2, thread_name_prefix="recheck") as pool:
-        sides = [pool.submit(_read, connections, chunks, deadline) for connections in (source, target)]
+        sides = [
+            pool.submit(_read, connections, chunks, shapes, deadline)
+            for connections, shapes in ((source, blues), (target, greens))
+        ]
     blue, green = (side.result() for side in sides)
     return tuple(
         _difference(chunk, ours, theirs)
@@ -48,13 +59,27 @@ def recheck(
     )
 
 
-def _read(connections: Mapping[str, Connection], chunks: Sequence[Chunk], deadline: float) -> list[Content]:
+def look_ahead(connections: Mapping[str, Connection], hot: Sequence[Chunk]) -> Known:
+    """How to read the tables of `hot`, by database. It takes the catalogs, and a commit for each owner of tables.
+
+    What DDL changes afterwards is for others to find (`window_fence`): a table is read as its owner in any case.
+    """
+    found: dict[str, Mapping[owners.Name, Shape]] = {}
+    for database in sorted({chunk.database for chunk in hot}):
+        names = sorted({(chunk.schema, chunk.table) for chunk in hot if chunk.database == database})
+        found[database] = readable(connections[database], names)
+    return found
+
+
+def _read(
+    connections: Mapping[str, Connection], chunks: Sequence[Chunk], known: Known, deadline: float
+) -> list[Content]:
     """The chunks' contents on one side, in their order."""
     found: list[Content] = []
     for database, group in groupby(chunks, key=lambda chunk: chunk.database):
         connection, ours = connections[database], list(group)
         try:
-            found += _contents(connection, ours, deadline)
+            found += _contents(connection, ours, known[database], deadline)
         except psycopg.Error as error:
             if error.sqlstate == _CANCELLED:
                 raise _late() from error
@@ -62,17 +87,15 @@ def _read(connections: Mapping[str, Connection], chunks: Sequence[Chunk], deadli
     return found
 
 
-def _contents(connection: Connection, chunks: Sequence[Chunk], deadline: float) -> list[Content]:
+def _contents(
+    connection: Connection, chunks: Sequence[Chunk], shapes: Mapping[owners.Name, Shape], deadline: float
+) -> list[Content]:
     found: dict[int, Content] = {}
-    names = sorted({(chunk.schema, chunk.table) for chunk in chunks})
-    through = owners.functions(connection, names)
-    with _reading(connection, deadline):
-        shapes = shapes_of(connection, names)
     for some in batches(_queries(shapes, chunks), TABLES_AT_ONCE):
         with _reading(connection, deadline):
             for table, query in some:
                 _limit(connection, deadline)
-                for rows, total, n in read(connection, query, 3, through[table]):
+                for rows, total, n in read(connection, query, 3, shapes[table].through):
                     found[int(n)] = Content(int(rows), int(total))
     return [found[n] for n in range(len(chunks))]
 

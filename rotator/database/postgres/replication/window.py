@@ -30,7 +30,6 @@ import psycopg
 
 from rotator.database.compare import capped
 from rotator.database.interface import Progress, Target
-from rotator.database.postgres import owners
 from rotator.database.postgres.connection import Connection, open_session
 from rotator.database.postgres.lift import lift
 from rotator.database.postgres.objects import databases
@@ -39,7 +38,7 @@ from rotator.database.postgres.replication.chunks import Chunk, told
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.positions import Sequences
 from rotator.database.postgres.replication.publish import replicated
-from rotator.database.postgres.replication.recheck import recheck
+from rotator.database.postgres.replication.recheck import Known, look_ahead, recheck
 from rotator.database.postgres.replication.subscribe import ORIGINS
 from rotator.database.postgres.replication.window_fence import WindowFence
 from rotator.database.postgres.sequence_look import Look
@@ -62,6 +61,7 @@ class PostgresWindow:
     _stack: ExitStack = field(default_factory=ExitStack)
     _from: dict[str, Connection] = field(default_factory=dict)
     _to: dict[str, Connection] = field(default_factory=dict)
+    _known: tuple[Known, Known] = ({}, {})
     _there: Mapping[str, Connection] = field(default_factory=dict)
     _oids: dict[str, int] = field(default_factory=dict)
     _fence: WindowFence | None = None
@@ -99,7 +99,7 @@ class PostgresWindow:
         self._there = there
         self._from = {name: here[name] for name in self._oids}
         self._to = {name: there[name] for name in self._oids}
-        self._read_ahead()
+        self._known = look_ahead(self._from, self.hot), look_ahead(self._to, self.hot)
         if self.back_slots:
             self._check_back_slots()
         self._fence.prepare(self.budgets, progress)
@@ -182,15 +182,8 @@ class PostgresWindow:
     def _token(self, kind: str) -> str:
         return sentinels.token(self.names, f"{kind} {secrets.token_hex(8)}")
 
-    def _read_ahead(self) -> None:
-        """What the recheck reads through takes a commit to make: before the pause."""
-        for name in self._oids:
-            tables = sorted({(chunk.schema, chunk.table) for chunk in self.hot if chunk.database == name})
-            for connection in (self._from[name], self._to[name]):
-                owners.functions(connection, tables)
-
     def _recheck(self, deadline: float) -> None:
-        found = recheck(self._from, self._to, self.hot, deadline)
+        found = recheck(self._from, self._to, self.hot, deadline, self._known)
         if found:
             raise DatabaseError(
                 "Green's contents differ from blue's.",
