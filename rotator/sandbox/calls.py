@@ -18,26 +18,30 @@ from rotator.config_sandbox import OWN_SERVICE
 
 @dataclass(frozen=True)
 class Calls:
-    """Counts by operation; thread-safe. Names only: nothing of what was in a request."""
+    """Counts by client and operation; thread-safe. Names only: nothing of what was in a request."""
 
-    _counts: Counter[str] = field(default_factory=Counter)
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, service: str, environ: Mapping[str, Any], body: bytes) -> None:
         """One request came in."""
         if service != OWN_SERVICE:
+            client = str(environ.get("HTTP_USER_AGENT", "?")).partition("/")[0]
             with self._lock:
-                self._counts[f"{service}:{_operation(service, environ, body)}"] += 1
+                self._counts[client, f"{service}:{_operation(service, environ, body)}"] += 1
 
     def clear(self) -> None:
         """Forget what was counted so far."""
         with self._lock:
             self._counts.clear()
 
-    def to_json(self) -> dict[str, int]:
-        """Operation -> how often."""
+    def to_json(self) -> dict[str, dict[str, int]]:
+        """First word of the client's User-Agent (Boto3; APN is Terraform's provider) -> operation -> how often."""
+        found: dict[str, dict[str, int]] = {}
         with self._lock:
-            return dict(sorted(self._counts.items()))
+            for (client, operation), count in sorted(self._counts.items()):
+                found.setdefault(client, {})[operation] = count
+        return found
 
 
 def _operation(service: str, environ: Mapping[str, Any], body: bytes) -> str:

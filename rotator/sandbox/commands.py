@@ -24,7 +24,7 @@ from rotator.sandbox.home import Home
 from rotator.sandbox.interface import Progress
 from rotator.sandbox.status import SandboxStatus, stopped
 
-__all__ = ["Gone", "SandboxStatus", "canary", "down", "exports", "render", "render_down", "status", "up"]
+__all__ = ["Gone", "SandboxStatus", "calls", "canary", "down", "exports", "render", "render_down", "status", "up"]
 
 DAEMON = "rotator.sandbox.daemon"
 STOP_SECONDS = 60.0
@@ -84,6 +84,11 @@ def canary(env: Env) -> Mapping[str, Any]:
     if not status(env).running:
         raise not_running(env)
     return _get(env, "canary")
+
+
+def calls(env: Env) -> Mapping[str, Mapping[str, int]]:
+    """Which AWS operations were asked of it since it was ready (see calls.py). Raises SandboxError."""
+    return _get(env, "calls")
 
 
 def render(found: SandboxStatus) -> str:

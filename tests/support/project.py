@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from rotator.config_file import load_env
 from rotator.config_sandbox import AccessKey, access_key, located
@@ -88,6 +89,7 @@ class Project:
             region_name="us-east-1",
             aws_access_key_id=key.key_id,
             aws_secret_access_key=key.secret,
+            config=Config(user_agent="outside"),
         )
 
     def setting(self, pattern: str, replacement: str) -> None:

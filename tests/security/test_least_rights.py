@@ -1,0 +1,55 @@
+"""Somebody with the tool's AWS credentials: they may do what the documented policy allows, and the tool needs all of that.
+
+What they would gain by a policy that is wider than the tool: everything else in the account.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import boto3
+from rights import NOT_CALLED, documented
+
+AWS = Path(__file__).resolve().parents[2] / "rotator" / "aws"
+CALL = re.compile(r"_(client|kms|logs|secrets)\.(?:get_paginator\(\"(\w+)\"|([a-z]\w+)\()")
+SERVICES = {
+    "rds.py": "rds",
+    "mending.py": "rds",
+    "kms.py": "kms",
+    "identity.py": "sts",
+    "route53.py": "route53",
+    "secrets.py": "secretsmanager",
+    "logs.py": "rds",
+}
+CLIENTS = {"kms": "kms", "logs": "logs", "secrets": "secretsmanager"}
+
+
+def called() -> set[str]:
+    """What the facades of rotator/aws call, by their source."""
+    found = set()
+    for file in sorted(AWS.glob("*.py")):
+        for client, paged, plain in CALL.findall(file.read_text(encoding="utf-8")):
+            service = CLIENTS.get(client) or SERVICES[file.name]
+            names = boto3.client(service, region_name="us-east-1").meta.method_to_api_mapping
+            if (paged or plain) in names:
+                found.add(f"{service}:{names[paged or plain]}")
+    return found
+
+
+def test_the_policy_holds_every_call_of_the_tool() -> None:
+    found = called()
+    assert len(found) > 20
+    assert found <= documented()
+
+
+def test_the_policy_names_actions_one_by_one() -> None:
+    """No wildcard: what comes to a service later is not allowed unseen."""
+    assert not [action for action in documented() if "*" in action]
+
+
+def test_the_policy_cannot_widen_itself() -> None:
+    """No role, no user, no policy of others can be changed by it; no key's use is given away by it."""
+    outside = [action for action in documented() if action.startswith(("iam:", "sts:Assume", "ec2:", "kms:PutKeyPolicy"))]
+    assert [action for action in outside if action not in NOT_CALLED] == []
+    assert not {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"} & documented()
