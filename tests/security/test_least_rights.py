@@ -1,4 +1,4 @@
-"""Somebody with the tool's AWS credentials: they may do what the documented policy allows, and the tool needs all of that.
+"""Somebody with the tool's AWS credentials: the documented policy allows what the tool asks for, and nothing else.
 
 What they would gain by a policy that is wider than the tool: everything else in the account.
 """
@@ -50,6 +50,8 @@ def test_the_policy_names_actions_one_by_one() -> None:
 
 def test_the_policy_cannot_widen_itself() -> None:
     """No role, no user, no policy of others can be changed by it; no key's use is given away by it."""
-    outside = [action for action in documented() if action.startswith(("iam:", "sts:Assume", "ec2:", "kms:PutKeyPolicy"))]
+    outside = [
+        action for action in documented() if action.startswith(("iam:", "sts:Assume", "ec2:", "kms:PutKeyPolicy"))
+    ]
     assert [action for action in outside if action not in NOT_CALLED] == []
     assert not {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"} & documented()
