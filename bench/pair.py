@@ -23,7 +23,8 @@ from rotator.database.postgres.connection import open_plain
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.seed import Bracket
 from rotator.errors import DatabaseError
-from rotator.sandbox import snapshots
+from rotator.sandbox import binaries, snapshots
+from rotator.sandbox.authority import Authority
 from rotator.sandbox.cluster import Cluster
 
 DATABASE, MASTER, ROTATION = "shop", "shop_admin", "bench-g1"
@@ -138,7 +139,12 @@ def running_blue(statements: str, settings: Mapping[str, str] | None = None) -> 
     pair: Pair | None = None
     try:
         blue = Cluster.create(
-            folder / "blue", password=password, master=MASTER, database=DATABASE, extra={**SETTINGS, **(settings or {})}
+            folder / "blue",
+            password=password,
+            master=MASTER,
+            database=DATABASE,
+            extra={**SETTINGS, **(settings or {})},
+            authority=Authority.make(folder / "authority") if binaries.find().tls else None,
         )
         pair = Pair(folder, blue, password)
         let_subscribe(blue)

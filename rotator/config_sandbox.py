@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rotator import trust
-from rotator.config import Env
+from rotator.config import DatabaseConfig, Env
 from rotator.errors import AwsError, Blocked
 
 PREFIX = "rotator-sandbox-"
@@ -30,10 +30,14 @@ OWN_SERVICE = "sandbox"
 
 @dataclass(frozen=True)
 class Listens:
-    """The addresses that a sandbox chose: the AWS's URL, and HOST:PORT of the DNS server."""
+    """The addresses that a sandbox chose: the AWS's URL, and HOST:PORT of the DNS server.
+
+    `authority`: file of the certificates that its database servers are verified with; None: they speak no TLS.
+    """
 
     endpoint_url: str
     dns: str
+    authority: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,10 @@ class SandboxFolderNotOurs(Blocked):
 def located(env: Env) -> Env:
     """The env with its running sandbox's addresses where rotation.toml has none. Raises SandboxNotRunning.
 
-    Envs of a real AWS, and those that pin all addresses, are given as they are.
+    Envs of a real AWS are given as they are.
     """
     aws, dns, canary = env.config.aws, env.config.dns, env.config.canary
-    if env.config.sandbox is None or (aws.endpoint_url and dns.resolver and canary.report_url):
+    if env.config.sandbox is None:
         return env
     found = listens(env)
     if found is None and not (aws.endpoint_url and dns.resolver):
@@ -76,8 +80,19 @@ def located(env: Env) -> Env:
         "aws": aws.model_copy(update={"endpoint_url": url}),
         "dns": dns.model_copy(update={"resolver": dns.resolver or (found.dns if found else "")}),
         "canary": canary.model_copy(update={"report_url": canary.report_url or f"{url}{CANARY_PAGE}"}),
+        "database": _verified(env.config.database, found),
     }
     return env.model_copy(update={"config": env.config.model_copy(update=changed)})
+
+
+def _verified(database: DatabaseConfig, found: Listens | None) -> DatabaseConfig:
+    """With the sandbox's own authority in the place of RDS's, where rotation.toml says nothing else."""
+    if found is None or "sslmode" in database.model_fields_set:
+        return database
+    if found.authority is None:
+        return database.model_copy(update={"sslmode": "disable"})
+    given = database.sslrootcert or found.authority
+    return database.model_copy(update={"sslmode": "verify-full", "sslrootcert": given})
 
 
 def not_running(env: Env) -> SandboxNotRunning:

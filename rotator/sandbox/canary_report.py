@@ -130,18 +130,14 @@ def _ask(settings: CanarySettings, acknowledged: Sequence[Run]) -> tuple[str, Fi
     addresses = ClientResolver(settings.resolver).addresses(login.host)
     if not addresses:
         raise psycopg.OperationalError(f"{login.host} leads to no address")
-    with psycopg.connect(
-        host=login.host,
+    where = login.conninfo(
+        "verify-ca",
         hostaddr=addresses[0],
-        port=login.port,
-        user=login.user,
-        password=login.password,
-        dbname=login.database,
         connect_timeout=5,
         application_name="canary-report",
         options="-c statement_timeout=60000",
-        autocommit=True,
-    ) as connection:
+    )
+    with psycopg.connect(where, autocommit=True) as connection:
         return addresses[0], look(connection, acknowledged)
 
 

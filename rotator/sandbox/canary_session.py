@@ -122,17 +122,13 @@ class Session:
 
     def _connect(self, address: str) -> psycopg.Connection[tuple[object, ...]]:
         try:
-            return psycopg.connect(
-                host=self._login.host,
+            where = self._login.conninfo(
+                "verify-ca",  # no certificate names a CNAME
                 hostaddr=address,
-                port=self._login.port,
-                user=self._login.user,
-                password=self._login.password,
-                dbname=self._login.database,
                 connect_timeout=CONNECT_SECONDS,
                 application_name=self._application,
                 options=f"-c statement_timeout={STATEMENT_MILLISECONDS}",
-                autocommit=True,
             )
+            return psycopg.connect(where, autocommit=True)
         except psycopg.Error as error:
             raise Refused(error.sqlstate or "connect", str(error)) from error

@@ -1,56 +1,51 @@
 """One real PostgreSQL server in one folder: what stands behind one RDS instance of the sandbox.
 
-Folder: `cluster.json` (0600: where it listens, with which programs, the service's own password), `data/`, `server.log`.
+Folder: `cluster.json` (0600: where it listens, with which programs, the service's own password), `data/`, `server.log`,
+and with an authority `server.pem` and `server-key.pem`.
 As root the server runs as another user (see processes.server_account), who must be able to enter the folder.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from rotator.database.interface import Target
 from rotator.sandbox import binaries as programs
 from rotator.sandbox import processes
+from rotator.sandbox.authority import Authority
 from rotator.sandbox.binaries import Binaries
 from rotator.sandbox.cluster_address import free_address
 from rotator.sandbox.cluster_config import (
-    HOST_RULES,
     Admin,
     connectable,
+    create_database,
+    host_rules,
     make_like_rds,
     open_functions,
     postgresql_conf,
     prepare_template,
+    scram,
 )
+from rotator.sandbox.cluster_settings import Settings
+from rotator.sandbox.cluster_tls import client_tls, is_forced, place_certificate, tls_settings
 from rotator.sandbox.errors import SandboxError
+from rotator.sandbox.private_file import write_private
 from rotator.sandbox.processes import Account
 
 SERVICE_USER = "rdsadmin"
 START_ATTEMPTS = 3
 START_SECONDS = 120.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What cluster.json holds. `service_password` is rdsadmin's; `extra` are further PostgreSQL settings."""
-
-    address: str
-    port: int
-    master: str
-    programs: str
-    service_password: str = field(repr=False)
-    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,10 +68,13 @@ class Cluster:
         binaries: Binaries | None = None,
         extra: Mapping[str, str] | None = None,
         taken: frozenset[str] = frozenset(),
+        authority: Authority | None = None,
+        names: Sequence[str] = (),
     ) -> Cluster:
         """Make a new server in `folder` (must not exist), start it, and give it RDS's roles and `database`.
 
-        `extra` are PostgreSQL settings (a parameter group); `taken` are addresses not to use.
+        `extra` are PostgreSQL settings (a parameter group); `taken` are addresses not to use. With an `authority` the
+        server speaks TLS, and its certificate has these host `names`.
         """
         account = processes.server_account()
         binaries = binaries or programs.readable_by(programs.find(), account, folder.parent / "programs")
@@ -87,6 +85,9 @@ class Cluster:
             programs=str(binaries.folder),
             service_password=secrets.token_urlsafe(24),
             extra=dict(extra or {}),
+            authority=str(authority.folder) if authority else None,
+            names=tuple(names),
+            major=binaries.major,
         )
         cluster = cls.place(folder, settings)
         cluster._initdb()
@@ -108,8 +109,7 @@ class Cluster:
     @classmethod
     def load(cls, folder: Path) -> Cluster:
         """A server that an earlier process made."""
-        fields = json.loads((folder / "cluster.json").read_text())
-        return cls(folder, Settings(**fields), processes.server_account())
+        return cls(folder, Settings.from_json((folder / "cluster.json").read_text()), processes.server_account())
 
     # --- where it is ---------------------------------------------------------------------------------------------
 
@@ -138,20 +138,27 @@ class Cluster:
             database=database,
             address=self.address,
             password=password,
+            **client_tls(self.authority),
         )
+
+    @property
+    def authority(self) -> Authority | None:
+        """Who signs its certificate; None: it speaks no TLS."""
+        return Authority(Path(self.settings.authority)) if self.settings.authority else None
 
     @contextmanager
     def admin(self, database: str = "postgres") -> Iterator[Admin]:
         """The service's own superuser session, in autocommit."""
-        with psycopg.connect(
+        where = make_conninfo(
             host=self.address,
             port=self.port,
             user=SERVICE_USER,
             password=self.settings.service_password,
             dbname=database,
-            autocommit=True,
             connect_timeout=10,
-        ) as connection:
+            **client_tls(self.authority),
+        )
+        with psycopg.connect(where, autocommit=True) as connection:
             yield connection
 
     # --- life ----------------------------------------------------------------------------------------------------
@@ -192,6 +199,15 @@ class Cluster:
         if pid is not None:
             processes.quit_server(pid)
 
+    def renamed(self, names: Sequence[str]) -> Cluster:
+        """With a certificate for other host names, which a running server takes up for new sessions."""
+        cluster = Cluster.place(self.folder, replace(self.settings, names=tuple(names)))
+        cluster._certify()
+        pid = cluster.pid()
+        if pid is not None:
+            processes.send(signal.SIGHUP, [pid])
+        return cluster
+
     def destroy(self) -> None:
         """Kill the server and remove its folder."""
         self.kill()
@@ -200,7 +216,7 @@ class Cluster:
     def set_password(self, user: str, password: str) -> None:
         """As ModifyDBInstance(MasterUserPassword) does; the server only ever sees the SCRAM form."""
         with self.admin() as admin:
-            verifier = _scram(admin, user, password)
+            verifier = scram(admin, user, password)
             admin.execute(
                 sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(verifier)),
             )
@@ -209,7 +225,7 @@ class Cluster:
 
     def _initdb(self) -> None:
         secret = self.folder / "pwfile"
-        _write_private(secret, self.settings.service_password + "\n", self.account)
+        write_private(secret, self.settings.service_password + "\n", self.account)
         try:
             processes.run(
                 [
@@ -224,7 +240,7 @@ class Cluster:
 
     def _make_like_rds(self, password: str, database: str | None) -> None:
         with self.admin() as admin:
-            make_like_rds(admin, self.settings.master, _scram(admin, self.settings.master, password))
+            make_like_rds(admin, self.settings.master, scram(admin, self.settings.master, password))
         with self.admin() as admin, connectable(admin, "template0"):
             for name in ("postgres", "template0", "template1"):
                 with self.admin(name) as there:
@@ -233,26 +249,30 @@ class Cluster:
             prepare_template(template)
         if database and database != "postgres":
             with self.admin() as admin:
-                admin.execute(
-                    sql.SQL("CREATE DATABASE {} OWNER {}").format(
-                        sql.Identifier(database), sql.Identifier(self.settings.master)
-                    )
-                )
+                create_database(admin, database, self.settings.master)
 
     def _configure(self) -> None:
         settings = self.settings
-        text = postgresql_conf(settings.address, settings.port, settings.extra)
-        _write_private(self.data / "postgresql.conf", text, self.account)
-        _write_private(self.data / "pg_hba.conf", HOST_RULES, self.account)
+        self._certify()
+        tls = tls_settings(self.folder, self.authority)
+        text = postgresql_conf(settings.address, settings.port, {**settings.extra, **tls})
+        write_private(self.data / "postgresql.conf", text, self.account)
+        forced = self.authority is not None and is_forced(settings.extra, settings.major)
+        write_private(self.data / "pg_hba.conf", host_rules(tls_only=forced), self.account)
+
+    def _certify(self) -> None:
+        if self.authority is not None:
+            names = (*self.settings.names, self.address)
+            place_certificate(self.folder, self.authority, names, self.account)
 
     def _moved(self) -> Cluster:
         address = free_address(self.port, {self.address})
-        cluster = Cluster(self.folder, Settings(**{**asdict(self.settings), "address": address}), self.account)
+        cluster = Cluster(self.folder, replace(self.settings, address=address), self.account)
         cluster._save()
         return cluster
 
     def _save(self) -> None:
-        _write_private(self.folder / "cluster.json", json.dumps(asdict(self.settings), indent=1), self.account)
+        write_private(self.folder / "cluster.json", self.settings.to_json(), self.account)
 
     def _try_start(self) -> tuple[str, ...]:
         """Start and wait; gives nothing when it is up, else the last lines of its log."""
@@ -278,19 +298,3 @@ class Cluster:
 
     def _program(self, name: str) -> str:
         return str(Path(self.settings.programs) / name)
-
-
-def _scram(connection: Admin, user: str, password: str) -> str:
-    encrypted = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256")
-    return encrypted.decode()
-
-
-def _write_private(path: Path, text: str, account: Account | None) -> None:
-    """Write a 0600 file for the server's user, whole or not at all."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        if account is not None:  # by the descriptor: in a folder of theirs the name may be another file's by now
-            os.fchown(file.fileno(), account.uid, account.gid)
-    fresh.replace(path)

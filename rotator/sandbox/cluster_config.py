@@ -45,12 +45,12 @@ SETTINGS: Mapping[str, str] = {
     "log_line_prefix": "%t:%r:%u@%d:[%p]:",  # RDS's default
 }
 
-HOST_RULES = """\
+_HOST_RULES = """\
 # rdsadmin is the service's own superuser; nobody else enters its database (as on RDS).
 host  all          rdsadmin  127.0.0.0/8  scram-sha-256
 host  rdsadmin     all       all          reject
-host  all          all       127.0.0.0/8  scram-sha-256
-host  replication  all       127.0.0.0/8  scram-sha-256
+{host}  all          all       127.0.0.0/8  scram-sha-256
+{host}  replication  all       127.0.0.0/8  scram-sha-256
 """
 
 SUPERUSER_ROLES = ("pg_monitor", "pg_signal_backend", "pg_checkpoint", "pg_create_subscription")
@@ -67,6 +67,17 @@ def postgresql_conf(address: str, port: int, extra: Mapping[str, str]) -> str:
     """The whole configuration file."""
     values = {**SETTINGS, "listen_addresses": address, "port": str(port), **extra}
     return "".join(f"{name} = '{_escape(value)}'\n" for name, value in values.items())
+
+
+def host_rules(*, tls_only: bool) -> str:
+    """pg_hba.conf. `tls_only`: sessions without TLS are refused, as with rds.force_ssl."""
+    return _HOST_RULES.format(host="hostssl" if tls_only else "host")
+
+
+def scram(connection: Admin, user: str, password: str) -> str:
+    """The form in which a server keeps a password."""
+    encrypted = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256")
+    return encrypted.decode()
 
 
 def wal_level(parameters: Mapping[str, str]) -> str:
@@ -109,6 +120,11 @@ def make_like_rds(admin: Admin, master: str, verifier: str) -> None:
 def is_superuser(major: int) -> bool:
     """Whether the master user of a server of that version must be one, to have the rights that it has on RDS."""
     return major < SUBSCRIPTIONS_FOR_OTHERS
+
+
+def create_database(admin: Admin, name: str, owner: str) -> None:
+    """An empty database of the master user's."""
+    admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))
 
 
 @contextmanager

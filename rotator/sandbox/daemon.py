@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,7 +30,7 @@ from rotator.sandbox.cluster_config import is_superuser
 from rotator.sandbox.endpoints import Endpoints, endpoints
 from rotator.sandbox.fleet import open_fleet
 from rotator.sandbox.home import Home
-from rotator.sandbox.interface import Canary, CanarySettings, Fleet, Login, Progress
+from rotator.sandbox.interface import Canary, CanarySettings, Fleet, Progress
 from rotator.sandbox.names import Names
 from rotator.sandbox.timeline import Durations
 
@@ -53,7 +54,8 @@ class Daemon:
     def run(self, ready: Callable[[], None]) -> None:
         """Start everything, say so, and hold it until a signal or POST /_sandbox/down. Raises RotatorError."""
         with ExitStack() as stack:
-            fleet = open_fleet(self._place.fleet)
+            region = self._where.region
+            fleet = open_fleet(self._place.fleet, lambda name: (moto_view.endpoint_name(name, region),))
             stack.callback(fleet.close)
             context = patches.Context(fleet, time.monotonic, Durations.of(self._where.sandbox))
             stack.enter_context(patches.installed(patches.PATCHES, context))
@@ -78,19 +80,23 @@ class Daemon:
         aws = aws_server.serve(where.host, where.port, pages, self._key, self._calls)
         stack.callback(aws.close)
         self._where = where.chosen(aws.port, dns.port)
-        self._place.note(self._where.listens)
+        certificate = fleet.certificate()
+        self._place.note(replace(self._where.listens, authority=str(certificate) if certificate else None))
 
     def _build(self, stack: ExitStack, fleet: Fleet) -> None:
         clients = world.clients(self._where, self._key)
         made = world.build(self._env, clients, fleet.version(), secrets.token_hex(16), self._progress)
         if is_superuser(int(fleet.version().split(".")[0])):
             self._progress(f"PostgreSQL {fleet.version()}: the master user is a superuser here, which it is not on RDS")
-        address = fleet.addresses()[made.identifier]
+        if fleet.certificate() is None:
+            self._progress(f"PostgreSQL {fleet.version()}: built without TLS, so that connections are in clear here")
         settings = self._where.sandbox
-        seed.load(Login(address, made.port, made.user, made.database, made.password), settings.seed_mb, self._progress)
+        found = {each.identifier: each for each in moto_view.servers(self._where.region, fleet)}
+        server = found[made.identifier]
+        seed.load(server.login, settings.seed_mb, self._progress)
         if settings.writers:
             self._progress(f"starting {settings.writers} writers")
-            login = Login(made.record, made.port, made.user, made.database, made.password)
+            login = replace(server.login, host=made.record)
             self._canary = canary.start(
                 CanarySettings(login, self._where.dns, settings.writers, settings.writes_per_second, self._place.canary)
             )

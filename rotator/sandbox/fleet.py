@@ -11,13 +11,14 @@ import shutil
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from rotator import trust
 from rotator.sandbox import binaries, processes, snapshots
+from rotator.sandbox.authority import Authority
 from rotator.sandbox.cluster import Cluster
 from rotator.sandbox.cluster_config import SETTINGS, wal_level
 from rotator.sandbox.errors import SandboxError
@@ -26,10 +27,15 @@ from rotator.sandbox.parameters import known_by
 
 ELSEWHERE = "elsewhere"
 """File in the fleet's folder that names the real one, when the servers' user cannot enter the fleet's folder."""
+Endpoints = Callable[[str], tuple[str, ...]]
+"""Identifier -> the host names of that instance, which its certificate must have."""
 
 
-def open_fleet(folder: Path) -> Fleet:
-    """An empty fleet in `folder`; what an earlier process left there is swept first (its state died with it)."""
+def open_fleet(folder: Path, endpoints: Endpoints = lambda identifier: (identifier,)) -> Fleet:
+    """An empty fleet in `folder`; what an earlier process left there is swept first (its state died with it).
+
+    Its servers speak TLS, with an authority of the fleet's own, where the programs can.
+    """
     sweep(folder)
     _passable(folder)
     account = processes.server_account()
@@ -41,7 +47,7 @@ def open_fleet(folder: Path) -> Fleet:
     found = binaries.readable_by(binaries.find(), account, root / "programs")
     for name in ("instances", "snapshots"):
         _passable(root / name)
-    return Fleet(root, found)
+    return Fleet(root, found, Authority.make(root / "authority") if found.tls else None, endpoints)
 
 
 def _passable(folder: Path) -> None:
@@ -81,9 +87,13 @@ def _servers_below(root: Path) -> frozenset[int]:
 class Fleet:
     """Servers by identifier. Thread-safe: each server and each snapshot has a lock of its own."""
 
-    def __init__(self, root: Path, programs: binaries.Binaries) -> None:
+    def __init__(
+        self, root: Path, programs: binaries.Binaries, authority: Authority | None, endpoints: Endpoints
+    ) -> None:
         self._root = root
         self._programs = programs
+        self._authority = authority
+        self._endpoints = endpoints
         self._servers: dict[str, Cluster] = {}
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._guard = threading.Lock()
@@ -111,6 +121,8 @@ class Fleet:
                 binaries=self._programs,
                 extra=self._settings(parameters),
                 taken=self._taken(),
+                authority=self._authority,
+                names=self._endpoints(identifier),
             )
             return self._keep(identifier, cluster)
 
@@ -139,6 +151,7 @@ class Fleet:
                 self._folder(identifier),
                 self._settings(parameters),
                 self._taken(),
+                self._endpoints(identifier),
             )
             return self._keep(identifier, cluster)
 
@@ -161,10 +174,10 @@ class Fleet:
             self._keep(identifier, Cluster.place(cluster.folder, settings).start())
 
     def rename(self, identifier: str, new_identifier: str) -> None:
-        """Only the name changes: folder, process and address stay."""
+        """Only the name changes, and the certificate with it: folder, process and address stay."""
         with self._locked(f"instance {identifier}", f"instance {new_identifier}"):
             self._must_be_new(new_identifier)
-            cluster = self._server(identifier)
+            cluster = self._server(identifier).renamed(self._endpoints(new_identifier))
             with self._guard:
                 del self._servers[identifier]
                 self._servers[new_identifier] = cluster
@@ -195,6 +208,10 @@ class Fleet:
     def log(self, identifier: str) -> Path:
         """The server's own log, from its first start on; it goes on in the same file after restarts."""
         return self._server(identifier).log
+
+    def certificate(self) -> Path | None:
+        """The file that clients verify the servers with; None: they speak no TLS."""
+        return self._authority.certificate if self._authority else None
 
     def version(self) -> str:
         """Such as '15.18'."""

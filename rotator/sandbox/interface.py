@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from psycopg.conninfo import make_conninfo
+
 DATABASE_PORT = 5432
 """Every server listens on its own loopback address; RDS for PostgreSQL's port, unless another one is asked for."""
 
@@ -36,13 +38,23 @@ class Answer:
 
 @dataclass(frozen=True)
 class Login:
-    """Where a database listens and how to get in. The password is kept out of repr."""
+    """Where a database listens and how to get in. The password is kept out of repr.
+
+    `authority`: file of the certificates that the server is verified with; None: the server speaks no TLS.
+    """
 
     host: str
     port: int
     user: str
     database: str
     password: str = field(repr=False)
+    authority: str | None = None
+
+    def conninfo(self, sslmode: str, **more: str | int) -> str:
+        """For libpq; `sslmode` is what is asked of a server that speaks TLS."""
+        tls = {"sslmode": sslmode, "sslrootcert": self.authority} if self.authority else {"sslmode": "disable"}
+        who = {"user": self.user, "password": self.password, "dbname": self.database}
+        return make_conninfo("", host=self.host, port=self.port, **who, **tls, **more)
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,10 @@ class Fleet(Protocol):
         """The server's own log file; it exists once the server has written a line."""
         ...
 
+    def certificate(self) -> Path | None:
+        """The file of certificates that clients verify the servers with; None: they speak no TLS."""
+        ...
+
     def version(self) -> str:
         """The servers' PostgreSQL version, such as '15.18'."""
         ...
@@ -154,8 +170,9 @@ class Canary(Closeable, Protocol):
 
 # The data half's entry points, by name (each in the module that is named first):
 #
-#   fleet.open_fleet(folder: Path) -> Fleet
+#   fleet.open_fleet(folder: Path, endpoints: Callable[[str], tuple[str, ...]]) -> Fleet
 #       `folder` is the fleet's own; whatever it keeps (data directories, pid files, logs) lies below it.
+#       `endpoints` gives the host names of an instance, for its certificate.
 #   fleet.sweep(folder: Path) -> int
 #       Kill what a dead daemon left running below `folder` (by its own pid files and data directories); how many.
 #   dns_server.serve(host: str, port: int, lookup: Lookup) -> Closeable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -25,11 +26,16 @@ class Server:
     login: Login = field(repr=False)
 
 
+def endpoint_name(identifier: str, region: str) -> str:
+    """The RDS name that an instance of that identifier has, or is about to have."""
+    return f"{identifier}.aaaaaaaaaa.{region}.rds.amazonaws.com"
+
+
 def servers(region: str, fleet: Fleet) -> tuple[Server, ...]:
     """The instances that have an endpoint now."""
     addresses = fleet.addresses()
     return tuple(
-        _server(database, addresses[database.db_instance_identifier])
+        _server(database, addresses[database.db_instance_identifier], fleet.certificate())
         for database in _databases(region)
         if database.status not in HIDDEN and database.db_instance_identifier in addresses
     )
@@ -54,12 +60,13 @@ def _databases(region: str) -> tuple[Any, ...]:
     return tuple(rds_backends[DEFAULT_ACCOUNT_ID][region].databases.values())
 
 
-def _server(database: Any, address: str) -> Server:
+def _server(database: Any, address: str, certificate: Path | None) -> Server:
     login = Login(
         host=address,
         port=int(database.port),
         user=database.master_username,
         database=database.db_name or "postgres",
         password=database._master_user_password or "",
+        authority=str(certificate) if certificate else None,
     )
     return Server(database.db_instance_identifier, database.address, login)

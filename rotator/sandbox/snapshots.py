@@ -8,13 +8,14 @@ and all go on. What is restored goes through PostgreSQL's own crash recovery, as
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rotator.sandbox import processes
-from rotator.sandbox.cluster import Cluster, Settings
+from rotator.sandbox.cluster import Cluster
 from rotator.sandbox.cluster_address import free_address
+from rotator.sandbox.cluster_settings import Settings
 from rotator.sandbox.errors import SandboxError
 
 STALE = ("postmaster.pid", "postmaster.opts")
@@ -45,13 +46,18 @@ def duplicate(source: Path, target: Path) -> None:
     partial.rename(target)
 
 
-def restore(snapshot: Path, folder: Path, extra: Mapping[str, str], taken: frozenset[str]) -> Cluster:
-    """Start a new server from a snapshot, on an address of its own; users and passwords are the source's."""
+def restore(
+    snapshot: Path, folder: Path, extra: Mapping[str, str], taken: frozenset[str], names: Sequence[str] = ()
+) -> Cluster:
+    """Start a new server from a snapshot, on an address of its own; users and passwords are the source's.
+
+    Its certificate is its own, for these `names`, by the source's authority.
+    """
     if not snapshot.exists():
         raise SandboxError(f"there is no snapshot data for {snapshot.name!r}")
     settings: Settings = Cluster.load(snapshot).settings
     address = free_address(settings.port, taken)
-    cluster = Cluster.place(folder, replace(settings, address=address, extra=dict(extra)))
+    cluster = Cluster.place(folder, replace(settings, address=address, extra=dict(extra), names=tuple(names)))
     processes.copy_tree(snapshot / "data", cluster.data)
     return cluster.start()
 

@@ -77,9 +77,10 @@ def running(where: Endpoints, place: Home, fleet: Fleet, canary: Mapping[str, An
 
 
 def _dsn(login: Login, passwords: Path) -> str:
+    tls = f"&sslmode=verify-ca&sslrootcert={quote(login.authority)}" if login.authority else ""
     return (
         f"postgresql://{quote(login.user, safe='')}@{login.host}:{login.port}/{quote(login.database, safe='')}"
-        f"?passfile={quote(str(passwords))}"
+        f"?passfile={quote(str(passwords))}{tls}"
     )
 
 

@@ -17,6 +17,7 @@ from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.replication import lsn_text
 from rotator.database.seed import Bracket
 from rotator.sandbox import binaries, processes, snapshots
+from rotator.sandbox.authority import Authority
 from rotator.sandbox.binaries import Binaries
 from rotator.sandbox.cluster import Cluster
 
@@ -130,6 +131,7 @@ def running_pair(
         database=DATABASE,
         extra=extra,
         binaries=programs,
+        authority=Authority.make(folder / "authority") if (programs or binaries.find()).tls else None,
     )
     pair = Pair(folder, blue)
     try:

