@@ -18,6 +18,10 @@ Domains = Annotated[tuple[Domain, ...], Strict(False)]
 Principals = Annotated[tuple[Annotated[str, AfterValidator(rules.principal)], ...], Strict(False)]
 
 
+BUNDLE_URL = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+"""Where RDS's certificates are (Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance")."""
+
+
 class Section(BaseModel):
     """Base of all tables of rotation.toml: frozen, unknown keys refused, no silent type conversion."""
 
@@ -52,15 +56,20 @@ class Credentials(Section):
 
 
 class DatabaseConfig(Section):
-    """[database]: blue at adoption, how to reach it. `access = "none"`: SQL steps are skipped, the fence is yours."""
+    """[database]: blue at adoption, how to reach it. `access = "none"`: SQL steps are skipped, the fence is yours.
+
+    `sslrootcert`: file of the certificates to verify with, from the env's folder on; left out, see rotator.ca_bundle.
+    `link_sslmode`: what blue's and green's servers ask of each other; left out, as `sslmode`, and at least `require`.
+    """
 
     identifier: Annotated[str, AfterValidator(rules.instance_identifier)] = Field(examples=["orders-db"])
     access: Literal["direct", "none"] = "direct"
     name: Text | None = None
     username: Text | None = None
     credentials: Credentials = Credentials()
-    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "verify-full"
     sslrootcert: Text | None = None
+    link_sslmode: Literal["require", "verify-ca", "verify-full"] | None = None
 
 
 class DnsConfig(Section):

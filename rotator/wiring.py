@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rotator.aws.managed import ManagedLogins, is_managed
 from rotator.aws.session import Aws
 from rotator.aws.signing import signed_headers
+from rotator.ca_bundle import bundle, doubts, trusted
 from rotator.clock import SystemClock
 from rotator.commands.workbench import Workbench
 from rotator.config import Env
@@ -119,6 +120,8 @@ def _workbench(given: Env, quiet: bool, *, derive: bool) -> Workbench:
     asked = env.config.dns.resolver
     resolver = ClientResolver(None if asked == "none" else asked)
     _refuse_without_password(env, environ, asked=derive)
+    if derive and env.config.database.access == "direct":
+        trusted(env)
     with pulse(sys.stderr, "looking for Terraform"):
         binary = find_terraform(env.config.terraform.binary, project, environ)
     reporter = SpokenReporter(
@@ -158,17 +161,23 @@ class LazyDatabases:
 
     login: Callable[[], Login]
     resolver: ClientResolver
-    record: str
+    env: Env
     pinned: bool = False
     own_login: OwnLogin | None = None
     _opener: Opener | None = None
 
     def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
-        """Server at `host`. Through the applications' name, the certificate's host cannot be verified: its CA is."""
-        opener = self._logged_in()
-        if host == self.record and opener.login.sslmode == "verify-full":
-            opener = replace(opener, login=replace(opener.login, sslmode="verify-ca"))
-        return opener.at(host, port, address=address)
+        """Server at `host`."""
+        return self._logged_in().at(host, port, address=address)
+
+    def doubts(self, authority: str | None) -> tuple[str, ...]:
+        """What is doubtful in the env's certificates."""
+        found = bundle(self.env)
+        return doubts(found, authority, self.env.config.aws.region) if found else ()
+
+    def through(self, name: str, host: str, port: int) -> DatabaseServer:
+        """Server at the address to which `name` leads, verified as `host`."""
+        return self._logged_in().through(name, host, port)
 
     def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Link:
         """One direction of a rotation's replication."""
@@ -199,12 +208,12 @@ def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[st
                 why="Neither rotation.toml nor the secret gives one.",
                 fix=f"Set [database] username in {env.path / 'rotation.toml'}.",
             )
-        return Login(user, name, password, config.sslmode, config.sslrootcert)
+        return Login(user, name, password, config.sslmode, trusted(env), config.link_sslmode)
 
     # The sandbox's servers know no DNS but the machine's own, which does not have their names.
     pinned = env.config.sandbox is not None
-    own = _own_login(env, ManagedLogins(aws.rds, aws.secrets), resolver) if managed else None
-    return LazyDatabases(login, resolver, env.config.dns.record, pinned, own)
+    own = _own_login(env, ManagedLogins(aws.rds, aws.secrets)) if managed else None
+    return LazyDatabases(login, resolver, env, pinned, own)
 
 
 def _generation_of(aws: Aws, identifier: str) -> Instance | None:
@@ -213,11 +222,11 @@ def _generation_of(aws: Aws, identifier: str) -> Instance | None:
     return next((each for each in aws.rds.instances() if base_identifier(each.identifier) == base), None)
 
 
-def _own_login(env: Env, logins: ManagedLogins, resolver: ClientResolver) -> OwnLogin:
-    record, user = env.config.dns.record, env.config.database.username
+def _own_login(env: Env, logins: ManagedLogins) -> OwnLogin:
+    user = env.config.database.username
 
     def own(host: str) -> tuple[str, str | None] | None:
-        found = logins.of((resolver.cname(host) or host) if host == record else host)
+        found = logins.of(host)
         return (user or found["username"], found["password"]) if found else None
 
     return own

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from rotator.database.protection import Encryption
 from rotator.database.replication import Link
 from rotator.model import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
@@ -21,7 +22,8 @@ Progress = Callable[[float, str], None]
 class Target:
     """Where and how to connect. `host` is the name (TLS is verified against it), `address` an IP that overrides DNS.
 
-    The password is kept out of repr, so that no log or crash file can show it.
+    `link_sslmode` is what a subscription asks for that connects here; None: the same. The password is kept out of repr,
+    so that no log or crash file can show it.
     """
 
     host: str
@@ -30,8 +32,9 @@ class Target:
     database: str
     address: str | None = None
     password: str | None = field(default=None, repr=False)
-    sslmode: str = "prefer"
+    sslmode: str = "verify-full"
     sslrootcert: str | None = None
+    link_sslmode: str | None = None
 
 
 class DatabaseServer(Protocol):
@@ -39,6 +42,10 @@ class DatabaseServer(Protocol):
 
     def ping(self) -> str:
         """Connect as the application would; give the server's version, such as '15.18'."""
+        ...
+
+    def encryption(self) -> Encryption:
+        """How the tool's own sessions with it are protected, by the server's account."""
         ...
 
     def preflight(self) -> tuple[Finding, ...]:
@@ -136,6 +143,17 @@ class DatabaseOpener(Protocol):
 
     def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
         """Server at `host`; `address` overrides DNS, else the env's resolver is asked."""
+        ...
+
+    def doubts(self, authority: str | None) -> tuple[str, ...]:
+        """What is doubtful in the certificates that servers are verified with, in words.
+
+        `authority`: CACertificateIdentifier of an instance. Raises ConfigError.
+        """
+        ...
+
+    def through(self, name: str, host: str, port: int) -> DatabaseServer:
+        """Server at the address to which `name` leads, which must prove by its certificate that it is `host`."""
         ...
 
     def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Link:

@@ -24,8 +24,9 @@ class Login:
     user: str
     database: str
     password: str | None = field(default=None, repr=False)
-    sslmode: str = "prefer"
+    sslmode: str = "verify-full"
     sslrootcert: str | None = None
+    link_sslmode: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class Opener:
         """Server at `host`. Raises DatabaseUnreachable when the resolver knows no address for it."""
         return PostgresServer(self._target(host, port, address))
 
+    def through(self, name: str, host: str, port: int) -> DatabaseServer:
+        """Server at `name`'s address, verified as `host`: a CNAME is in no certificate. Raises DatabaseUnreachable."""
+        return self.at(host, port, address=self._address(name))
+
     def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Link:
         """One direction of a rotation's replication, between two (host, port)."""
         return PostgresLink(rotation_id, self._target(*source), self._target(*target), back, self.pinned)
@@ -58,6 +63,7 @@ class Opener:
             password=password,
             sslmode=self.login.sslmode,
             sslrootcert=self.login.sslrootcert,
+            link_sslmode=self.login.link_sslmode,
         )
 
     def _address(self, host: str) -> str:

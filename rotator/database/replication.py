@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
 
+from rotator.database.protection import Encryption
 from rotator.database.seed import Bracket, Seed
 
 Progress = Callable[[float, str], None]
@@ -204,6 +205,10 @@ class Link(Protocol):
 
     def unpublished(self) -> tuple[str, ...]:
         """Tables of the source that are not replicated: made, or dropped and made again, since `open`."""
+        ...
+
+    def encryption(self) -> Encryption | None:
+        """Of the connections that carry the rows, the weakest; None while there is none. By the source's account."""
         ...
 
     def feeds(self) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class Login:
 
     def conninfo(self, sslmode: str, **more: str | int) -> str:
         """For libpq; `sslmode` is what is asked of a server that speaks TLS."""
-        tls = {"sslmode": sslmode, "sslrootcert": self.authority} if self.authority else {"sslmode": "disable"}
+        tls = {"sslmode": sslmode, "sslrootcert": self.authority} if self.authority else {}
         who = {"user": self.user, "password": self.password, "dbname": self.database}
         return make_conninfo("", host=self.host, port=self.port, **who, **tls, **more)
 

@@ -54,7 +54,7 @@ class CatchUp(Step):
         """A marker written on blue arrives; green gets the slots from which the way back will begin."""
         prove(ctx, forward(ctx), ctx.rotation.green)
         backward(ctx).open_slots()
-        return outputs
+        return {**outputs, "link": str(forward(ctx).encryption() or "not connected")}
 
     def undo(self, ctx: Context) -> str:
         """End the replication, as far as there is a green."""
@@ -79,4 +79,5 @@ class CatchUp(Step):
 
     def result(self, outputs: Outputs) -> str:
         """One line for people."""
-        return f"green follows blue, {size(outputs['lag_bytes'])} behind"
+        how = f" ({outputs['link']})" if outputs.get("link") else ""
+        return f"green follows blue, {size(outputs['lag_bytes'])} behind{how}"

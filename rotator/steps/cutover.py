@@ -150,8 +150,8 @@ def _probe(ctx: Context) -> bool | None:
     green = server(ctx, ctx.rotation.green)
     if ctx.databases is None or green is None or unseen(ctx):
         return None
-    port = instance(ctx, ctx.rotation.green).port or 5432
-    through = ctx.databases.at(ctx.env.config.dns.record, port)
+    found = instance(ctx, ctx.rotation.green)
+    through = ctx.databases.through(ctx.env.config.dns.record, found.address or "", found.port or 5432)
     role, accepted = through.probe(ctx.rotation.identity)
     if role != "green" or not accepted or not green.has_probe(ctx.rotation.identity):
         raise Blocked(

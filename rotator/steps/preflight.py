@@ -48,6 +48,7 @@ class Preflight(Step):
             engine=f"{blue.engine} {blue.engine_version}",
             strategy=str(ctx.rotation.strategy),
             old_key_arn=blue.kms_key_arn,
+            encryption=_encryption(ctx, blue),
             warnings=[_sentences(finding) for finding in findings],
         )
 
@@ -55,12 +56,19 @@ class Preflight(Step):
         """One line for people."""
         count = len(outputs["warnings"])
         warned = f", {count} warning{'s' if count > 1 else ''}" if count else ""
+        sessions = f", sessions: {outputs['encryption']}" if outputs.get("encryption") else ""
         about = (outputs["engine"], f"account {outputs['account']}", f"Terraform {outputs['terraform']}")
-        return f"{', '.join(about)}, strategy {outputs['strategy']}{warned}"
+        return f"{', '.join(about)}, strategy {outputs['strategy']}{warned}{sessions}"
 
     def warnings(self, outputs: Outputs) -> tuple[str, ...]:
         """The findings that do not block: before anything is made there is still time to fix them."""
         return tuple(outputs["warnings"])
+
+
+def _encryption(ctx: Context, blue: Instance) -> str:
+    """How the tool's own sessions with blue are protected; empty where it has none."""
+    database = server(ctx, blue.identifier) if blue.status == "available" else None
+    return str(database.encryption()) if database is not None else ""
 
 
 def _sentences(finding: Finding) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rotator.aws.managed import is_managed, secret_of
+from rotator.config import BUNDLE_URL
 from rotator.model import Finding, Instance
 from rotator.steps.base import Context
 from rotator.steps.findings import block, warn
@@ -24,9 +25,24 @@ def client_findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
             "verify-full",
             "Clients that verify the host name (verify-full) cannot do so through the CNAME.",
             "The RDS certificate names the real endpoint.",
-            "The tool itself connects to the endpoints; for the probe through the name it verifies the CA only.",
+            "The tool itself verifies the endpoints' names, for the probe through the CNAME too.",
         )
+    yield from _certificates(ctx, blue)
     yield from _managed_password(ctx, blue)
+
+
+def _certificates(ctx: Context, blue: Instance) -> Iterator[Finding]:
+    """A bundle that will not verify for much longer; one that does not verify now is told by the connection."""
+    if ctx.databases is None or ctx.env.config.sandbox is not None:
+        return
+    doubts = ctx.databases.doubts(blue.raw.get("CACertificateIdentifier"))
+    if doubts:
+        yield warn(
+            "old-ca-bundle",
+            f"The certificates that servers are verified with are doubtful: {'; '.join(doubts)}.",
+            "When RDS renews an instance's certificate, the tool could not connect any more.",
+            f"Fetch RDS's bundle anew: curl -fsSo PATH {BUNDLE_URL}",
+        )
 
 
 def _managed_password(ctx: Context, blue: Instance) -> Iterator[Finding]:

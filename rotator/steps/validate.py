@@ -42,7 +42,13 @@ class Validate(Step):
         tables = blue.tables()
         rows = _compare_tables(ctx, blue, green, tables)
         ctx.memory.note(
-            self.name, compared=True, version=version, tables=len(tables), rows=rows, schema=fingerprint(schema)
+            self.name,
+            compared=True,
+            version=version,
+            tables=len(tables),
+            rows=rows,
+            schema=fingerprint(schema),
+            encryption=str(green.encryption()),
         )
 
     def verify(self, ctx: Context, outputs: Outputs) -> Outputs:

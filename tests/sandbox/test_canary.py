@@ -77,13 +77,18 @@ class World:
         processes.wait_until(lambda: int(self.sql(identifier, oldest)[0][0]) >= edge, 20.0, "writers go on")
 
 
+def authority(fleet: Fleet) -> str | None:
+    found = fleet.certificate()
+    return str(found) if found else None
+
+
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """With one seeded server, `blue`."""
     folder = tmp_path_factory.mktemp("canary") / "fleet"
     opened = fleet_module.open_fleet(folder)
     address = opened.create("blue", "shop_admin", PASSWORD, "shop", {})
-    seed.load(Login(address, 5432, "shop_admin", "shop", PASSWORD), 1, lambda _: None)
+    seed.load(Login(address, 5432, "shop_admin", "shop", PASSWORD, authority(opened)), 1, lambda _: None)
     yield opened
     opened.close()
     fleet_module.sweep(folder)
@@ -91,7 +96,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.fixture
 def world(fleet: Fleet, tmp_path: Path) -> Iterator[World]:
-    login = Login(NAME, 5432, "shop_admin", "shop", PASSWORD)
+    login = Login(NAME, 5432, "shop_admin", "shop", PASSWORD, authority(fleet))
     world = World(fleet, CanarySettings(login, "", 3, 60.0, tmp_path / "canary"))
     world.sql("blue", f"TRUNCATE {', '.join(TABLES)}; {OPEN}; {GATES}")
     server = serve("127.0.0.1", 0, world.lookup)
@@ -153,7 +158,7 @@ def test_it_finds_a_lost_and_a_doubled_row_while_it_writes(world: World, canary:
 @pytest.fixture(scope="module")
 def history(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A run that has ended, with transactions of all kinds; whoever wants to spoil it does so in a copy."""
-    login = Login(NAME, 5432, "shop_admin", "shop", PASSWORD)
+    login = Login(NAME, 5432, "shop_admin", "shop", PASSWORD, authority(fleet))
     world = World(fleet, CanarySettings(login, "", 3, 300.0, tmp_path_factory.mktemp("history")))
     server = serve("127.0.0.1", 0, world.lookup)
     world.settings = replace(world.settings, resolver=f"127.0.0.1:{server.port}")

@@ -13,6 +13,7 @@ from typing import Any
 
 from fakes import World
 
+from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets, Lag, Opened, Passed, Slot, Storage, Verified, Worker
 from rotator.database.seed import Bracket, Seed
 from rotator.errors import DatabaseError
@@ -121,6 +122,9 @@ class FakeLink:
 
     def unpublished(self) -> tuple[str, ...]:
         return ()
+
+    def encryption(self) -> Encryption | None:
+        return Encryption("TLSv1.3", "TLS_AES_256_GCM_SHA384", "authority and name verified")
 
     def feeds(self) -> tuple[str, ...]:
         return self.replication.feeds

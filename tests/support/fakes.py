@@ -13,6 +13,7 @@ from typing import Any
 from rotator.aws.logs import LogFile
 from rotator.aws.uses import Grant, LastUse
 from rotator.config import Env, EnvConfig
+from rotator.database.protection import Encryption
 from rotator.errors import AwsError, Blocked, DatabaseError
 from rotator.model import (
     AutomatedBackup,
@@ -443,6 +444,9 @@ class FakeServer:
     def ping(self) -> str:
         return "15.10"
 
+    def encryption(self) -> Encryption:
+        return Encryption("TLSv1.3", "TLS_AES_256_GCM_SHA384", "authority and name verified")
+
     def preflight(self) -> tuple[Finding, ...]:
         return ()
 
@@ -522,9 +526,14 @@ class FakeDatabases:
     world: World
 
     def at(self, host: str, port: int, *, address: str | None = None) -> FakeServer:
-        if host == self.world.record.name:
-            host = self.world.record.values[0]
-        return FakeServer(self.world, host.split(".")[0])
+        return FakeServer(self.world, host.split(".", maxsplit=1)[0])
+
+    def doubts(self, authority: str | None) -> tuple[str, ...]:
+        return ()
+
+    def through(self, name: str, host: str, port: int) -> FakeServer:
+        """Where the name leads, whatever `host` is: as with a mode that does not verify names."""
+        return FakeServer(self.world, self.world.record.values[0].split(".")[0])
 
     def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Any:
         names = [host.split(".")[0] for host, _ in (source, target)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import session
+from rotator.database.postgres.encryption import encryption_findings
 from rotator.database.postgres.objects import databases
 from rotator.database.postgres.preflight_database import database_findings
 from rotator.database.postgres.preflight_server import server_findings
@@ -14,7 +15,7 @@ from rotator.model import Finding
 def findings(target: Target) -> tuple[Finding, ...]:
     """Findings of the server, then of each database. Raises DatabaseUnreachable only for the first connection."""
     with session(target, doing="look over the server") as connection:
-        found = list(server_findings(connection))
+        found = [*server_findings(connection), *encryption_findings(target, connection)]
     for name in databases(target):
         try:
             with session(target, name, doing="look over the database") as connection:

@@ -6,13 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rotator.database.interface import Progress, Target
-from rotator.database.postgres import activity, catalog, checksum, marker, preflight, sequences, static_settings
+from rotator.database.postgres import (
+    activity,
+    catalog,
+    checksum,
+    encryption,
+    marker,
+    preflight,
+    sequences,
+    static_settings,
+)
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.fence import fence
 from rotator.database.postgres.lift import BUSY_MILLISECONDS, lift
 from rotator.database.postgres.objects import each_database, stored_tables
 from rotator.database.postgres.preflight_replicate import replicate_findings
 from rotator.database.postgres.state import fence_state
+from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets
 from rotator.model import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
@@ -27,6 +37,9 @@ class PostgresServer:
         with session(self.target, doing="ask for the version") as connection:
             row = connection.execute("show server_version").fetchone()
         return str(row[0]).split()[0] if row else ""
+
+    def encryption(self) -> Encryption:
+        return encryption.encryption(self.target)
 
     def preflight(self) -> tuple[Finding, ...]:
         return preflight.findings(self.target)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres.connection import Connection, open_session, session
+from rotator.database.postgres.encryption import VERIFIED, of_senders
 from rotator.database.postgres.objects import databases, each_database, stored_tables
 from rotator.database.postgres.replication import (
     guard,
@@ -27,8 +28,10 @@ from rotator.database.postgres.replication.apply_log import apply_errors, apply_
 from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
 from rotator.database.postgres.replication.covering import Covering
 from rotator.database.postgres.replication.names import Names
+from rotator.database.postgres.replication.peer_tls import asked
 from rotator.database.postgres.replication.seed import decide_seed, read_recovery
 from rotator.database.postgres.replication.window import PostgresWindow
+from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets, Lag, Opened, Slot, Storage, Verified, Window, Worker
 from rotator.database.seed import Bracket, Seed
 from rotator.qualified import qualified
@@ -99,6 +102,13 @@ class PostgresLink:
             return tuple(qualified(database, *table) for table in publish.unpublished(connection, self.names))
 
         return tuple(table for part in each_database(self.source, "look at the tables", look) for table in part)
+
+    def encryption(self) -> Encryption | None:
+        with session(self.target, doing="look at the subscriptions") as connection:
+            verified = VERIFIED.get(asked(connection, self.source)["sslmode"], "")
+        with session(self.source, doing="look at the replication's encryption") as connection:
+            found = of_senders(connection, self.names.pattern, verified)
+        return next((each for each in found if each.version is None), found[0] if found else None)
 
     def feeds(self) -> tuple[str, ...]:
         with session(self.source, doing="look at the subscriptions") as connection:

@@ -20,6 +20,7 @@ from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.objects import each_database
 from rotator.database.postgres.replication import sentinels, trust
 from rotator.database.postgres.replication.names import Names
+from rotator.database.postgres.replication.peer_tls import asked, verifying
 from rotator.database.postgres.replication.publish import new_password, replicated
 from rotator.database.replication import lsn, lsn_text
 from rotator.database.seed import SeedEvidence
@@ -103,7 +104,7 @@ def subscribe(
         for database, oid in replicated(target, names):
             with session(target, database, doing=f"subscribe {database} to the other side") as connection:
                 trust.refuse(database, connection)
-                text = _conninfo(source, names, database, password, pinned=pinned)
+                text = _conninfo(source, names, database, password, asked(connection, source), pinned=pinned)
                 _subscription(connection, names, names.slot(oid), text)
                 position = seed.get(database) if isinstance(seed, Mapping) else seed
                 if position is not None:
@@ -113,17 +114,18 @@ def subscribe(
         raise
 
 
-def _conninfo(source: Target, names: Names, database: str, password: str, *, pinned: bool) -> str:
-    # The certificate's authority is not at hand on the other server: require is what can be asked of it.
-    strict = source.sslmode in ("require", "verify-ca", "verify-full")
+def _conninfo(
+    source: Target, names: Names, database: str, password: str, tls: Mapping[str, str], *, pinned: bool
+) -> str:
     return make_conninfo(
+        "",
         host=source.host,
         hostaddr=source.address if pinned else None,
         port=source.port,
         user=names.role,
         password=password,
         dbname=database,
-        sslmode="require" if strict else source.sslmode,
+        **tls,
         connect_timeout=10,
         # A connection that was cut without a word is noticed whatever wal_receiver_timeout says.
         keepalives_idle=30,
@@ -136,7 +138,7 @@ def _conninfo(source: Target, names: Names, database: str, password: str, *, pin
 def _subscription(connection: Connection, names: Names, name: str, conninfo: str) -> None:
     there = connection.execute("select from pg_subscription where subname = %s", [name]).rowcount
     template = sql.SQL(_CONNECT if there else _CREATE)
-    with _setting(connection, conninfo):
+    with _setting(connection, conninfo), verifying():
         connection.execute(
             template.format(
                 name=sql.Literal(name),
