@@ -18,6 +18,8 @@ from rotator.errors import ConfigError
 
 BUNDLE = Path("envs") / "rds-global-bundle.pem"
 """From the project's folder on: one for all envs."""
+SYSTEM = "system"
+"""libpq's word for the certificates that the machine trusts."""
 VERIFYING = ("verify-ca", "verify-full")
 
 
@@ -40,6 +42,8 @@ class Bundle:
 
 def trusted(env: Env) -> str | None:
     """The file for libpq's sslrootcert; None where the mode verifies nothing. Raises ConfigError."""
+    if env.config.database.sslrootcert == SYSTEM and env.config.database.sslmode in VERIFYING:
+        return SYSTEM
     found = bundle(env)
     return str(found.path) if found else None
 
@@ -47,7 +51,7 @@ def trusted(env: Env) -> str | None:
 def bundle(env: Env) -> Bundle | None:
     """The env's certificates. Raises ConfigError."""
     database = env.config.database
-    if database.sslmode not in VERIFYING or database.sslrootcert == "system":
+    if database.sslmode not in VERIFYING or database.sslrootcert == SYSTEM:
         return None
     path = env.path / database.sslrootcert if database.sslrootcert else env.path.parent.parent / BUNDLE
     try:

@@ -48,6 +48,13 @@ def test_a_literal_address_needs_no_dns() -> None:
     assert open_at("127.0.0.1", {}).target.address == "127.0.0.1"
 
 
+def test_through_a_name_its_address_is_connected_to_and_the_host_is_verified() -> None:
+    opener = Opener(LOGIN, FakeResolver({"orders.example": ("10.0.0.7",)}))
+    server = opener.through("orders.example", "db.example", 5432)
+    assert isinstance(server, PostgresServer)
+    assert (server.target.host, server.target.address) == ("db.example", "10.0.0.7")
+
+
 def test_an_unknown_name_says_so() -> None:
     with pytest.raises(DatabaseUnreachable) as caught:
         open_at("db.example", {})
