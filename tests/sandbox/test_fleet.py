@@ -290,8 +290,11 @@ def test_a_restored_server_runs_with_the_settings_of_its_source(fleet: Fleet) ->
     fleet.snapshot("blue", "snap")
     fleet.restore("snap", "green", {})
     found = fleet.addresses()
+    certificate = fleet.certificate()
+    tls = ("verify-full", str(certificate)) if certificate else ("disable",)
     blue, green = (
-        static_settings(Target(found[name], 5432, "admin", "shop", found[name], PASSWORD)) for name in ("blue", "green")
+        static_settings(Target(found[name], 5432, "admin", "shop", found[name], PASSWORD, *tls))
+        for name in ("blue", "green")
     )
     assert len(blue) > 20
     assert blue == green

@@ -21,7 +21,7 @@ import sys
 from rotator.database.interface import Target
 from rotator.database.postgres.server import PostgresServer
 port, database, password = sys.stdin.read().split()
-PostgresServer(Target("127.0.0.1", int(port), "postgres", database, None, password)).fence("r1", 60)
+PostgresServer(Target("127.0.0.1", int(port), "postgres", database, None, password, "disable")).fence("r1", 60)
 """
 
 

@@ -233,7 +233,7 @@ from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.postgres.replication import window as module
 from rotator.database.replication import Budgets
 def target(address, port):
-    return Target(address, port, {user!r}, {database!r}, address, {password!r})
+    return Target(address, port, {user!r}, {database!r}, address, {password!r}, *{tls!r})
 link = PostgresLink({rotation!r}, target(*{blue!r}), target(*{green!r}), pinned=True)
 def hang(*_):
     print("closed", flush=True)
@@ -257,6 +257,7 @@ def test_a_driver_that_dies_in_the_window_leaves_blue_open_within_the_lease(pair
             user=pair.source.user,
             database=DATABASE,
             password=PASSWORD,
+            tls=(pair.source.sslmode, pair.source.sslrootcert),
             rotation="local-g1",
             blue=(pair.blue.address, pair.blue.port),
             green=(pair.green.address, pair.green.port),
