@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from types import ModuleType
 from typing import Annotated
@@ -111,7 +112,7 @@ def exports(env: EnvName = "local", as_json: AsJson = False) -> None:
 
     def work() -> None:
         found = _imported().exports(_sandboxed(env))
-        lines = "\n".join(f"export {name}={value}" for name, value in found.items())
+        lines = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in found.items())
         _say(json.dumps(dict(found), indent=2) if as_json else lines)
 
     run(work, as_json=as_json, env=env)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shlex
 import shutil
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +22,15 @@ def typed(env: str | None = None, argv: Sequence[str] | None = None, environ: Ma
     environ = os.environ if environ is None else environ
     program = _program((argv or sys.argv)[0], environ)
     return Typed(program, make=environ.get(STARTED_BY) == "make", env=env)
+
+
+def place() -> str:
+    """USER@HOST of this process; a user without a name by number."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def _program(started: str, environ: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ each bound to an instance by its DbiResourceId ("Encryption context in Amazon RD
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,9 +56,9 @@ def by_aliases(key_arn: str, aliases: Iterable[str], adopted: str | None) -> tup
     return tuple(
         Use(
             f"{alias}, another alias of the key",
-            f"what encrypts through it goes on under another key with: aws kms update-alias --alias-name {alias} "
-            "--target-key-id OTHER_KEY (what was encrypted before still needs this key); if nothing uses it: "
-            f"aws kms delete-alias --alias-name {alias}",
+            "what encrypts through it goes on under another key with: aws kms update-alias --alias-name "
+            f"{shlex.quote(alias)} --target-key-id OTHER_KEY (what was encrypted before still needs this key); if "
+            f"nothing uses it: aws kms delete-alias --alias-name {shlex.quote(alias)}",
         )
         for alias in aliases
         if alias != adopted
@@ -68,7 +69,7 @@ def of_secret(secret: str) -> Use:
     """A secret that is encrypted under the key."""
     return Use(
         f"secret {secret}, which holds the tool's login",
-        f"aws secretsmanager update-secret --secret-id {secret} --kms-key-id OTHER_KEY encrypts it anew",
+        f"aws secretsmanager update-secret --secret-id {shlex.quote(secret)} --kms-key-id OTHER_KEY encrypts it anew",
     )
 
 
@@ -77,15 +78,16 @@ def of_log_groups(names: Iterable[str]) -> tuple[Use, ...]:
     return tuple(
         Use(
             f"log group {name}",
-            f"aws logs associate-kms-key --log-group-name {name} --kms-key-id OTHER_KEY; what was logged before stays "
-            "readable under the old key only: export it, or let its retention pass before the key goes",
+            f"aws logs associate-kms-key --log-group-name {shlex.quote(name)} --kms-key-id OTHER_KEY; what was "
+            "logged before stays readable under the old key only: export it, or let its retention pass before the key "
+            "goes",
         )
         for name in names
     )
 
 
 def _grant(key_arn: str, grant: Grant) -> Use:
-    revoke = f"aws kms revoke-grant --key-id {key_arn} --grant-id {grant.grant_id}"
+    revoke = f"aws kms revoke-grant --key-id {key_arn} --grant-id {shlex.quote(grant.grant_id)}"
     operations = ", ".join(grant.operations)
     if EBS_VOLUME in grant.context and RDS_INSTANCE not in grant.context:
         volume = grant.context[EBS_VOLUME]

@@ -10,6 +10,7 @@ from rotator.commands.announce import let_go_aloud
 from rotator.commands.disabled_key import take_note
 from rotator.commands.known import followed_journal
 from rotator.commands.rotation import heard_of_canary, summarise
+from rotator.commands.signed import sign
 from rotator.commands.supervise import supervised
 from rotator.commands.workbench import Workbench
 from rotator.errors import Blocked, KeyStaysDisabled, RotatorError, WaitingForApproval
@@ -36,6 +37,7 @@ def retire(bench: Workbench, options: Options) -> Summary:
     stops: dict[str, RotatorError] = {}
     for record in todo:
         memory = memories[record.rotation.id] = JournalMemory(bench.store, record.rotation.id)
+        sign(bench, memory, "retire")
         try:
             _one(bench, memory, options)
         except RotatorError as stop:

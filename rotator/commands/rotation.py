@@ -12,6 +12,7 @@ from rotator.commands.earlier import clean_earlier
 from rotator.commands.half_retired import take_back_unprotect
 from rotator.commands.kept_keys import follow_on_the_way
 from rotator.commands.known import followed_journal, whole_journal
+from rotator.commands.signed import last_run, sign
 from rotator.commands.supervise import supervised
 from rotator.commands.workbench import Workbench
 from rotator.errors import DatabaseError, RotatorError
@@ -52,6 +53,7 @@ def rotate(bench: Workbench, options: Options) -> Summary:
     with bench.waiting("looking at what earlier rotations left"):
         clean_earlier(bench, record, options)
     memory = JournalMemory(bench.store, record.rotation.id)
+    sign(bench, memory, "rotate")
     with bench.waiting("choosing the strategy: looking at blue and its database"):
         memory.decide_strategy(decide(bench.context(memory, record, options)))
     ctx = bench.context(memory, memory.record, options)
@@ -84,6 +86,7 @@ def rollback(bench: Workbench, options: Options) -> Summary:
     began = bench.clock.monotonic()
     record = to_roll_back(bench.env, whole_journal(bench))
     memory = JournalMemory(bench.store, record.rotation.id)
+    sign(bench, memory, "rollback")
     ctx = bench.context(memory, record, replace(options, taking_back=True))
     steps = (*rollback_steps(ctx.rotation.strategy), *last_steps())
     engine = bench.engine(memory)
@@ -146,6 +149,7 @@ def summarise(
         blue=names.blue,
         green=names.green,
         journal=bench.store.location,
+        run=last_run(record),
         old_key_arn=outputs.get("key", {}).get("old_key_arn"),
         new_key_arn=outputs.get("key", {}).get("key_arn"),
         snapshots=_snapshots(record),

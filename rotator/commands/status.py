@@ -49,7 +49,7 @@ class EnvStatus:
     """One env. What could not be asked is None, and `unknown` says why.
 
     `green` is None until it exists. While a run is at work `running` says which and since when, and there is no
-    `next_command`. `edited`: how the data file differs from the journal.
+    `next_command`. `edited`: how the data file differs from the journal. `runs`: who ran what, oldest first.
     """
 
     env: str
@@ -73,6 +73,7 @@ class EnvStatus:
     unknown: tuple[str, ...] = ()
     running: str | None = None
     edited: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same for machines."""
@@ -85,6 +86,7 @@ class EnvStatus:
             "at_blue": list(self.at_blue),
             "unknown": list(self.unknown),
             "edited": list(self.edited),
+            "runs": list(self.runs),
         }
 
 
@@ -121,6 +123,7 @@ def _status(bench: Workbench) -> EnvStatus:
         replication=tuple(_try(unknown, "the replication", lambda: _replication(bench, record)) or ()),
         old_key="; ".join(old_keys(bench, journal, record, unknown)),
         steps=_lines(record) if record else (),
+        runs=tuple(run.words for run in record.runs) if record else (),
         journal=bench.store.location,
         left_behind=left,
         next_command=f"bring the journal back to {bench.store.location}"
@@ -160,6 +163,7 @@ def render(found: EnvStatus) -> str:
         ("left behind", f"idle triggers on {', '.join(found.left_behind)}" if found.left_behind else ""),
         ("old key", found.old_key),
         ("journal", found.journal),
+        ("last run", found.runs[-1] if found.runs else ""),
         ("at work now", found.running or ""),
         ("data file", f"EDITED: {'; '.join(found.edited)}" if found.edited else ""),
     ]

@@ -14,6 +14,7 @@ from rotator.database.interface import DatabaseOpener
 from rotator.model import RootData
 from rotator.network.interface import Resolver
 from rotator.report.interface import Reporter
+from rotator.started import place
 from rotator.steps.base import Clock, Context, Options, Stages
 from rotator.workflow.engine import Engine
 from rotator.workflow.journal import RotationRecord
@@ -66,6 +67,8 @@ class Workbench:
     """Signs of life while something is looked at and no step is at work: `with bench.waiting("asking AWS"): ...`."""
     holder: Callable[[], str | None] = lambda: None
     """Who works on the env at this moment, in words; None when nobody does."""
+    place: Callable[[], str] = place
+    """USER@HOST of this process."""
 
     def engine(self, memory: JournalMemory) -> Engine:
         """An engine over that memory."""

@@ -13,6 +13,8 @@ from rotator.report.text import aligned, count, duration
 class Summary:
     """What a run came to. None means "not known or not done here", and is shown as such, never as zero.
 
+    `run` is who ran it, from where, with which version.
+
     `snapshots` is role -> identifier (source, copy, final, final-copy). All times in seconds: `wall_seconds` from
     start to end, of which AWS and the provider were waited for (`waited_seconds`), Terraform itself ran
     (`terraform_seconds`) and the tool was busy (`own_seconds`). `write_pause_seconds`: from the fence to the flip, of
@@ -28,6 +30,7 @@ class Summary:
     blue: str
     green: str
     journal: str
+    run: str = ""
     old_key_arn: str | None = None
     new_key_arn: str | None = None
     snapshots: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +65,7 @@ def render_text(summary: Summary) -> str:
         ("canary", _canary(summary.canary, summary.client_pause_seconds)),
         ("took", _times(summary)),
         ("journal", summary.journal),
+        ("run", summary.run),
         ("notes", "\n".join(summary.notes)),
         ("next", summary.next_command),
     ]

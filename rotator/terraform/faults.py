@@ -6,6 +6,7 @@ Texts come from Terraform 1.11 and the AWS provider 5 (and the SDK under it); th
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,11 @@ def _general(failure: Failure) -> TerraformError:
     )
 
 
+def _typed(failure: Failure) -> str:
+    """Terraform in that root, as a shell takes it."""
+    return f"terraform -chdir={shlex.quote(str(failure.root))}"
+
+
 def _locked(failure: Failure) -> TerraformError:
     # Human output draws a box around it.
     text = f"{failure.text}\n{failure.stderr}"
@@ -91,7 +97,7 @@ def _locked(failure: Failure) -> TerraformError:
         why=f"{info.get('Operation', 'another operation')} holds it since {info.get('Created', 'an unknown time')}",
         fix=(
             "wait for it and run the same command again; only when that process is known to be dead, free the lock: "
-            f"`terraform -chdir={failure.root} force-unlock {lock}`"
+            f"`{_typed(failure)} force-unlock {shlex.quote(lock)}`"
         ),
         details=tuple(f"{name}: {info[name]}" for name in _LOCK_FIELDS if name in info),
     )
@@ -135,7 +141,7 @@ def _init(failure: Failure) -> TerraformError:
     return TerraformInitError(
         f"{failure.command} failed",
         why=failure.first,
-        fix=f"run `terraform -chdir={failure.root} init` by hand to see more",
+        fix=f"run `{_typed(failure)} init` by hand to see more",
         details=failure.lines[1:],
     )
 
@@ -157,8 +163,8 @@ def _backend(failure: Failure) -> TerraformError:
         f"{failure.command}: the backend differs from the one the root was initialised with",
         why=failure.first,
         fix=(
-            f"if the state must move: `terraform -chdir={failure.root} init -migrate-state`; else "
-            f"`terraform -chdir={failure.root} init -reconfigure`. This tool does neither: it could lose the state"
+            f"if the state must move: `{_typed(failure)} init -migrate-state`; else "
+            f"`{_typed(failure)} init -reconfigure`. This tool does neither: it could lose the state"
         ),
         details=failure.lines[1:],
     )
@@ -190,8 +196,7 @@ def _unsaved(failure: Failure) -> TerraformError:
         f"{failure.command}: the state could not be saved",
         why=failure.first,
         fix=f"fix the cause; if there is {failure.root / 'errored.tfstate'}, it is the state: put it in place with "
-        f"`terraform -chdir={failure.root} state push errored.tfstate`, then remove that file; then run the same "
-        "command again",
+        f"`{_typed(failure)} state push errored.tfstate`, then remove that file; then run the same command again",
         details=failure.lines[1:],
         code="terraform-state-unsaved",
     )

@@ -6,6 +6,7 @@ already (a run that was killed after its apply), else the root does not say what
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -150,7 +151,8 @@ def _forcing(change: Change) -> tuple[str, ...]:
 
 def _advice(stage: Stage, change: Change) -> str:
     if change.action_reason == "replace_because_tainted":
-        return f"an earlier apply failed on it: `terraform untaint '{change.address}'` if it is sound, else remove it"
+        command = f"terraform untaint {shlex.quote(change.address)}"
+        return f"an earlier apply failed on it: `{command}` if it is sound, else remove it"
     if change.action_reason == "delete_because_each_key":
         return (
             "the state holds a generation that this journal does not know: this clone is older than the last rotation; "

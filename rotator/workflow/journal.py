@@ -65,13 +65,41 @@ class StepRecord:
 
 
 @dataclass(frozen=True)
+class Run:
+    """A command that worked on the rotation: `who` is the caller's ARN by STS, "unknown" where STS did not say.
+
+    `place` is USER@HOST, `version` the tool's. The same one run `times` in a row is one entry: `at` is its first time,
+    `last` its last. Times are ISO 8601 in UTC.
+    """
+
+    verb: str
+    who: str
+    place: str
+    version: str
+    at: str
+    last: str
+    times: int = 1
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        often = f", {self.times} times since {self.at}" if self.times > 1 else ""
+        return f"{self.verb} by {self.who} from {self.place} at {self.last}, rotator {self.version}{often}"
+
+    def follows(self, before: Run) -> bool:
+        """Whether it is the same command of the same caller again."""
+        return replace(self, at="", last="", times=0) == replace(before, at="", last="", times=0)
+
+
+@dataclass(frozen=True)
 class RotationRecord:
-    """One rotation with its steps."""
+    """One rotation with its steps, and the commands that worked on it."""
 
     rotation: Rotation
     phase: Phase
     started: str
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
 
     def step(self, name: str) -> StepRecord:
         """The record of a step; an empty one when it never began."""
@@ -82,6 +110,13 @@ class RotationRecord:
         """Whether at most the old key is left of it; a kill on the way leaves the phase behind."""
         deleted = self.step("retire-database").status is Status.DONE
         return self.phase in BLUE_GONE or (self.phase is Phase.RETIRING and deleted)
+
+    def with_run(self, run: Run) -> RotationRecord:
+        """A copy with that command noted."""
+        if self.runs and run.follows(self.runs[-1]):
+            last = self.runs[-1]
+            return replace(self, runs=(*self.runs[:-1], replace(last, last=run.last, times=last.times + 1)))
+        return replace(self, runs=(*self.runs, run))
 
     def with_step(self, name: str, record: StepRecord) -> RotationRecord:
         """A copy with that step's record."""
@@ -170,19 +205,26 @@ def journal_from_json(document: Mapping[str, Any]) -> Journal:
         ) from None
 
 
-_STEP, _NAMES = TypeAdapter(StepRecord), TypeAdapter(Rotation)
+_STEP, _NAMES, _RUN = TypeAdapter(StepRecord), TypeAdapter(Rotation), TypeAdapter(Run)
 _TEXT, _NUMBER = TypeAdapter(str), TypeAdapter(int)
 
 
 def _rotation_to_json(record: RotationRecord) -> dict[str, Any]:
     steps = {name: asdict(step) for name, step in record.steps.items()}
-    return {"rotation": asdict(record.rotation), "phase": record.phase, "started": record.started, "steps": steps}
+    return {
+        "rotation": asdict(record.rotation),
+        "phase": record.phase,
+        "started": record.started,
+        "runs": [asdict(run) for run in record.runs],
+        "steps": steps,
+    }
 
 
 def _rotation_from_json(document: Mapping[str, Any]) -> RotationRecord:
     steps = {name: _typed(_STEP, step) for name, step in scrubbed(document["steps"]).items()}
     started = _TEXT.validate_python(document["started"], strict=True)
-    return RotationRecord(_typed(_NAMES, document["rotation"]), Phase(document["phase"]), started, steps)
+    runs = tuple(_typed(_RUN, run) for run in document.get("runs") or ())
+    return RotationRecord(_typed(_NAMES, document["rotation"]), Phase(document["phase"]), started, steps, runs)
 
 
 def _typed(kind: TypeAdapter[Any], values: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from rotator.model import Imports, RootData, Strategy
 from rotator.steps.base import Outputs
 from rotator.steps.edits import without_names
-from rotator.workflow.journal import Journal, Phase, RotationRecord, Status, StepRecord
+from rotator.workflow.journal import Journal, Phase, RotationRecord, Run, Status, StepRecord
 from rotator.workflow.stores import Store
 
 _COMPARES_NOTHING = frozenset(Phase) - {Phase.ROTATING, Phase.ROLLING_BACK}
@@ -97,6 +97,10 @@ class JournalMemory:
     def _private(self) -> str:
         """The nonce too: another clone's rotation of that name is another one."""
         return f"{self._id}-{self.record.rotation.nonce}"
+
+    def ran(self, run: Run) -> None:
+        """Note a command that works on this rotation."""
+        self._save(self._journal.with_rotation(self.record.with_run(run)))
 
     def put(self, step: str, record: StepRecord) -> None:
         """Keep a step's record."""

@@ -10,6 +10,7 @@ from rotator.database.postgres.preflight_database import database_findings
 from rotator.database.postgres.preflight_server import server_findings
 from rotator.errors import DatabaseUnreachable
 from rotator.model import Finding
+from rotator.qualified import qualified, quoted
 
 
 def findings(target: Target) -> tuple[Finding, ...]:
@@ -24,9 +25,9 @@ def findings(target: Target) -> tuple[Finding, ...]:
             found.append(
                 Finding(
                     "database-connect",
-                    f"database {name}: cannot connect as {target.user}",
+                    f"database {qualified(name)}: cannot connect as {target.user}",
                     f"its tables could neither be fenced nor compared ({error.why})",
-                    f'GRANT CONNECT ON DATABASE "{name}" TO "{target.user}";',
+                    f"GRANT CONNECT ON DATABASE {quoted(name)} TO {quoted(target.user)};",
                     blocks=True,
                 )
             )

@@ -14,6 +14,7 @@ from rotator.database.postgres.names import EVENT_TRIGGERS, GUARDS, SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
 from rotator.database.postgres.preflight_common import RELATION, listed, relations, rows, user
 from rotator.model import Finding
+from rotator.qualified import quoted
 
 _OURS = ", ".join(f"'{name}'" for name in (*EVENT_TRIGGERS, *GUARDS.values()))
 
@@ -55,7 +56,7 @@ def _create_privilege(database: str, connection: Connection) -> Iterator[Finding
             "no-create",
             f"database {database}: {user(connection)} may not create a schema",
             f"the fence needs its schema {SCHEMA!r}",
-            f'GRANT CREATE ON DATABASE "{database}" TO {user(connection)};',
+            f"GRANT CREATE ON DATABASE {quoted(database)} TO {user(connection)};",
             blocks=True,
         )
 

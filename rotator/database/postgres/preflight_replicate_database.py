@@ -14,7 +14,7 @@ from rotator.database.postgres.preflight_common import RELATION, is_privileged, 
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES
 from rotator.database.postgres.replication.names import Names, is_own
 from rotator.model import Finding
-from rotator.qualified import qualified
+from rotator.qualified import qualified, quoted
 
 REPLICATING = ("timescaledb", "pglogical")
 """Extensions that move or keep rows by ways of their own, which a publication does not carry."""
@@ -155,7 +155,7 @@ def _publications(database: str, connection: Connection, rotation_id: str | None
             f"database {database} has publications of an earlier rotation: {listed(left)}",
             "an earlier rotation's replication is still there",
             "finish that rotation (retire or rollback), or: "
-            + " ".join(f'DROP PUBLICATION "{name}";' for name in left),
+            + " ".join(f"DROP PUBLICATION {quoted(name)};" for name in left),
             blocks=True,
         )
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from psycopg import sql
+
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.preflight_common import is_privileged, names, rows, user
 from rotator.database.postgres.preflight_replicate_capacity import made_by
 from rotator.database.postgres.replication.names import is_own
 from rotator.model import Finding
+from rotator.qualified import qualified, quoted
 
 OPEN_SECONDS = 10
 """Writing transactions that are older than this are named. Shorter ones are everyday life."""
@@ -83,11 +86,11 @@ def _leftovers(connection: Connection, rotation_id: str | None) -> Iterator[Find
         "select s.subname, d.datname from pg_subscription s join pg_database d on d.oid = s.subdbid order by 1, 2"
     ).fetchall()
     left = [
-        (f"subscription {name} (database {database})", _drop_subscription(name, database))
+        (f"subscription {qualified(name)} (database {qualified(database)})", _drop_subscription(name, database))
         for name, database in subscriptions
         if is_own(name) and name not in ours
     ]
-    left += [(f"slot {name}", f"SELECT pg_drop_replication_slot('{name}');") for name in slots if name not in ours]
+    left += [(f"slot {name}", _drop_slot(name)) for name in slots if name not in ours]
     if left:
         yield Finding(
             "own-leftover",
@@ -99,10 +102,15 @@ def _leftovers(connection: Connection, rotation_id: str | None) -> Iterator[Find
         )
 
 
+def _drop_slot(name: str) -> str:
+    return f"SELECT pg_drop_replication_slot({sql.Literal(name).as_string()});"
+
+
 def _drop_subscription(name: str, database: str) -> str:
+    typed = quoted(name)
     return (
-        f'in database {database}: ALTER SUBSCRIPTION "{name}" DISABLE;'
-        f' ALTER SUBSCRIPTION "{name}" SET (slot_name = NONE); DROP SUBSCRIPTION "{name}";'
+        f"in database {qualified(database)}: ALTER SUBSCRIPTION {typed} DISABLE;"
+        f" ALTER SUBSCRIPTION {typed} SET (slot_name = NONE); DROP SUBSCRIPTION {typed};"
     )
 
 

@@ -13,7 +13,7 @@ from rotator.database.postgres.preflight_common import listed, names
 from rotator.database.postgres.replication.names import OWN_PREFIX
 from rotator.database.postgres.static_settings import pending
 from rotator.model import Finding
-from rotator.qualified import qualified
+from rotator.qualified import qualified, quoted
 
 OLDEST = 130000
 LONG_SECONDS = 60
@@ -162,6 +162,6 @@ def _signal_privilege(connection: Connection) -> Iterator[Finding]:
             "no-signal",
             f"{user} may not end other users' sessions",
             "after the flip, clients stay on blue (fenced) until they reconnect by themselves",
-            f'GRANT pg_signal_backend TO "{user}";',
+            f"GRANT pg_signal_backend TO {quoted(user)};",
             blocks=False,
         )

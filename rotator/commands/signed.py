@@ -1,0 +1,26 @@
+"""Who runs a command that changes something: noted in the journal before it does."""
+
+from __future__ import annotations
+
+from rotator import __version__
+from rotator.commands.workbench import Workbench
+from rotator.errors import RotatorError
+from rotator.workflow.journal import RotationRecord, Run
+from rotator.workflow.memory import JournalMemory
+
+UNKNOWN = "unknown"
+
+
+def sign(bench: Workbench, memory: JournalMemory, verb: str) -> None:
+    """Note the caller, from where, and the version. An STS that does not say is no failure: it may be forbidden."""
+    try:
+        who = bench.identity.caller().arn
+    except RotatorError:
+        who = UNKNOWN
+    now = bench.clock.now().isoformat("T", "seconds")
+    memory.ran(Run(verb, who, bench.place(), __version__, now, now))
+
+
+def last_run(record: RotationRecord | None) -> str:
+    """The youngest command in words; empty when none is known, as in journals of older versions."""
+    return record.runs[-1].words if record and record.runs else ""
