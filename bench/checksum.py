@@ -26,10 +26,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from plain import open_plain
 from scratch import REPOSITORY
 
 from rotator.database.interface import Target
-from rotator.database.postgres.connection import open_plain
 from rotator.database.postgres.replication.chunks import Chunk
 from rotator.database.postgres.replication.reader import reader
 from rotator.database.postgres.replication.verify import CHUNK_ROWS, verify_online

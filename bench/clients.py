@@ -18,9 +18,9 @@ from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
 import psycopg
+from plain import open_plain
 
 from rotator.database.interface import Target
-from rotator.database.postgres.connection import open_plain
 from rotator.errors import DatabaseError
 
 CLIENTS = 8

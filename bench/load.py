@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
+from plain import open_plain
 
 from rotator.database.interface import Target
-from rotator.database.postgres.connection import open_plain
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Write = Callable[[Connection, int, int], None]

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from plain import open_plain
 
 from rotator.database.interface import Target
-from rotator.database.postgres.connection import open_plain
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.seed import Bracket
 from rotator.errors import DatabaseError

@@ -21,8 +21,46 @@ BYTES_AS_THEY_ARE = "LATIN1"
 """The client's encoding for a database in SQL_ASCII: the server converts nothing, and every byte is one character."""
 
 
-def open_plain(target: Target, database: str | None = None) -> Connection:
-    """Connect as any client would, with the session's own defaults; autocommit. Raises DatabaseUnreachable."""
+@contextmanager
+def session(target: Target, database: str | None = None, *, doing: str) -> Iterator[Connection]:
+    """A connection with the tool's fixed settings, whatever the database and its roles have as defaults; autocommit.
+
+    Every session of the tool is one of these. Raises DatabaseUnreachable; psycopg's errors leave as DatabaseError that
+    names what was being done (`doing`).
+    """
+    connection = _connect(target, database)
+    try:
+        _pin(connection)
+        yield connection
+    except psycopg.Error as error:
+        raise statement_error(target, connection, doing, error) from error
+    except UnicodeError as error:
+        raise encoding_error(target, connection, doing) from error
+    finally:
+        connection.close()
+
+
+@contextmanager
+def client_session(target: Target, database: str | None = None, *, doing: str) -> Iterator[Connection]:
+    """As `session`, but with a client's own answer to the question whether it may write at all."""
+    with session(target, database, doing=doing) as connection:
+        connection.execute(settings.AS_A_CLIENT)
+        yield connection
+
+
+@contextmanager
+def open_session(target: Target, database: str | None) -> Iterator[Connection]:
+    """A connection with the tool's settings that stays open over several calls; their errors leave as DatabaseError."""
+    with session(target, database, doing="cut over") as connection:
+        yield connection
+
+
+def fires_no_ordinary_trigger(connection: Connection) -> bool:
+    """Whether triggers and event triggers of others, but for ALWAYS and REPLICA ones, keep still in this session."""
+    return connection.execute(settings.IS_REPLICA).rowcount > 0
+
+
+def _connect(target: Target, database: str | None) -> Connection:
     name = database if database is not None else target.database
     try:
         return psycopg.connect(
@@ -46,49 +84,13 @@ def open_plain(target: Target, database: str | None = None) -> Connection:
         raise unreachable(target, name, error) from None
 
 
-@contextmanager
-def plain_session(target: Target, database: str | None = None, *, doing: str) -> Iterator[Connection]:
-    """A client's connection. psycopg's errors leave as DatabaseError that names what was being done (`doing`)."""
-    connection = open_plain(target, database)
-    try:
-        yield connection
-    except psycopg.Error as error:
-        raise statement_error(target, connection, doing, error) from error
-    except UnicodeError as error:
-        raise encoding_error(target, connection, doing) from error
-    finally:
-        connection.close()
-
-
-@contextmanager
-def session(target: Target, database: str | None = None, *, doing: str) -> Iterator[Connection]:
-    """A connection with the tool's fixed settings; otherwise as `plain_session`."""
-    with plain_session(target, database, doing=doing) as connection:
-        pin(connection)
-        yield connection
-
-
-def pin(connection: Connection) -> None:
-    """Give a connection the tool's fixed settings."""
+def _pin(connection: Connection) -> None:
+    """Give a connection the tool's fixed settings. The order matters: FIRST resolves no name."""
     for statement in settings.FIRST:
         connection.execute(statement)
     connection.execute(settings.PINNED, settings.pinned())
     if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
         connection.execute("select set_config('client_encoding', %s, false)", [BYTES_AS_THEY_ARE])
-    if may_be_replica(connection):
+    may = settings.MAY_BE_REPLICA_15 if connection.info.server_version >= 150000 else settings.MAY_BE_REPLICA
+    if connection.execute(may).rowcount > 0:
         connection.execute(settings.REPLICA)
-
-
-def may_be_replica(connection: Connection) -> bool:
-    """Whether the tool may keep the event triggers of others from firing for its own DDL."""
-    if connection.execute(settings.MAY_BE_REPLICA).rowcount > 0:
-        return True
-    version = connection.info.server_version
-    return version >= 150000 and connection.execute(settings.MAY_BE_REPLICA_15).rowcount > 0
-
-
-@contextmanager
-def open_session(target: Target, database: str | None) -> Iterator[Connection]:
-    """A connection with the tool's settings that stays open over several calls; their errors leave as DatabaseError."""
-    with session(target, database, doing="cut over") as connection:
-        yield connection

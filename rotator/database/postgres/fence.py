@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import time
 
-from psycopg import errors, sql
+from psycopg import errors
 
 from rotator.database.interface import Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.fence_functions import ready, watch_ddl
 from rotator.database.postgres.lift import lift
-from rotator.database.postgres.marker import own_schema, stamp
+from rotator.database.postgres.marker import stamp
 from rotator.database.postgres.objects import Relation, databases, writable_relations
 from rotator.database.postgres.state import fence_state, open_relations
 from rotator.errors import DatabaseError
@@ -74,10 +75,7 @@ def _cover(target: Target, database: str, deadline: float) -> None:
     with session(target, database, doing="put the fence's triggers on the tables") as connection:
         if _is_shut(connection):
             return
-        with connection.transaction():
-            own_schema(connection)
-            if ("refuse_write",) not in connection.execute(fence_sql.FUNCTIONS).fetchall():
-                connection.execute(fence_sql.open_refusal())
+        ready(connection)
         relations = writable_relations(connection)
         rows = connection.execute(fence_sql.UNCOVERED_TABLES, [[relation.oid for relation in relations]]).fetchall()
         uncovered = {int(row[0]) for row in rows}
@@ -124,18 +122,8 @@ def _close(target: Target, database: str) -> None:
         if _is_shut(connection):
             return
         with connection.transaction():
-            _if_allowed(connection, fence_sql.drop_event_triggers())
             connection.execute(fence_sql.install_refusal())
-            _if_allowed(connection, fence_sql.create_event_triggers())
-
-
-def _if_allowed(connection: Connection, statement: sql.Composed) -> None:
-    """Run what needs privileges that preflight reports as missing, and that the fence can do without."""
-    try:
-        with connection.transaction():
-            connection.execute(statement)
-    except errors.InsufficientPrivilege:
-        return
+            watch_ddl(connection, refusing=True)  # preflight reports where we may not; the fence can do without
 
 
 def _wait_for_writers(target: Target, database: str, deadline: float) -> None:

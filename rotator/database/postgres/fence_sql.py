@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from rotator.database.postgres.names import DDL_FENCES, EVENT_TRIGGERS, FENCE, SCHEMA, SCHEMA_COMMENT
+from rotator.database.postgres.names import DDL_FENCES, EVENT_TRIGGERS, FENCE, SCHEMA
 from rotator.database.postgres.objects import Relation
 
-_APPLIED = """
+PATH = "pg_catalog, pg_temp"
+"""search_path of every function that the tool leaves in a database: else a caller's own operators decide in it."""
+_OWNER = f"(select n.nspowner from pg_catalog.pg_namespace n where n.nspname = '{SCHEMA}')"
+_APPLIED = f"""
   if tg_op = 'TRUNCATE' and exists (select from pg_catalog.pg_stat_subscription s
-                                     where s.pid = pg_catalog.pg_backend_pid()
+                                      join pg_catalog.pg_subscription u on u.oid = s.subid
+                                     where s.pid = pg_catalog.pg_backend_pid() and u.subowner = {_OWNER}
                                        and pg_catalog.starts_with(s.subname::text, 'rotator_')) then
     return null;
   end if;"""
@@ -37,8 +41,9 @@ begin
   return;
 end
 """
-_OWN_OBJECT = """({0}.object_type = 'subscription' or {0}.object_type like 'publication%')
-                        and pg_catalog.strpos({0}.object_identity, 'rotator_') > 0"""
+_OWN_OBJECT = f"""({{0}}.object_type = 'subscription' or {{0}}.object_type like 'publication%')
+                        and pg_catalog.strpos({{0}}.object_identity, 'rotator_') > 0
+                        and session_user = pg_catalog.pg_get_userbyid({_OWNER})"""
 _REFUSE_DDL = f"""
   if tg_event = 'sql_drop' then
     if not exists (select from pg_catalog.pg_event_trigger_dropped_objects() o where not o.is_temporary
@@ -63,12 +68,18 @@ REFUSAL = sql.Literal(_REFUSE_BODY).as_string().replace("%", "%%")
 TRIGGER_TYPE = 2 + 4 + 8 + 16 + 32
 """pg_trigger.tgtype: BEFORE, INSERT, DELETE, UPDATE, TRUNCATE; for each statement (bit 0 not set)."""
 
-SCHEMA_STATE = "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s"
+_MINE = (
+    "p.proowner = (select u.oid from pg_roles u where u.rolname = current_user) and not p.prosecdef"
+    f" and p.proconfig = array['search_path={PATH}']"
+)
+"""SQL condition: function `p` does what its text says, whoever fires it."""
 
 _COVERED = f"""
    select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
     where t.tgrelid = c.oid and t.tgname = '{FENCE}' and t.tgtype = {TRIGGER_TYPE} and t.tgenabled = 'A'
-      and t.tgqual is null and p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write'"""
+      and t.tgqual is null and t.tgattr = ''::int2vector and t.tgnargs = 0
+      and p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write' and {_MINE}"""
+"""A table's owner can make a trigger of that name too: one that fires for some rows or columns only does not count."""
 
 UNCOVERED_TABLES = f"select c.oid from pg_class c where c.oid = any (%s::oid[]) and not exists ({_COVERED})"
 """Those of the given tables that do not carry the trigger as it must be, whatever its function does."""
@@ -82,7 +93,7 @@ select c.oid from pg_class c
 
 IS_REFUSING = (
     f"select 1 from pg_proc p where p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write'"
-    f" and p.prosrc = {sql.Literal(_REFUSE_BODY).as_string()}"
+    f" and {_MINE} and p.prosrc = {sql.Literal(_REFUSE_BODY).as_string()}"
 )
 """Whether the fence's function refuses for ever."""
 
@@ -109,7 +120,11 @@ select n.nspname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrel
  order by n.nspname, c.relname
 """
 
-FUNCTIONS = f"select proname from pg_proc where pronamespace = to_regnamespace('{SCHEMA}')"
+FUNCTIONS = f"select proname from pg_proc p where pronamespace = to_regnamespace('{SCHEMA}')"
+SOUND_FUNCTIONS = f"{FUNCTIONS} and {_MINE}"
+"""Names of the fence's functions: all, and those that nobody can argue with."""
+PIN_FUNCTION = f"alter function {SCHEMA}.refuse_write() security invoker set search_path = {PATH}"
+"""For one that an earlier version made: whether it refuses or lets through, it goes on so."""
 
 WRITERS = """
 select l.virtualtransaction, array[n.nspname, c.relname], l.pid, p.gid, a.usename, a.application_name, a.query_start
@@ -137,13 +152,6 @@ select null, 'database ' || database, null, gid, owner, null, prepared from pg_p
  order by 2, 3
 """
 """Who has an open transaction that may have written."""
-
-
-def install_schema() -> sql.Composed:
-    """The tool's schema, with the comment that says whose it is."""
-    return sql.SQL("create schema {0}; comment on schema {0} is {1}").format(
-        sql.Identifier(SCHEMA), sql.Literal(SCHEMA_COMMENT)
-    )
 
 
 def install_refusal() -> sql.Composed:
@@ -181,14 +189,18 @@ def open_refusal() -> sql.Composed:
 
 
 def cover(relation: Relation, *, exists: bool) -> sql.Composed:
-    """Put the trigger on a table, or put it right. ALWAYS: it fires whatever session_replication_role says."""
+    """Put the trigger on a table, or in the place of what has its name (`exists`).
+
+    ALWAYS: it fires whatever session_replication_role says.
+    """
     names = {"name": sql.Identifier(FENCE), "table": relation.identifier, "schema": sql.Identifier(SCHEMA)}
     create = sql.SQL(
         "create trigger {name} before insert or update or delete or truncate on {table}"
         " for each statement execute function {schema}.refuse_write();"
     ).format(**names)
     always = sql.SQL("alter table only {table} enable always trigger {name}").format(**names)
-    return sql.Composed([always]) if exists else create + always
+    drop = sql.SQL("drop trigger {name} on {table}; ").format(**names) if exists else sql.SQL("")
+    return drop + create + always
 
 
 def drop_trigger(schema: str, table: str) -> sql.Composed:
@@ -217,6 +229,6 @@ def drop_event_triggers() -> sql.Composed:
 
 
 def _function(name: str, returns: str, body: str) -> sql.Composed:
-    return sql.SQL("create or replace function {}() returns {} language plpgsql as {}").format(
-        sql.Identifier(SCHEMA, name), sql.SQL(returns), sql.Literal(body)
+    return sql.SQL("create or replace function {}() returns {} language plpgsql set search_path = {} as {}").format(
+        sql.Identifier(SCHEMA, name), sql.SQL(returns), sql.SQL(PATH), sql.Literal(body)
     )

@@ -13,9 +13,9 @@ from psycopg import errors
 from rotator.database.interface import Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.marker import is_ours
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import databases
+from rotator.database.postgres.ownership import foreign, is_ours, strange
 from rotator.errors import DatabaseError
 from rotator.qualified import qualified
 
@@ -39,16 +39,26 @@ select 1 from pg_locks l join pg_stat_activity a on a.pid = l.pid join pg_class 
 def lift(
     target: Target, *, clean_up_seconds: float = CLEAN_UP_SECONDS, table_milliseconds: int = TABLE_MILLISECONDS
 ) -> None:
-    """Open every database, then remove what the fence made. Idempotent. Raises DatabaseError 'fence-leftovers'."""
-    names = databases(target)
-    for name in names:
+    """Open every database, then remove what the fence made. Idempotent.
+
+    Raises DatabaseError 'fence-leftovers'; 'foreign-schema', once all others are open, where a database's fence is not
+    the tool's own any more.
+    """
+    ours, refused = list[str](), list[DatabaseError]()
+    for name in databases(target):
         with session(target, name, doing="lift the fence") as connection:
-            _open(connection)
+            if found := strange(connection):
+                refused += [foreign(name, found)] if connection.execute(fence_sql.FENCED_ANYWHERE).rowcount else []
+            elif is_ours(connection):
+                _open(connection)
+                ours.append(name)
     deadline = time.monotonic() + clean_up_seconds
     left: list[str] = []
-    for name in names:
+    for name in ours:
         with session(target, name, doing="clean up after the fence") as connection:
             left += [qualified(name, *table) for table in _clean_up(connection, deadline, table_milliseconds)]
+    for error in refused:
+        raise error
     if left:
         raise DatabaseError(
             f"the fence is lifted and writes go through, but {len(left)} tables still carry its idle trigger",
@@ -60,8 +70,6 @@ def lift(
 
 
 def _open(connection: Connection) -> None:
-    if not is_ours(connection):
-        return
     functions = {str(row[0]) for row in connection.execute(fence_sql.FUNCTIONS).fetchall()}
     with connection.transaction():
         if "refuse_ddl" in functions:
@@ -72,8 +80,6 @@ def _open(connection: Connection) -> None:
 
 def _clean_up(connection: Connection, deadline: float, table_milliseconds: int) -> tuple[tuple[str, str], ...]:
     """Drop the triggers, the functions, and the schema if nothing is left in it; the tables that could not be had."""
-    if not is_ours(connection):
-        return ()
     connection.execute(f"set lock_timeout = {table_milliseconds}")
     tables = [(str(row[0]), str(row[1])) for row in connection.execute(fence_sql.FENCED_ANYWHERE).fetchall()]
     busy = table_milliseconds < TABLE_MILLISECONDS

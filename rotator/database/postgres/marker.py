@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from psycopg import errors
 
 from rotator.database.interface import Target
-from rotator.database.postgres import fence_sql
-from rotator.database.postgres.connection import Connection, plain_session, session
-from rotator.database.postgres.names import SCHEMA, SCHEMA_COMMENT
-from rotator.errors import DatabaseError
+from rotator.database.postgres.connection import Connection, client_session, session
+from rotator.database.postgres.ownership import is_ours, keep_private, own_schema
 
 _TABLES = """
 create table if not exists rotator.marker (rotation_id text not null, role text not null, at timestamptz not null);
 create table if not exists rotator.probe (token text not null, at timestamptz not null default now())
 """
 _HAS_TABLES = "select to_regclass('rotator.marker') is not null and to_regclass('rotator.probe') is not null"
+_HAS_MARKER = "select from pg_class where oid = to_regclass('rotator.marker')"
 _PROBE = "insert into rotator.probe (token) values (%s)"
 _MISSING = (errors.UndefinedTable, errors.InvalidSchemaName)
 
@@ -32,34 +31,9 @@ class Marker:
     role: str
 
 
-def is_ours(connection: Connection) -> bool:
-    """Whether this database has a schema `rotator` that the tool made."""
-    row = connection.execute(fence_sql.SCHEMA_STATE, [SCHEMA]).fetchone()
-    return row is not None and row[0] == SCHEMA_COMMENT
-
-
-def is_foreign(connection: Connection) -> bool:
-    """Whether this database has a schema `rotator` that somebody else made."""
-    row = connection.execute(fence_sql.SCHEMA_STATE, [SCHEMA]).fetchone()
-    return row is not None and row[0] != SCHEMA_COMMENT
-
-
-def own_schema(connection: Connection) -> None:
-    """Make the schema unless it is there. Raises DatabaseError 'foreign-schema' when somebody else's is."""
-    if is_foreign(connection):
-        raise DatabaseError(
-            f"database {connection.info.dbname} has a schema {SCHEMA!r} that this tool did not make",
-            why="the tool keeps its marker and the fence's function there",
-            fix=f"rename it: ALTER SCHEMA {SCHEMA} RENAME TO ...",
-            code="foreign-schema",
-        )
-    if not is_ours(connection):
-        connection.execute(fence_sql.install_schema())
-
-
 def read_marker(connection: Connection) -> Marker | None:
-    """The marker, None without one."""
-    if not (connection.execute("select to_regclass('rotator.marker') is not null").fetchone() or (False,))[0]:
+    """The marker, None without one. Raises DatabaseError 'foreign-schema'."""
+    if not is_ours(connection) or connection.execute(_HAS_MARKER).rowcount == 0:
         return None
     row = connection.execute("select rotation_id, role from rotator.marker").fetchone()
     return Marker(str(row[0]), str(row[1])) if row else None
@@ -93,7 +67,7 @@ def probe(target: Target, token: str) -> tuple[str | None, bool]:
 
     (None, False) also stands for a server without the tool's tables, which is then not of this rotation.
     """
-    with plain_session(target, doing="write a probe") as connection:
+    with client_session(target, doing="write a probe") as connection:
         marker = read_marker(connection)
         role = marker.role if marker else None
         try:
@@ -106,6 +80,8 @@ def probe(target: Target, token: str) -> tuple[str | None, bool]:
 def has_probe(target: Target, token: str) -> bool:
     """Whether the probe's token is here."""
     with session(target, doing="look for a probe") as connection:
+        if not is_ours(connection):
+            return False
         try:
             row = connection.execute("select exists (select from rotator.probe where token = %s)", [token]).fetchone()
         except _MISSING:
@@ -113,16 +89,11 @@ def has_probe(target: Target, token: str) -> bool:
         return bool(row and row[0])
 
 
-def drop_schema(connection: Connection) -> None:
-    """Remove the schema and all in it, if it is the tool's."""
-    if is_ours(connection):
-        connection.execute(f"drop schema {SCHEMA} cascade")
-
-
 def _own_tables(connection: Connection) -> None:
     own_schema(connection)
     if not (connection.execute(_HAS_TABLES).fetchone() or (False,))[0]:
         connection.execute(_TABLES)
+        keep_private(connection)
 
 
 def _write(connection: Connection, marker: Marker) -> None:

@@ -15,3 +15,13 @@ EXCLUDED_DATABASES = ("rdsadmin",)
 """Databases that RDS keeps for itself: nobody else may connect to them."""
 INITIAL = ("template0", "template1")
 """Databases that initdb makes for CREATE DATABASE to copy. A connection to one is in the way of that."""
+HAS_RDS_SUPERUSER = """exists (
+   select from pg_roles r join pg_roles a on a.rolname = 'rdsadmin' and a.rolsuper
+    where r.rolname = 'rds_superuser' and pg_has_role(r.oid, 'USAGE'))"""
+"""SQL condition: the session's user has what RDS gives instead of superuser.
+
+A role of that name counts only beside RDS's own superuser: elsewhere whoever may make roles could make it, and grant it
+to us."""
+OWN_SUBSCRIPTION = """(starts_with(s.subname::text, 'rotator_')
+   and s.subowner = (select u.oid from pg_roles u where u.rolname = current_user))"""
+"""SQL condition: subscription `s` is the tool's own. Its name proves nothing: others may give it to theirs."""

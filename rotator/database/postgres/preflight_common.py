@@ -8,14 +8,12 @@ from psycopg import sql
 
 from rotator.database.compare import capped
 from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.names import HAS_RDS_SUPERUSER
 from rotator.qualified import qualified
 
 RELATION = "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
 
-_PRIVILEGED = """
-select 1 from pg_roles u where u.rolname = current_user and (u.rolsuper or exists (
-  select from pg_roles r where r.rolname = 'rds_superuser' and pg_has_role(r.oid, 'USAGE')))
-"""
+_PRIVILEGED = f"select 1 from pg_roles u where u.rolname = current_user and (u.rolsuper or {HAS_RDS_SUPERUSER})"  # noqa: S608
 
 
 def rows(connection: Connection, query: str) -> tuple[str, ...]:

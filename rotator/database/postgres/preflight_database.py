@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from rotator.database.postgres import owners
-from rotator.database.postgres.connection import Connection, may_be_replica
-from rotator.database.postgres.marker import is_foreign
+from rotator.database.postgres.connection import Connection, fires_no_ordinary_trigger
 from rotator.database.postgres.names import EVENT_TRIGGERS, GUARDS, SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
+from rotator.database.postgres.ownership import foreign, strange
 from rotator.database.postgres.preflight_common import RELATION, listed, relations, rows, user
 from rotator.model import Finding
 from rotator.qualified import quoted
@@ -40,14 +40,9 @@ def database_findings(database: str, connection: Connection) -> Iterator[Finding
 
 
 def _foreign_schema(database: str, connection: Connection) -> Iterator[Finding]:
-    if is_foreign(connection):
-        yield Finding(
-            "foreign-schema",
-            f"database {database} has a schema {SCHEMA!r} that this tool did not make",
-            "the tool keeps its marker and the fence's function in a schema of that name",
-            f"ALTER SCHEMA {SCHEMA} RENAME TO ...;",
-            blocks=True,
-        )
+    if found := strange(connection):
+        error = foreign(database, found)
+        yield Finding("foreign-schema", error.what, f"{error.why}. Found: {listed(found)}", error.fix, blocks=True)
 
 
 def _create_privilege(database: str, connection: Connection) -> Iterator[Finding]:
@@ -209,7 +204,7 @@ def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
 
 def _event_triggers(database: str, connection: Connection) -> Iterator[Finding]:
     """The tool's sessions are `session_replication_role = replica` where they may: ordinary ones do not fire then."""
-    fires = "'A', 'R'" if may_be_replica(connection) else "'O', 'A'"
+    fires = "'A', 'R'" if fires_no_ordinary_trigger(connection) else "'O', 'A'"
     query = f"""select e.evtname from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid
       join pg_language l on l.oid = p.prolang
      where l.lanname not in ('c', 'internal') and e.evtname not in ({_OURS})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rotator.database.interface import Target
-from rotator.database.postgres.connection import plain_session, session
+from rotator.database.postgres.connection import session
 from rotator.database.postgres.objects import databases
 from rotator.database.postgres.preflight_common import rows
 from rotator.database.postgres.preflight_replicate_capacity import capacity_findings
@@ -56,8 +56,7 @@ def replicate_findings(
                 of_databases += table_findings(name, connection, allow_full=allow_full)
                 of_databases += code_findings(name, connection)
                 of_databases += sequence_findings(name, connection, headroom)
-                with plain_session(target, name, doing="look over the settings") as plain:
-                    of_databases += settings_findings(name, plain, connection)
+                of_databases += settings_findings(name, connection)
         except DatabaseUnreachable:
             count += 1  # `preflight` says that it cannot be connected to; it may have tables
     with session(target, doing="look over the server") as connection:

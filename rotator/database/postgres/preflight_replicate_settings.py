@@ -18,15 +18,26 @@ _HAS = f"""select 1 from pg_attribute a join pg_class c on c.oid = a.attrelid
   join pg_type t on t.oid = a.atttypid
  where {USER_SCHEMA} and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped and """  # noqa: S608
 _INHERITED = """
-select name, setting from pg_catalog.pg_settings
+select name, reset_val from pg_settings
  where name in ('array_nulls', 'xmloption', 'lock_timeout', 'transaction_timeout')
-union all select 'role', case when current_user = session_user then 'none' else current_user::text end
 """
+"""What a session of this user begins with, whatever ours has been set to since (PostgreSQL, pg_settings.reset_val)."""
+_ROLE = """
+select substr(c, 6) from pg_db_role_setting s cross join unnest(s.setconfig) c
+ where starts_with(c, 'role=')
+   and s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+   and s.setrole in (0, (select oid from pg_roles where rolname = current_user))
+   and exists (select from pg_roles r where r.rolname = substr(c, 6) and pg_has_role(r.oid, 'MEMBER'))
+ order by s.setrole <> 0 and s.setdatabase <> 0 desc, s.setrole <> 0 desc, s.setdatabase <> 0 desc limit 1
+"""
+"""The role that it begins as, which pg_settings does not show. The most specific wins (PostgreSQL, "ALTER ROLE")."""
 
 
-def settings_findings(database: str, plain: Connection, connection: Connection) -> Iterator[Finding]:
-    """`plain` has the settings that database and user give it, `connection` the tool's own."""
-    found = {str(name): str(value) for name, value in plain.execute(_INHERITED).fetchall()}
+def settings_findings(database: str, connection: Connection) -> Iterator[Finding]:
+    """What database and user give the sessions of the tool's user, over one of them."""
+    found = {str(name): str(value) for name, value in connection.execute(_INHERITED).fetchall()}
+    role = connection.execute(_ROLE).fetchone()
+    found["role"] = str(role[0]) if role else "none"
     wrong = []
     if found.get("array_nulls") == "off" and rows(connection, f"{_HAS} t.typcategory = 'A' limit 1"):
         wrong.append("array_nulls = off")

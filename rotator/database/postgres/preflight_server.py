@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.names import OWN_SUBSCRIPTION
 from rotator.database.postgres.objects import CLOSED_DATABASES
-from rotator.database.postgres.preflight_common import listed, names
+from rotator.database.postgres.preflight_common import is_privileged, listed, names
 from rotator.database.postgres.replication.names import OWN_PREFIX
 from rotator.database.postgres.static_settings import pending
 from rotator.model import Finding
@@ -64,7 +65,7 @@ def _recovery(connection: Connection) -> Iterator[Finding]:
 def _subscriptions(connection: Connection) -> Iterator[Finding]:
     query = f"""select d.datname, s.subname from pg_subscription s
       join pg_database d on d.oid = s.subdbid
-     where s.subenabled and not starts_with(s.subname, '{OWN_PREFIX}')"""
+     where s.subenabled and not {OWN_SUBSCRIPTION}"""
     if found := connection.execute(sql.SQL(query)).fetchall():
         words = listed(f"database {qualified(database)}: {qualified(name)}" for database, name in found)
         yield Finding(
@@ -143,9 +144,8 @@ def _slots(connection: Connection) -> Iterator[Finding]:
 
 
 def _ddl_privilege(connection: Connection) -> Iterator[Finding]:
-    query = """select current_user where not (select rolsuper from pg_roles where rolname = current_user)
-      and not exists (select from pg_roles r where r.rolname = 'rds_superuser' and pg_has_role(r.oid, 'USAGE'))"""
-    if user := names(connection, query):
+    if not is_privileged(connection):
+        user = names(connection, "select current_user")
         yield Finding(
             "no-event-trigger",
             f"{user} may not create event triggers",

@@ -12,6 +12,7 @@ from rotator.database.postgres import (
     checksum,
     encryption,
     marker,
+    ownership,
     preflight,
     sequences,
     static_settings,
@@ -101,4 +102,4 @@ class PostgresServer:
     def forget(self, *, waits: int = 1) -> None:
         """Lift the fence and remove the schema `rotator`, as the fence's function is in it."""
         lift(self.target, table_milliseconds=BUSY_MILLISECONDS * waits)
-        each_database(self.target, "remove the schema rotator", lambda _, connection: marker.drop_schema(connection))
+        each_database(self.target, "remove the schema rotator", lambda _, connection: ownership.drop_schema(connection))

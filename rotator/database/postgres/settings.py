@@ -6,12 +6,14 @@ and the DDL of the tool must not fire the event triggers of others.
 
 from __future__ import annotations
 
+from rotator.database.postgres.names import HAS_RDS_SUPERUSER
+
 FIRST = (
     "set statement_timeout = 0",
     "set role none; set search_path = pg_catalog, pg_temp; set standard_conforming_strings = on",
 )
-"""Before anything that calls a function or has a backslash in it. A role's own time limit would count for a whole
-batch, so it goes by itself."""
+"""Before anything that calls a function, or an operator, or has a backslash in it: SET looks nothing up. A role's own
+time limit would count for a whole batch, so it goes by itself."""
 
 _ALWAYS = {
     "array_nulls": "on",
@@ -20,6 +22,7 @@ _ALWAYS = {
     "check_function_bodies": "on",
     "client_min_messages": "notice",
     "constraint_exclusion": "off",
+    "createrole_self_grant": "",
     "datestyle": "ISO, YMD",
     "default_table_access_method": "heap",
     "default_tablespace": "",
@@ -41,6 +44,7 @@ _ALWAYS = {
     "quote_all_identifiers": "off",
     "restrict_nonsystem_relation_kind": "view, foreign-table",
     "row_security": "off",
+    "scram_iterations": "4096",
     "synchronous_commit": "on",
     "temp_tablespaces": "",
     "timezone": "UTC",
@@ -55,6 +59,8 @@ _ALWAYS = {
 `restrict_nonsystem_relation_kind`: a table that its owner replaces by a view, between being listed and being read,
 would run his functions as us (PostgreSQL's releases since August 2024). `constraint_exclusion`: the planner would
 work out constant parts of CHECK constraints.
+
+`scram_iterations`: a database that sets 1 would have the password of the rotation's login guessed from its hash.
 """
 
 PINNED = (
@@ -74,13 +80,18 @@ def pinned() -> list[list[str]]:
     return [list(_ALWAYS), list(_ALWAYS.values())]
 
 
-MAY_BE_REPLICA = """
-select 1 from pg_roles u where u.rolname = current_user and (u.rolsuper or exists (
-    select from pg_roles r where r.rolname = 'rds_superuser' and pg_has_role(r.oid, 'USAGE')
-       and 'session_replication_role' = any (string_to_array(current_setting('rds.superuser_variables', true), ','))))
-"""
+MAY_BE_REPLICA = f"""
+select 1 from pg_roles u where u.rolname = current_user and (u.rolsuper or {HAS_RDS_SUPERUSER}
+   and 'session_replication_role' = any (string_to_array(current_setting('rds.superuser_variables', true), ',')))
+"""  # noqa: S608
 """Whether we may set session_replication_role: as superuser, or where RDS lets rds_superuser."""
-MAY_BE_REPLICA_15 = "select 1 where has_parameter_privilege('session_replication_role', 'SET')"
-"""The same by GRANT SET ON PARAMETER, from version 15 on."""
+MAY_BE_REPLICA_15 = (
+    f"{MAY_BE_REPLICA} union all select 1 where has_parameter_privilege('session_replication_role', 'SET')"
+)
+"""The same, also by GRANT SET ON PARAMETER, from version 15 on."""
 REPLICA = "set session_replication_role = replica"
 """Event triggers of others do not fire for our DDL then, unless they say REPLICA or ALWAYS. The fence fires ALWAYS."""
+IS_REPLICA = "select 1 where current_setting('session_replication_role') = 'replica'"
+
+AS_A_CLIENT = "reset default_transaction_read_only"
+"""Back to what database and role give their clients: a write of ours must not go through where theirs are refused."""

@@ -16,7 +16,7 @@ from psycopg import errors, sql
 
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import APPLICATION, Connection
-from rotator.database.postgres.marker import own_schema
+from rotator.database.postgres.fence_functions import ready
 from rotator.database.postgres.objects import Relation, writable_relations
 from rotator.errors import DatabaseError
 
@@ -77,10 +77,7 @@ class Covering:
     def _uncovered(self) -> list[tuple[str, Relation]]:
         found = []
         for name, connection in self.connections.items():
-            with connection.transaction():
-                own_schema(connection)
-                if ("refuse_write",) not in connection.execute(fence_sql.FUNCTIONS).fetchall():
-                    connection.execute(fence_sql.open_refusal())
+            ready(connection)
             relations = writable_relations(connection)
             rows = connection.execute(fence_sql.UNCOVERED_TABLES, [[each.oid for each in relations]]).fetchall()
             bare = {int(row[0]) for row in rows}

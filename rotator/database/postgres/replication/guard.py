@@ -9,18 +9,27 @@ from __future__ import annotations
 
 from psycopg import errors, sql
 
-from rotator.database.postgres.connection import APPLICATION, Connection
+from rotator.database.postgres import fence_sql
+from rotator.database.postgres.connection import APPLICATION, Connection, fires_no_ordinary_trigger
 from rotator.database.postgres.names import FENCE, GUARDS, SCHEMA
 from rotator.database.postgres.objects import TEMPORARY, USER_SCHEMA
+from rotator.database.postgres.ownership import is_ours, keep_private
 
 _TABLE = f"""
 create table if not exists {SCHEMA}.ddl (
   at timestamptz not null default clock_timestamp(), who name not null default session_user, tag text not null,
   object text)
 """
+_OURS = "pg_catalog.current_setting('session_replication_role') = 'replica'"
+"""What tells a session of the tool from others of the same user, who owns this function: theirs is 'origin', unless
+they ask for it. A session's name for itself proves nothing."""
+_OURS_IF_NOT = f"pg_catalog.current_setting('application_name') = '{APPLICATION}'"
+"""The same where the tool's user may not set it, though it may make event triggers."""
+_QUOTED = '"([^"]|"")*"'
+"""A quoted name in an identity: what it says inside is no schema's name."""
 _BODY = f"""
 begin
-  if pg_catalog.current_setting('application_name') = '{APPLICATION}' then
+  if session_user = current_user and {{ours}} then
     return;
   end if;
   if tg_tag in ('REFRESH MATERIALIZED VIEW', 'REINDEX') then
@@ -30,18 +39,20 @@ begin
     insert into {SCHEMA}.ddl (tag, object)
       select tg_tag, pg_catalog.format('%s %s', o.object_type, o.object_identity)
         from pg_catalog.pg_event_trigger_dropped_objects() o
-       where o.original and not o.is_temporary and o.object_identity !~ '{TEMPORARY}';
+       where o.original and not o.is_temporary
+         and pg_catalog.regexp_replace(o.object_identity, '{_QUOTED}', '""', 'g') !~ '{TEMPORARY}';
   else
     insert into {SCHEMA}.ddl (tag, object)
       select tg_tag, pg_catalog.format('%s %s', c.object_type, c.object_identity)
         from pg_catalog.pg_event_trigger_ddl_commands() c
-       where c.schema_name is distinct from 'pg_temp' and c.object_identity !~ '{TEMPORARY}' is not false;
+       where c.schema_name is distinct from 'pg_temp' and c.schema_name is distinct from '{SCHEMA}'
+         and pg_catalog.regexp_replace(c.object_identity, '{_QUOTED}', '""', 'g') !~ '{TEMPORARY}' is not false;
   end if;
 end
 """
 _FUNCTION = sql.SQL(
     f"create or replace function {SCHEMA}.record_ddl() returns event_trigger language plpgsql security definer"
-    f" set search_path = pg_catalog as {{}}"
+    f" set search_path = {fence_sql.PATH} as {{}}"
 )
 
 LIGHT = f"""
@@ -93,15 +104,17 @@ dropped and made again is another one. Temporary objects are not.
 
 
 def install(connection: Connection) -> None:
-    """Begin to record in this database, if we may."""
+    """Begin to record in this database, if we may. ALWAYS: also sessions that keep ordinary triggers from firing."""
     connection.execute(_TABLE)
-    connection.execute(_FUNCTION.format(sql.Literal(_BODY)))
+    ours = _OURS if fires_no_ordinary_trigger(connection) else _OURS_IF_NOT
+    connection.execute(_FUNCTION.format(sql.Literal(_BODY.format(ours=ours))))
+    keep_private(connection)
     for event, name in GUARDS.items():
-        if connection.execute("select from pg_event_trigger where evtname = %s", [name]).rowcount:
-            continue
+        there = connection.execute("select from pg_event_trigger where evtname = %s", [name]).rowcount
+        create = "" if there else "create event trigger {0} on {1} execute function {2}.record_ddl(); "
         try:
             connection.execute(
-                sql.SQL("create event trigger {} on {} execute function {}.record_ddl()").format(
+                sql.SQL(create + "alter event trigger {0} enable always").format(
                     sql.Identifier(name), sql.Identifier(event), sql.Identifier(SCHEMA)
                 )
             )
@@ -120,7 +133,10 @@ def remove(connection: Connection) -> None:
 
 def recorded(database: str, connection: Connection) -> tuple[str, ...]:
     """What was recorded in this database, in words, oldest first."""
-    if connection.execute("select from pg_class where oid = to_regclass(%s)", [f"{SCHEMA}.ddl"]).rowcount == 0:
+    if (
+        not is_ours(connection)
+        or connection.execute("select from pg_class where oid = to_regclass(%s)", [f"{SCHEMA}.ddl"]).rowcount == 0
+    ):
         return ()
     rows = connection.execute(f"select tag, object, who, at from {SCHEMA}.ddl order by at").fetchall()
     return tuple(

@@ -16,7 +16,7 @@ from typing import Any
 
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.names import FENCE
+from rotator.database.postgres.names import FENCE, OWN_SUBSCRIPTION
 from rotator.database.postgres.objects import USER_SCHEMA
 from rotator.database.postgres.replication import guard
 from rotator.database.postgres.replication.names import Names
@@ -32,7 +32,8 @@ select (select row(count(*), sum(hashtextextended(row(t.oid, t.xmin, t.tgenabled
           from pg_proc p where p.pronamespace = to_regnamespace('rotator') and p.proname = 'refuse_write'),
        (select array_agg(row(s.oid, s.subname, s.subenabled, s.subslotname)::text order by s.oid)::text
           from pg_subscription s join pg_database d on d.oid = s.subdbid
-         where d.datname = current_database() and s.subname !~ %(own)s),
+         where d.datname = current_database()
+           and not (s.subname ~ %(own)s and {OWN_SUBSCRIPTION})),
        (select row(count(*), max(oid))::text from pg_largeobject_metadata),
        (select oid::text from pg_database where datname = current_database()),
        pg_snapshot_xmax(pg_current_snapshot())::text

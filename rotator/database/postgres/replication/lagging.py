@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.names import OWN_SUBSCRIPTION
 from rotator.database.postgres.replication import sentinels
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import replicated
@@ -21,10 +22,10 @@ _STORAGE = """
 select (select coalesce(sum(pg_database_size(oid)), 0)::bigint from pg_database where datallowconn),
        (select coalesce(sum(size), 0)::bigint from pg_ls_waldir())
 """
-_FEEDS = """
+_FEEDS = f"""
 select d.datname, s.subname from pg_subscription s join pg_database d on d.oid = s.subdbid
- where s.subenabled and not starts_with(s.subname::text, 'rotator_') order by 1, 2
-"""
+ where s.subenabled and not {OWN_SUBSCRIPTION} order by 1, 2
+"""  # noqa: S608
 _SUBSCRIPTION = """
 select s.subenabled, w.pid is not null, coalesce(w.latest_end_lsn, '0/0')::text
   from pg_subscription s left join pg_stat_subscription w on w.subid = s.oid and w.relid is null

@@ -15,9 +15,10 @@ from psycopg import errors, sql
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.marker import own_schema, read_marker, stamp
+from rotator.database.postgres.marker import read_marker, stamp
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, each_database
+from rotator.database.postgres.ownership import is_ours, keep_private, own_schema
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES, identities
 from rotator.database.postgres.replication import guard, membership
 from rotator.database.postgres.replication.covering import gently
@@ -84,6 +85,7 @@ def open_publications(target: Target, names: Names, *, allow_full: bool) -> Open
     for name in published:
         with session(target, name, doing="publish the tables") as connection:
             connection.execute(_SENTINEL)
+            keep_private(connection)
             found = identities(connection)
             lacking = [each for each in found if each.lacking]
             if lacking and not allow_full:
@@ -234,8 +236,9 @@ def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, .
                     str(each),
                 )
                 done.append(f"replica identity of {each.within(database)} put back")
-        guard.remove(connection)
-        connection.execute(f"drop table if exists {SCHEMA}.sentinel")
+        if is_ours(connection):
+            guard.remove(connection)
+            connection.execute(f"drop table if exists {SCHEMA}.sentinel")
 
     each_database(target, "remove the publications", clear)
     with session(target, doing="remove the rotation's login") as connection:

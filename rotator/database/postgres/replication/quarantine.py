@@ -12,10 +12,11 @@ from rotator.database.interface import Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.fence import fence
-from rotator.database.postgres.marker import is_ours, mark
-from rotator.database.postgres.names import SCHEMA
+from rotator.database.postgres.marker import mark
+from rotator.database.postgres.names import OWN_SUBSCRIPTION, SCHEMA
 from rotator.database.postgres.objects import each_database
-from rotator.database.postgres.replication.names import Names, is_own
+from rotator.database.postgres.ownership import is_ours
+from rotator.database.postgres.replication.names import Names
 from rotator.errors import DatabaseError
 
 _AS_ORIGIN = """
@@ -55,15 +56,12 @@ def shut(target: Target, names: Names, budget_seconds: float) -> None:
 
 def _disarm(database: str, connection: Connection) -> list[str]:
     done = []
+    # One that is not enabled contacts nobody.
     query = (
-        "select subname, subenabled from pg_subscription"
-        " where subdbid = (select oid from pg_database where datname = current_database())"
+        f"select s.subname from pg_subscription s where s.subenabled and not {OWN_SUBSCRIPTION}"  # noqa: S608
+        " and s.subdbid = (select oid from pg_database where datname = current_database())"
     )
-    for name, enabled in connection.execute(query).fetchall():
-        if is_own(str(name)):
-            continue
-        if not enabled:
-            continue  # it contacts nobody
+    for (name,) in connection.execute(query).fetchall():
         one = sql.Identifier(str(name))
         connection.execute(sql.SQL("alter subscription {} disable").format(one))
         connection.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(one))

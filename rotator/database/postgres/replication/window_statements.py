@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from psycopg import errors, sql
+from psycopg import sql
 
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.marker import own_schema
+from rotator.database.postgres.fence_functions import watch_ddl
+from rotator.database.postgres.ownership import own_schema
 
 
 def refusing(*, ddl: bool) -> list[sql.Composed]:
@@ -32,10 +33,4 @@ def has_ddl_fence(connection: Connection) -> bool:
 def watch(connection: Connection) -> bool:
     """Event triggers that let everything through for now; False where we may not make them."""
     own_schema(connection)
-    try:
-        with connection.transaction():
-            connection.execute(fence_sql.drop_event_triggers())
-            connection.execute(fence_sql.create_event_triggers(refusing=False))
-    except errors.InsufficientPrivilege:
-        return False
-    return True
+    return watch_ddl(connection, refusing=False)
