@@ -261,6 +261,7 @@ CRON = (
     "create table cron.job (jobid bigint primary key, command text, active bool)",
     "insert into cron.job values (1, 'a', true), (2, 'b', false), (3, 'c', true)",
     as_extension("pg_cron"),
+    "alter extension pg_cron add table cron.job",
 )
 
 

@@ -36,10 +36,10 @@ def test_rights_that_are_lacking_and_what_gives_them(pg: PgServer, login: str) -
 
 
 def test_rds_superuser_may_all(pg: PgServer, login: str) -> None:
-    pg.run("postgres", "create role rds_superuser", "grant rds_superuser to plain")
+    pg.run("postgres", "create role rds_superuser", "create role rdsadmin superuser", "grant rds_superuser to plain")
     with pg.database(KEYED) as name:
         assert findings(pg, name, user=login) == {}
-    pg.run("postgres", "drop role rds_superuser")
+    pg.run("postgres", "drop role rds_superuser", "drop role rdsadmin")
 
 
 def test_slots_and_subscriptions_of_another_rotation(pg: PgServer) -> None:

@@ -103,7 +103,8 @@ def test_a_server_with_scheduled_jobs_is_put_in_quarantine_again_and_again() -> 
     )
     with running_pair(*TABLES, *jobs, superuser=True) as pair:
         pair.run(
-            "set allow_system_table_mods = on; update pg_extension set extname = 'pg_cron' where extname = 'plpgsql'"
+            "set allow_system_table_mods = on; update pg_extension set extname = 'pg_cron' where extname = 'plpgsql';"
+            " alter extension pg_cron add table cron.job"
         )
         pair.open()
         pair.restore(pair.snapshot())

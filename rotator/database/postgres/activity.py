@@ -9,7 +9,7 @@ from psycopg import errors
 
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import APPLICATION, Connection, session
-from rotator.database.postgres.names import EXCLUDED_DATABASES
+from rotator.database.postgres.names import SERVICE_DATABASE
 from rotator.database.postgres.objects import each_database
 from rotator.model import WriteStats
 from rotator.qualified import qualified
@@ -17,11 +17,12 @@ from rotator.qualified import qualified
 END_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
-_CLIENTS = """
+_CLIENTS = f"""
 select pid from pg_stat_activity
- where backend_type = 'client backend' and pid <> pg_backend_pid() and datname <> all (%s)
+ where backend_type = 'client backend' and pid <> pg_backend_pid()
+   and datname not in (select d.datname from pg_database d where {SERVICE_DATABASE})
    and not (application_name = %s and usename = current_user)
-"""
+"""  # noqa: S608
 
 _WRITES = """
 select schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del from pg_stat_user_tables
@@ -60,7 +61,7 @@ def _writes(connection: Connection) -> list[tuple[Any, ...]]:
 
 
 def _pids(connection: Connection) -> list[int]:
-    rows = connection.execute(_CLIENTS, [list(EXCLUDED_DATABASES), APPLICATION]).fetchall()
+    rows = connection.execute(_CLIENTS, [APPLICATION]).fetchall()
     return [int(row[0]) for row in rows]
 
 

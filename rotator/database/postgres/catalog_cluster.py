@@ -3,8 +3,7 @@
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
-from rotator.database.postgres.catalog_queries import strings
-from rotator.database.postgres.names import EXCLUDED_DATABASES
+from rotator.database.postgres.names import SERVICE_DATABASE
 from rotator.database.postgres.objects import CLOSED_DATABASES
 
 _DATABASES = f"""
@@ -13,7 +12,7 @@ select 'database', array[d.datname]::text[], null, row(
     d.datconnlimit, d.datacl, case when d.datname in ({CLOSED_DATABASES}) then d.xmin::text end,
     to_jsonb(d) - array['oid', 'datfrozenxid', 'datminmxid', 'dattablespace', 'datdba', 'datlastsysoid', 'datacl',
       'datname'], shobj_description(d.oid, 'pg_database'))::text
-  from pg_database d where d.datname not in ({strings(EXCLUDED_DATABASES)})
+  from pg_database d where not {SERVICE_DATABASE}
 """
 """Of one that takes no connections, the row's version too, which both sides share since the snapshot: if it was opened
 meanwhile, written to, and shut again, this alone tells.

@@ -11,8 +11,11 @@ DDL_FENCES = {"ddl_command_end": "rotator_fence_ddl", "sql_drop": "rotator_fence
 EVENT_TRIGGERS = tuple(DDL_FENCES.values())
 GUARDS = {"ddl_command_end": "rotator_guard", "sql_drop": "rotator_guard_drop"}
 """Event -> the event trigger that records DDL while a rotation replicates."""
-EXCLUDED_DATABASES = ("rdsadmin",)
-"""Databases that RDS keeps for itself: nobody else may connect to them."""
+SERVICE_DATABASE = """(d.datname = 'rdsadmin'
+   and d.datdba in (select a.oid from pg_roles a where a.rolname = 'rdsadmin' and a.rolsuper))"""
+"""SQL condition: database `d` is the one that RDS keeps for itself, where nobody else may connect.
+
+One of that name that belongs to somebody else is a database as any other."""
 INITIAL = ("template0", "template1")
 """Databases that initdb makes for CREATE DATABASE to copy. A connection to one is in the way of that."""
 HAS_RDS_SUPERUSER = """exists (

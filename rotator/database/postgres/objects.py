@@ -11,21 +11,23 @@ from psycopg import sql
 
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.names import EXCLUDED_DATABASES, INITIAL, SCHEMA
+from rotator.database.postgres.names import INITIAL, SCHEMA, SERVICE_DATABASE
 from rotator.errors import DatabaseUnreachable
 from rotator.model import Table
 from rotator.qualified import qualified
 
 T = TypeVar("T")
 
-_DATABASES = """
-select datname from pg_database where datallowconn and datconnlimit <> -2 and datname <> all (%s) order by datname
+_DATABASES = f"""
+select d.datname from pg_database d
+ where d.datallowconn and d.datconnlimit <> -2 and not {SERVICE_DATABASE} order by d.datname
 """
 """datconnlimit -2 marks a database whose DROP was interrupted (PostgreSQL, pg_database)."""
 
 CLOSED_DATABASES = f"""
-select datname from pg_database
- where not datallowconn and datconnlimit <> -2 and datname not in ('{"', '".join((*EXCLUDED_DATABASES, *INITIAL))}')
+select d.datname from pg_database d
+ where not d.datallowconn and d.datconnlimit <> -2 and d.datname not in ('{"', '".join(INITIAL)}')
+   and not {SERVICE_DATABASE}
 """
 """Databases that nobody can connect to, neither a client nor the tool."""
 
@@ -89,7 +91,7 @@ def databases(target: Target) -> tuple[str, ...]:
     at all is in `CLOSED_DATABASES`.
     """
     with session(target, doing="list the databases") as connection:
-        rows = connection.execute(_DATABASES, [list(EXCLUDED_DATABASES)]).fetchall()
+        rows = connection.execute(_DATABASES).fetchall()
         raw = connection.info.parameter_status("server_encoding") == "SQL_ASCII"
     names = [_as_utf8(str(row[0])) if raw else str(row[0]) for row in rows]
     return tuple(name for name in names if name not in INITIAL or _holds_data(target, name))

@@ -9,6 +9,7 @@ import psycopg
 
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.errors import told
+from rotator.database.postgres.extensions import has_table
 from rotator.database.postgres.objects import USER_SCHEMA
 from rotator.database.postgres.preflight_common import RELATION, is_privileged, listed, relations, rows, user
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES
@@ -112,9 +113,7 @@ def _stateful(database: str, name: str, tables: str) -> Finding:
 
 
 def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
-    query = """select 1 from pg_extension, pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where extname = 'pg_cron' and n.nspname = 'cron' and c.relname = 'job'"""
-    if not rows(connection, query):
+    if not has_table(connection, "pg_cron", "cron.job"):
         return
     try:
         active = rows(connection, "select jobid from cron.job where active order by jobid")

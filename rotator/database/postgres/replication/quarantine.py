@@ -11,6 +11,7 @@ from psycopg import sql
 from rotator.database.interface import Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.extensions import has_table
 from rotator.database.postgres.fence import fence
 from rotator.database.postgres.marker import mark
 from rotator.database.postgres.names import OWN_SUBSCRIPTION, SCHEMA
@@ -66,7 +67,7 @@ def _disarm(database: str, connection: Connection) -> list[str]:
         connection.execute(sql.SQL("alter subscription {} disable").format(one))
         connection.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(one))
         done.append(f"subscription {name} in {database} cut off from its slot")
-    if connection.execute("select from pg_extension where extname = 'pg_cron'").rowcount:
+    if has_table(connection, "pg_cron", "cron.job"):
         done += [f"job {job} of pg_cron in {database} deactivated" for job in _deactivate_jobs(connection)]
     return done
 

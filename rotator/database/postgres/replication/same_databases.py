@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.names import EXCLUDED_DATABASES
+from rotator.database.postgres.names import SERVICE_DATABASE
 from rotator.errors import DatabaseError
 
 Listed = tuple[tuple[Any, ...], ...]
 
-_DATABASES = """
-select oid::bigint, datname, datallowconn, case when not datallowconn then xmin::text end from pg_database
- where datname <> all (%s) order by oid
-"""
+_DATABASES = f"""
+select d.oid::bigint, d.datname, d.datallowconn, case when not d.datallowconn then d.xmin::text end
+  from pg_database d where not {SERVICE_DATABASE} order by d.oid
+"""  # noqa: S608
 """Of one that takes no connections, the row's version tells whether it was opened in between."""
 
 
 def listed(connection: Connection) -> Listed:
     """All databases of the server, to be compared with a later look."""
-    return tuple(connection.execute(_DATABASES, [list(EXCLUDED_DATABASES)]).fetchall())
+    return tuple(connection.execute(_DATABASES).fetchall())
 
 
 def refuse_others(connection: Connection, before: Listed) -> None:

@@ -17,6 +17,7 @@ from rotator.database.interface import Target
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.applied_code import AS_TABLE_OWNER
 from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.extensions import function_of
 from rotator.database.postgres.objects import each_database
 from rotator.database.postgres.replication import sentinels, trust
 from rotator.database.postgres.replication.names import Names
@@ -77,9 +78,12 @@ def _rds_tools(connection: Connection) -> int | None:
             if connection.execute(fence_sql.HAS_EVENT_TRIGGERS).fetchone():
                 connection.execute(fence_sql.drop_event_triggers())  # green may be fenced already
             connection.execute("create extension if not exists rds_tools")
-            row = connection.execute("select rds_tools.logical_seed_lsn()::text").fetchone()
-    except (errors.UndefinedFunction, errors.InsufficientPrivilege, errors.InvalidSchemaName):
-        return None  # an older rds_tools: it is one source less, and that is judged
+            function = function_of(connection, "rds_tools", "logical_seed_lsn")
+            if function is None:
+                return None  # an older rds_tools, or a stranger's: it is one source less, and that is judged
+            row = connection.execute(sql.SQL("select {}()::text").format(function)).fetchone()
+    except (errors.InsufficientPrivilege, errors.DuplicateObject, errors.DuplicateFunction):
+        return None
     return lsn(str(row[0])) if row and row[0] else None
 
 

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from rotator.database.interface import Target
-from rotator.database.postgres import checksum, fence_sql
+from rotator.database.postgres import checksum, fence_sql, settings
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.objects import USER_SCHEMA, each_database
 from rotator.model import Table
@@ -98,6 +98,7 @@ def _refresh(connection: Connection, view: Table) -> str:
                 connection.execute("select pg_catalog.set_config(%s, %s, true)", [setting, value])
             connection.execute(sql.SQL("refresh materialized view {}").format(name))
             if watched:
+                connection.execute(settings.AGAIN_LOCALLY)
                 connection.execute(fence_sql.create_event_triggers())
     except psycopg.Error as error:
         if connection.broken:
