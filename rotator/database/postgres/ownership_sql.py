@@ -52,11 +52,11 @@ union all
 select format('table %I has the constraint %I', t.relname, k.conname)
   from t join pg_constraint k on t.oid in (k.conrelid, k.confrelid) where k.contype not in ('p', 'n')
 union all
-select format('column %I.%I is of a type that users made', t.relname, a.attname)
+select format('column %I of %I is of a type that users made', a.attname, t.relname)
   from t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
   join pg_type y on y.oid = a.atttypid where y.typnamespace <> 'pg_catalog'::regnamespace
 union all
-select format('column %I.%I has another default', t.relname, a.attname)
+select format('column %I of %I has another default', a.attname, t.relname)
   from t join pg_attrdef d on d.adrelid = t.oid join pg_attribute a on a.attrelid = t.oid and a.attnum = d.adnum
  where a.attgenerated <> '' or pg_get_expr(d.adbin, d.adrelid) not in ({_strings(DEFAULTS)})
 union all
