@@ -56,9 +56,9 @@ def test_a_function_counts_only_as_the_extensions_own(pg: PgServer, mallory: str
             found = function_of(connection, "pg_trgm", "show_limit")
             assert found is not None
             assert found.as_string(connection) == '"tools"."show_limit"'
-            assert not has_table(connection, "pg_trgm", "cron.job")
+            assert not has_table(connection, "pg_trgm", "cron", "job")
             pg.run(name, "alter extension pg_trgm add table cron.job")
-            assert has_table(connection, "pg_trgm", "cron.job")
+            assert has_table(connection, "pg_trgm", "cron", "job")
 
 
 def test_an_extension_of_a_users_own_is_not_believed(pg: PgServer, mallory: str) -> None:

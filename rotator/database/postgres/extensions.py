@@ -26,7 +26,11 @@ _FUNCTION = (
     )
     + "   and m.proname = %s and m.pronargs = 0 and m.prokind = 'f'"
 )
-_TABLE = "select" + _MEMBER.format(catalog="pg_class", owner="relowner") + "   and m.oid = to_regclass(%s)"
+_TABLE = (
+    "select"
+    + _MEMBER.format(catalog="pg_class", owner="relowner")
+    + ("   and m.relname = %s and m.relnamespace = (select n.oid from pg_namespace n where n.nspname = %s)")
+)
 
 
 def function_of(connection: Connection, extension: str, name: str) -> sql.Identifier | None:
@@ -35,6 +39,6 @@ def function_of(connection: Connection, extension: str, name: str) -> sql.Identi
     return sql.Identifier(str(row[0]), str(row[1])) if row else None
 
 
-def has_table(connection: Connection, extension: str, table: str) -> bool:
-    """Whether `table` (schema.name, as SQL writes it) is there and the extension's."""
-    return connection.execute(_TABLE, [extension, table]).rowcount > 0
+def has_table(connection: Connection, extension: str, schema: str, table: str) -> bool:
+    """Whether that table is there and the extension's. Asks for no right on the schema."""
+    return connection.execute(_TABLE, [extension, table, schema]).rowcount > 0

@@ -113,7 +113,7 @@ def _stateful(database: str, name: str, tables: str) -> Finding:
 
 
 def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
-    if not has_table(connection, "pg_cron", "cron.job"):
+    if not has_table(connection, "pg_cron", "cron", "job"):
         return
     try:
         active = rows(connection, "select jobid from cron.job where active order by jobid")

@@ -67,7 +67,7 @@ def _disarm(database: str, connection: Connection) -> list[str]:
         connection.execute(sql.SQL("alter subscription {} disable").format(one))
         connection.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(one))
         done.append(f"subscription {name} in {database} cut off from its slot")
-    if has_table(connection, "pg_cron", "cron.job"):
+    if has_table(connection, "pg_cron", "cron", "job"):
         done += [f"job {job} of pg_cron in {database} deactivated" for job in _deactivate_jobs(connection)]
     return done
 
