@@ -6,6 +6,7 @@ EXTENSION", catalog pg_depend, type 'e'), and a trusted extension may be anybody
 RDS's own rdsadmin is, or the session's user.
 """
 
+# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
 from psycopg import sql
@@ -29,7 +30,7 @@ _FUNCTION = (
 _TABLE = (
     "select"
     + _MEMBER.format(catalog="pg_class", owner="relowner")
-    + ("   and m.relname = %s and m.relnamespace = (select n.oid from pg_namespace n where n.nspname = %s)")
+    + "   and m.relname = %s and m.relnamespace = (select n.oid from pg_namespace n where n.nspname = %s)"
 )
 
 
