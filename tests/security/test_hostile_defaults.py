@@ -128,6 +128,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 VERBS: dict[str, Callable[[PostgresServer], object]] = {
     "ping": PostgresServer.ping,
+    "encryption": PostgresServer.encryption,
     "probe": lambda server: server.probe("token"),
     "has_probe": lambda server: server.has_probe("token"),
     "fence_state": PostgresServer.fence_state,
