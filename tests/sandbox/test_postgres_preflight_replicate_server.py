@@ -103,7 +103,7 @@ SERVERS: list[tuple[Mapping[str, str], tuple[str, ...], dict[str, str]]] = [
     ),
     ({"max_worker_processes": "3"}, (), {}),
     ({"max_slot_wal_keep_size": "64MB"}, (), {"wal-retention": "max_slot_wal_keep_size is 64MB"}),
-    ({"log_statement": "all"}, (), {"statement-log": "log_statement = all"}),
+    ({"log_statement": "all", "log_min_duration_statement": "0"}, (), {}),
 ]
 
 
@@ -126,7 +126,7 @@ def test_settings_of_the_server(
     assert set(found) == set(expected)
     for code, words in expected.items():
         assert words in found[code].what
-        assert found[code].blocks is (code not in ("wal-retention", "statement-log"))
+        assert found[code].blocks is (code != "wal-retention")
 
 
 # (setting, value, code, blocks)

@@ -30,11 +30,13 @@ select 'settings', '{}'::text[], array[
 _ROLES = """
 select 'role', array[r.rolname]::text[], null, row(
     r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolconnlimit,
-    r.rolvaliduntil, r.rolbypassrls, shobj_description(r.oid, 'pg_authid'),
+    case when not starts_with(r.rolname::text, 'rotator_') then r.rolvaliduntil end, r.rolbypassrls,
+    shobj_description(r.oid, 'pg_authid'),
     (select array_agg(row(g.rolname, m.admin_option)::text order by g.rolname)
        from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid))::text
   from pg_roles r where r.rolname !~ '^pg_'
 """
+"""How long the rotation's own login is valid changes on the sending side alone."""
 
 _SUBSCRIPTIONS = """
 select 'subscription', array[d.datname, s.subname]::text[], null, row(

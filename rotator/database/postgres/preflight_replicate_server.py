@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.preflight_common import is_privileged, names, rows, user
+from rotator.database.postgres.preflight_common import is_privileged, listed, names, rows, user
 from rotator.database.postgres.preflight_replicate_capacity import made_by
-from rotator.database.postgres.replication.names import is_own
+from rotator.database.postgres.replication import secret
+from rotator.database.postgres.replication.names import Names, is_own
 from rotator.model import Finding
 from rotator.qualified import qualified, quoted
 
@@ -29,6 +30,7 @@ def server_findings(connection: Connection, rotation_id: str | None, open_second
     yield from _retention(connection)
     yield from _slot_timeout(connection)
     yield from _statement_log(connection)
+    yield from _left_logins(connection, rotation_id)
     yield from _open_transactions(connection, open_seconds)
 
 
@@ -147,14 +149,39 @@ def _slot_timeout(connection: Connection) -> Iterator[Finding]:
 
 
 def _statement_log(connection: Connection) -> Iterator[Finding]:
-    query = """select name || ' = ' || current_setting(name) from pg_settings
-      where (name = 'log_statement' and setting = 'all') or (name = 'log_min_duration_statement' and setting = '0')"""
-    if found := names(connection, query):
+    """What would record the login's password where the tool can neither switch it off nor take it out again."""
+    loud = secret.loud(connection)
+    if secret.can_forget(connection):
+        loud.pop("pg_stat_statements.track", None)
+    if loud:
+        words = listed(f"{name} = {value}" for name, value in loud.items())
         yield Finding(
             "statement-log",
-            f"the server logs statements with their values: {found}",
-            "the password of the rotation's own login, which can read every change, will be in green's log",
-            "log_statement = ddl and a longer log_min_duration_statement; the login goes at retire or rollback",
+            f"the server records statements within others: {words}",
+            "the statement that makes green's subscription holds the password of the rotation's own login, which can"
+            " read every change: whoever reads that record has it for as long as the rotation lasts",
+            "until green follows: pg_stat_statements.track = top, pgaudit.log without ddl; or let the tool do so:"
+            + "".join(f" GRANT SET ON PARAMETER {name} TO {user(connection)};" for name in loud)
+            + " (PostgreSQL 15)",
+            blocks=False,
+        )
+
+
+def _left_logins(connection: Connection, rotation_id: str | None) -> Iterator[Finding]:
+    """Of rotations that are over, or were given up: their passwords may still be known to old subscriptions."""
+    ours = Names(rotation_id).role if rotation_id is not None else None
+    query = """select quote_ident(r.rolname), r.rolname, array_agg(distinct
+        format('REVOKE ALL ON DATABASE %I FROM %I;', d.datname, r.rolname)) filter (where d.datname is not null)
+      from pg_roles r left join (pg_database d cross join lateral aclexplode(d.datacl) a) on a.grantee = r.oid
+     where r.rolcanlogin group by r.rolname order by 1"""
+    found = [row for row in connection.execute(sql.SQL(query)).fetchall() if is_own(str(row[1])) and row[1] != ours]
+    if found:
+        yield Finding(
+            "own-login",
+            f"logins of earlier rotations: {listed(str(quoted) for quoted, *_ in found)}",
+            "each can read every change of this server with a password that nobody needs any more",
+            "finish that rotation (retire or rollback), or: "
+            + " ".join(" ".join((*(revokes or ()), f"DROP ROLE {quoted};")) for quoted, _, revokes in found),
             blocks=False,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from rotator.database.postgres.replication import (
     guard,
     imprint,
     lagging,
+    login,
     publish,
     quarantine,
     sentinels,
@@ -34,6 +35,7 @@ from rotator.database.postgres.replication.window import PostgresWindow
 from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets, Lag, Opened, Slot, Storage, Verified, Window, Worker
 from rotator.database.seed import Bracket, Seed
+from rotator.errors import DatabaseUnreachable
 from rotator.qualified import qualified
 
 COVER_SECONDS = 30.0
@@ -141,6 +143,8 @@ class PostgresLink:
         subscribe.disable(self.target, self.names)
 
     def resume(self) -> tuple[str, ...]:
+        with suppress(DatabaseUnreachable):  # the run that reaches that side renews it
+            login.renew(self.source, self.names)
         return subscribe.resume(self.target, self.names)
 
     def workers(self) -> tuple[Worker, ...]:

@@ -7,8 +7,7 @@ slot's position; REPLICA IDENTITY before the publication, else updates fail on b
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from psycopg import errors, sql
 
@@ -20,7 +19,7 @@ from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, each_database
 from rotator.database.postgres.ownership import is_ours, keep_private, own_schema
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES, identities
-from rotator.database.postgres.replication import guard, membership
+from rotator.database.postgres.replication import guard, login, membership
 from rotator.database.postgres.replication.covering import gently
 from rotator.database.postgres.replication.names import Names
 from rotator.database.replication import Opened
@@ -79,7 +78,7 @@ def open_publications(target: Target, names: Names, *, allow_full: bool) -> Open
     stamp(target, names.rotation_id)
     published = to_replicate(target)
     with session(target, doing="make the rotation's login") as connection:
-        _login(connection, names, published)
+        login.make(connection, names, published)
     tables, full = 0, list[str]()
     each_database(target, "record DDL", lambda _, connection: _record(connection))
     for name in published:
@@ -113,53 +112,6 @@ def _no_identity(database: str, tables: list[str]) -> DatabaseError:
         fix="add primary keys, or set [rotation] replica_identity_full = true",
         code="no-replica-identity",
     )
-
-
-def _login(connection: Connection, names: Names, databases: Sequence[str]) -> None:
-    """A login that can do nothing but replicate. Its password is unknown to everybody until `new_password`."""
-    role = sql.Identifier(names.role)
-    if connection.execute("select from pg_roles where rolname = %s", [names.role]).rowcount == 0:
-        verifier = _verifier(connection, names.role, secrets.token_urlsafe(32))
-        try:
-            connection.execute(sql.SQL("create role {} login replication password {}").format(role, verifier))
-        except errors.InsufficientPrivilege:
-            # On RDS the attribute is nobody's to give; membership in rds_replication stands for it.
-            connection.execute(sql.SQL("create role {} login password {}").format(role, verifier))
-            connection.execute(sql.SQL("grant rds_replication to {}").format(role))
-        for name, value in _NOTICING.items():  # before the snapshot: validation compares the settings of roles
-            connection.execute(
-                sql.SQL("alter role {} set {} = {}").format(role, sql.Identifier(name), sql.Literal(value))
-            )
-    for name in databases:
-        may = connection.execute("select has_database_privilege(%s, %s, 'CONNECT')", [names.role, name]).fetchone()
-        if not may or not may[0]:
-            connection.execute(sql.SQL("grant connect on database {} to {}").format(sql.Identifier(name), role))
-
-
-_NOTICING = {
-    "wal_sender_timeout": "60s",
-    "tcp_keepalives_idle": "30s",
-    "tcp_keepalives_interval": "10s",
-    "tcp_keepalives_count": "3",
-}
-"""So that the sending side, too, notices a connection that was cut without a word, and lets go of the slot."""
-
-
-def new_password(target: Target, names: Names) -> str:
-    """Give the rotation's login a new password, sent as its SCRAM form; it is kept nowhere but in subscriptions."""
-    password = secrets.token_urlsafe(32)
-    with session(target, doing="set the rotation's password") as connection:
-        connection.execute(
-            sql.SQL("alter role {} password {}").format(
-                sql.Identifier(names.role), _verifier(connection, names.role, password)
-            )
-        )
-    return password
-
-
-def _verifier(connection: Connection, role: str, password: str) -> sql.Literal:
-    encrypted = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
-    return sql.Literal(encrypted.decode())
 
 
 def open_slots(target: Target, names: Names, progress: Progress) -> None:
@@ -242,7 +194,7 @@ def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, .
 
     each_database(target, "remove the publications", clear)
     with session(target, doing="remove the rotation's login") as connection:
-        _drop_login(connection, names)
+        login.drop(connection, names)
     return tuple(done)
 
 
@@ -251,20 +203,6 @@ def _of_another(target: Target, names: Names) -> bool:
     with session(target, doing="read the marker") as connection:
         marker = read_marker(connection)
     return marker is not None and marker.rotation_id not in ("", names.rotation_id)
-
-
-def _drop_login(connection: Connection, names: Names) -> None:
-    if connection.execute("select from pg_roles where rolname = %s", [names.role]).rowcount == 0:
-        return
-    rows = connection.execute(
-        "select d.datname from pg_database d, aclexplode(d.datacl) a join pg_roles r on r.oid = a.grantee"
-        " where r.rolname = %s",
-        [names.role],
-    ).fetchall()
-    role = sql.Identifier(names.role)
-    for (database,) in rows:
-        connection.execute(sql.SQL("revoke all on database {} from {}").format(sql.Identifier(str(database)), role))
-    connection.execute(sql.SQL("drop role {}").format(role))
 
 
 def unpublished(connection: Connection, names: Names) -> tuple[tuple[str, str], ...]:

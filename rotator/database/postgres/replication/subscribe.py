@@ -6,8 +6,7 @@ replication".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from psycopg import errors, sql
@@ -19,10 +18,10 @@ from rotator.database.postgres.applied_code import AS_TABLE_OWNER
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.extensions import function_of
 from rotator.database.postgres.objects import each_database
-from rotator.database.postgres.replication import sentinels, trust
+from rotator.database.postgres.replication import login, secret, sentinels, trust
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.peer_tls import asked, verifying
-from rotator.database.postgres.replication.publish import new_password, replicated
+from rotator.database.postgres.replication.publish import replicated
 from rotator.database.replication import lsn, lsn_text
 from rotator.database.seed import SeedEvidence
 from rotator.errors import DatabaseError
@@ -31,22 +30,11 @@ T = TypeVar("T")
 
 ORIGINS = 160000
 """From this version on a subscription can leave out what the other side has only applied itself."""
-_SECRET = "rotator.connection"  # noqa: S105  the name of a setting, not its value
-_CREATE = """
-do $do$ begin
-  execute format('create subscription %I connection %L publication %I with ({options}, slot_name = %L)',
-                 {name}, pg_catalog.current_setting('{secret}'), {publication}, {name});
-end $do$
-"""
-_CONNECT = """
-do $do$ begin
-  execute format('alter subscription %I connection %L', {name}, pg_catalog.current_setting('{secret}'));
-end $do$
-"""
-"""The connection string with the rotation's password travels as a value, so that log_statement = ddl does not show it.
-
-log_statement = all shows the values too (preflight warns): the login is the rotation's own, and goes with it.
-"""
+_CREATE = (
+    "format('create subscription %I connection %L publication %I with ({options}, slot_name = %L)',"
+    " {name}, whole, {publication}, {name})"
+)
+_CONNECT = "format('alter subscription %I connection %L', {name}, whole)"
 
 
 def evidence(target: Target, names: Names) -> SeedEvidence:
@@ -103,31 +91,30 @@ def subscribe(
 
     `pinned`: give the servers the source's address besides its name (they cannot resolve it).
     """
-    password = new_password(source, names)
+    password = login.new_password(source, names)
+    found = replicated(target, names)
     try:
-        for database, oid in replicated(target, names):
+        for database, oid in found:
             with session(target, database, doing=f"subscribe {database} to the other side") as connection:
                 trust.refuse(database, connection)
-                text = _conninfo(source, names, database, password, asked(connection, source), pinned=pinned)
-                _subscription(connection, names, names.slot(oid), text)
+                text = _conninfo(source, names, database, asked(connection, source), pinned=pinned)
+                _subscription(connection, names, names.slot(oid), text, password)
                 position = seed.get(database) if isinstance(seed, Mapping) else seed
                 if position is not None:
                     _advance(connection, names.slot(oid), position)
     except BaseException:
-        new_password(source, names)  # the server's log may show the statement that failed
+        login.new_password(source, names)  # the server's log may show the statement that failed
         raise
+    each_database(target, "forget the password", lambda _, connection: secret.forget(connection, names.stem))
 
 
-def _conninfo(
-    source: Target, names: Names, database: str, password: str, tls: Mapping[str, str], *, pinned: bool
-) -> str:
+def _conninfo(source: Target, names: Names, database: str, tls: Mapping[str, str], *, pinned: bool) -> str:
     return make_conninfo(
         "",
         host=source.host,
         hostaddr=source.address if pinned else None,
         port=source.port,
         user=names.role,
-        password=password,
         dbname=database,
         **tls,
         connect_timeout=10,
@@ -139,28 +126,16 @@ def _conninfo(
     )
 
 
-def _subscription(connection: Connection, names: Names, name: str, conninfo: str) -> None:
+def _subscription(connection: Connection, names: Names, name: str, conninfo: str, password: str) -> None:
     there = connection.execute("select from pg_subscription where subname = %s", [name]).rowcount
     template = sql.SQL(_CONNECT if there else _CREATE)
-    with _setting(connection, conninfo), verifying():
-        connection.execute(
-            template.format(
-                name=sql.Literal(name),
-                publication=sql.Literal(names.publication),
-                options=sql.SQL(_options(connection.info.server_version, back=names.back)),
-                secret=sql.SQL(_SECRET),
-            )
-        )
-
-
-@contextmanager
-def _setting(connection: Connection, value: str) -> Iterator[None]:
-    connection.execute("select set_config(%s, %s, false)", [_SECRET, value])
-    try:
-        yield
-    finally:
-        if not connection.broken:
-            connection.execute("select set_config(%s, '', false)", [_SECRET])
+    text = template.format(
+        name=sql.Literal(name),
+        publication=sql.Literal(names.publication),
+        options=sql.SQL(_options(connection.info.server_version, back=names.back)),
+    )
+    with verifying():
+        secret.give(connection, text.as_string(connection), conninfo, password)
 
 
 def _options(version: int, *, back: bool) -> str:
