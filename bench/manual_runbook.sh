@@ -51,7 +51,6 @@ while [ "$(date +%s)" -lt $((lowered + OLD_TTL)) ]; do
     sleep "$POLL"
 done
 apply cutover
-apply restore-ttl
 "$TERRAFORM" -chdir="$ROOT" plan -input=false -no-color -detailed-exitcode >"$ROOT/last.plan.log"
 
 green_key=$(cli rds describe-db-instances --db-instance-identifier "$GREEN" \

@@ -98,7 +98,7 @@ def time_manual(folder: Path, environ: dict[str, str]) -> float:
 
 
 def prepare(stages: Path) -> dict[str, str]:
-    """Write <stage>.json for every stage up to restore-ttl; give the runbook's other variables."""
+    """Write <stage>.json for every stage up to the cutover; give the runbook's other variables."""
     stages.mkdir()
     with wiring.workbench(ENV, "rotate", as_json=True, locked=True) as bench:
         now = bench.clock.now().isoformat("T", "seconds")
@@ -111,7 +111,7 @@ def prepare(stages: Path) -> dict[str, str]:
         start = first_data(ctx)
         for stage, _, after in forecast(ctx, start, adopted=False):
             write_data(stages / f"{stage}.json", after)
-            if stage is Stage.RESTORE_TTL:
+            if stage is Stage.CUTOVER:
                 break
         ungated(stages / f"{Stage.CUTOVER}.json")
         config, names = bench.env.config, record.rotation

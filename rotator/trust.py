@@ -36,7 +36,7 @@ def problem(path: Path) -> str | None:
             current = current.parent
             continue
         current = current / name
-        if current.is_symlink():
+        if os.path.islink(current):  # False too for what we may not look at: its own look says why
             found, links = _owner_problem(current, current.lstat()), links + 1
             if found is not None or links > LONGEST_CHAIN:
                 return found or f"{path} leads through too many links"
@@ -152,7 +152,7 @@ def _is_ours(gid: int) -> bool:
     try:
         named = set(grp.getgrgid(gid).gr_mem)
     except KeyError:
-        named = set()
+        return False  # a directory service that does not answer now may give it members later
     members = named | {each.pw_name for each in pwd.getpwall() if each.pw_gid == gid}
     return members <= {each.pw_name for each in pwd.getpwall() if each.pw_uid in (ROOT, os.geteuid())}
 
@@ -160,7 +160,7 @@ def _is_ours(gid: int) -> bool:
 def _programs(name: str, path: str) -> Iterator[tuple[str, str | None]]:
     for folder in path.split(os.pathsep):
         file = Path(folder or ".", name)
-        if not (file.is_file() and os.access(file, os.X_OK)):
+        if not (os.path.isfile(file) and os.access(file, os.X_OK)):  # False too for what we may not look at
             continue
         relative = None if os.path.isabs(folder) else f"PATH has the relative folder {folder or '(empty)'}"
         yield str(file), relative or problem(file)

@@ -65,7 +65,7 @@ CONTRIB = ("pg_trgm", "citext", "hstore")
 
 def postgresql_conf(address: str, port: int, extra: Mapping[str, str]) -> str:
     """The whole configuration file."""
-    values = {**SETTINGS, "listen_addresses": address, "port": str(port), **extra}
+    values = {**SETTINGS, **extra, "listen_addresses": address, "port": str(port)}
     return "".join(f"{name} = '{_escape(value)}'\n" for name, value in values.items())
 
 

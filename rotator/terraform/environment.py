@@ -44,6 +44,8 @@ def terraform_env(
     named = frozenset(config.terraform.pass_environment) if config is not None else frozenset()
     dropped = () if environ.get("TF_LOG_PATH") else _LOGGING
     env = {name: value for name, value in environ.items() if name in named or _kept(name, dropped)}
+    if config is not None and config.database.credentials.password_env is not None:
+        env.pop(config.database.credentials.password_env, None)  # it may be called TF_... or AWS_...
     env["PATH"] = trust.safe_path(environ.get("PATH", os.defpath))
     env.update(_FIXED)
     env.update(_aws(config))

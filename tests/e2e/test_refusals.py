@@ -105,7 +105,10 @@ def test_an_endpoint_that_nobody_listens_on(project: Project) -> None:
 
 
 def test_no_credentials(project: Project) -> None:
-    with toml(project, r"^\[sandbox\]\n(.*\n)*", ""):
+    with (
+        toml(project, r"^\[sandbox\]\n(.*\n)*", ""),
+        toml(project, r"^\[database\]\n", '[database]\nsslrootcert = "system"\n'),
+    ):
         nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
         done = project.run("rotate", "local", "--yes", AWS_SHARED_CREDENTIALS_FILE=os.devnull, **nowhere)
     assert done.returncode == 31, done.stderr

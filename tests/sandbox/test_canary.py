@@ -284,10 +284,12 @@ def test_sessions_that_are_cut_off_at_any_moment_break_no_promise(world: World) 
 
 
 def test_a_commit_without_an_answer_is_looked_for_and_one_that_comes_late_is_kept_out(world: World) -> None:
+    world.fleet.reboot("blue", {"rds.force_ssl": "0"})
     blue = world.fleet.addresses()["blue"]
     world.target, world.proxy = "proxy", free_address(5432, frozenset({blue}))
     proxy = LossyProxy(world.proxy, blue, 5432, each=6)
-    canary = canary_module.start(replace(world.settings, writes_per_second=300.0))
+    in_clear = replace(world.settings, login=replace(world.settings.login, authority=None))
+    canary = canary_module.start(replace(in_clear, writes_per_second=300.0))
     try:
         until(canary, lambda _: min(proxy.cuts["late"], proxy.cuts["unacknowledged"]) >= 15)
     finally:

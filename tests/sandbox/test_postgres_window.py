@@ -16,6 +16,7 @@ import pytest
 from replication_pair import DATABASE, PASSWORD, Pair, running_pair
 
 from rotator.database.postgres import fence_sql
+from rotator.database.postgres.connection import session
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets, Passed
 from rotator.errors import DatabaseError
@@ -119,9 +120,9 @@ def test_a_lease_that_a_dead_driver_left_on_the_source_does_not_keep_the_next_wi
     flip(pair)
     pair.turn()
     pair.run("insert into item (v) values ('just before the fence')", on=pair.green)
-    with pair.green.admin(DATABASE) as admin:  # type: ignore[union-attr]
-        admin.execute(fence_sql.leased_refusal("2100-01-01 00:00:00+00"))
-        admin.execute(fence_sql.leased_ddl_refusal("2100-01-01 00:00:00+00"))
+    with session(pair.target, doing="test") as dead_driver:
+        dead_driver.execute(fence_sql.leased_refusal("2100-01-01 00:00:00+00"))
+        dead_driver.execute(fence_sql.leased_ddl_refusal("2100-01-01 00:00:00+00"))
     assert not PostgresServer(pair.target).fence_state().sealed
     flip_back(pair)
     assert pair.rows("select count(*) from item where v = 'just before the fence'") == [(1,)]

@@ -5,6 +5,7 @@ What they would gain: commands run with the AWS credentials of whoever rotates, 
 
 from __future__ import annotations
 
+import grp
 import os
 import subprocess
 from pathlib import Path
@@ -26,11 +27,11 @@ STRANGER = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
 
 
-def config(**terraform: object) -> EnvConfig:
+def config(password_env: str = "ORDERS_LOGIN", **terraform: object) -> EnvConfig:
     return EnvConfig.model_validate(
         {
             "aws": {"region": "eu-central-1"},
-            "database": {"identifier": "orders", "credentials": {"password_env": "ORDERS_LOGIN"}},
+            "database": {"identifier": "orders", "credentials": {"password_env": password_env}},
             "dns": {"zone": "example.org", "record": "db.example.org"},
             "key": {"alias": "alias/orders"},
             "terraform": terraform,
@@ -69,6 +70,12 @@ def test_terraform_does_not_see_what_it_does_not_need(tmp_path: Path) -> None:
     seen = terraform_env(config(), tmp_path / "work", {**secrets, **needed, "PATH": "/bin"}, opt=tmp_path)
     assert not secrets.keys() & seen.keys()
     assert needed.items() <= seen.items()
+
+
+@pytest.mark.parametrize("name", ["TF_DB_PASSWORD", "AWS_DB_PASSWORD", "LC_PASSWORD", "USER"])
+def test_the_databases_password_is_not_passed_whatever_its_variable_is_called(tmp_path: Path, name: str) -> None:
+    seen = terraform_env(config(name), tmp_path / "work", {name: "s3cret", "PATH": "/bin"}, opt=tmp_path)
+    assert "s3cret" not in seen.values()
 
 
 def test_what_providers_need_is_named(tmp_path: Path) -> None:
@@ -192,6 +199,16 @@ def test_a_sticky_folder_on_the_way_is_no_problem_but_at_the_end_it_is(tmp_path:
     (shared / "mine").mkdir()
     assert trust.problem(shared / "mine") is None
     assert trust.problem(shared) == f"everybody may write to {shared}"
+
+
+@as_root
+def test_a_group_that_this_machine_does_not_know_may_have_members(tmp_path: Path) -> None:
+    unknown = next(gid for gid in range(54321, 60000) if gid not in {each.gr_gid for each in grp.getgrall()})
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    os.chown(shared, -1, unknown)
+    shared.chmod(0o775)
+    assert trust.problem(shared) == f"a group with other members ({unknown}) may write to {shared}"
 
 
 def test_links_are_followed_through_every_folder(tmp_path: Path) -> None:

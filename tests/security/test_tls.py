@@ -19,7 +19,7 @@ from man_in_the_middle import man_in_the_middle
 
 from rotator.database.interface import Target
 from rotator.database.opener import Login, Opener
-from rotator.database.postgres.connection import open_plain
+from rotator.database.postgres.connection import session
 from rotator.database.postgres.encryption import encryption_findings
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.errors import DatabaseError, DatabaseUnreachable
@@ -77,8 +77,8 @@ def two() -> Iterator[Two]:
         )
         green = None
         try:
-            with open_plain(blue.target(PASSWORD, DATABASE)) as connection:
-                connection.execute("create table item (id int primary key, note text)")
+            with session(blue.target(PASSWORD, DATABASE), doing="test") as connection:
+                connection.execute("create table public.item (id int primary key, note text)")
             link = PostgresLink(ROTATION, replace(blue.target(PASSWORD, DATABASE), host=ENDPOINT), _nowhere(), False)
             link.open(allow_full=False, progress=lambda fraction, text: None)
             snapshots.take(blue, home / "snapshot")
@@ -96,9 +96,14 @@ def _nowhere() -> Target:
     return Target("nowhere.invalid", 1, MASTER, DATABASE, PASSWORD)
 
 
+def connected(target: Target) -> None:
+    with session(target, doing="test"):
+        pass
+
+
 def refused(target: Target) -> DatabaseUnreachable:
     with pytest.raises(DatabaseUnreachable) as caught:
-        open_plain(target).close()
+        connected(target)
     return caught.value
 
 
@@ -166,7 +171,7 @@ def test_replication_is_verified_and_its_encryption_is_told(two: Two) -> None:
 
 
 def test_a_restored_server_has_a_certificate_of_its_own(two: Two) -> None:
-    open_plain(two.target).close()
+    connected(two.target)
     assert refused(replace(two.target, host=ENDPOINT)).code == "database-tls"
 
 
@@ -207,7 +212,7 @@ def test_sessions_in_clear_are_refused_where_rds_refuses_them(two: Two) -> None:
 )
 def test_preflight_says_what_a_weaker_mode_risks_and_what_is_used(two: Two, sslmode: str, risk: str) -> None:
     target = replace(two.source, sslmode=sslmode)
-    with open_plain(target) as connection:
+    with session(target, doing="test") as connection:
         found = {each.code: each for each in encryption_findings(target, connection)}
     assert risk in found["weak-tls"].why
     assert sslmode in found["weak-tls"].what
@@ -216,7 +221,7 @@ def test_preflight_says_what_a_weaker_mode_risks_and_what_is_used(two: Two, sslm
 
 
 def test_verified_sessions_give_no_finding(two: Two) -> None:
-    with open_plain(two.source) as connection:
+    with session(two.source, doing="test") as connection:
         assert list(encryption_findings(two.source, connection)) == []
 
 
