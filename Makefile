@@ -35,7 +35,7 @@ setup: venv need-terraform ## Build .venv from the lock file, look for Terraform
 
 venv: $(READY)
 
-$(READY): requirements/dev.txt pyproject.toml scripts/setup-venv
+$(READY): requirements/dev.txt requirements/build.txt pyproject.toml scripts/setup-venv
 	@scripts/setup-venv .venv
 
 terraform: venv ## Fetch a pinned Terraform into .rotator/bin, if there is none on this machine
@@ -118,7 +118,6 @@ bench-overhead: need-terraform postgres ## Time a rotation beside a plain shell 
 
 bench-checksum: postgres ## Time the online comparison beside COPY and reladiff on the same servers
 	@scripts/ensure-aws-cli
-	@scripts/with-progress "installing reladiff" .rotator/bench-venv/bin/python -m pip install -qq --disable-pip-version-check 'reladiff>=0.6' psycopg2-binary
 	@$(PY) bench/checksum.py $(ARGS)
 
 bench-cutover: postgres ## Time how long writers wait in the window of strategy replicate (ARGS="--runs 20")

@@ -31,7 +31,8 @@ def test_every_requirement_is_pinned_in_its_range(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("dev.txt", 4), ("postgres.txt", 1), ("postgres-plain.txt", 4), ("bench.txt", 4)]
+    ("name", "least"),
+    [("dev.txt", 4), ("postgres.txt", 1), ("postgres-plain.txt", 4), ("bench.txt", 4), ("build.txt", 4)],
 )
 def test_every_pin_has_hashes(name: str, least: int) -> None:
     held = pins(name)
@@ -39,8 +40,21 @@ def test_every_pin_has_hashes(name: str, least: int) -> None:
     assert not [package for package, (_, hashes) in held.items() if hashes == 0]
 
 
-def test_both_locks_agree() -> None:
-    dev, postgres = pins("dev.txt"), pins("postgres.txt") | pins("postgres-plain.txt")
-    assert {name: dev[name][0] for name in dev.keys() & postgres.keys()} == {
-        name: postgres[name][0] for name in dev.keys() & postgres.keys()
-    }
+def test_nothing_is_installed_without_a_hash_or_built_by_what_has_none() -> None:
+    """pip's isolated builds fetch their builder by name alone."""
+    files = [ROOT / "Makefile", *(path for path in (ROOT / "scripts").iterdir() if path.is_file())]
+    lines = [
+        line for path in files for line in re.sub(r"\\\n\s*", "", path.read_text()).splitlines() if line[:1] != "#"
+    ]
+    pips = [line for line in lines if "pip install" in line]
+    assert len(pips) == 3
+    assert not [line for line in pips if "--no-build-isolation" not in line and "--only-binary :all:" not in line]
+    locked = [line for line in lines if re.search(r"-r (requirements/|\"\$1)", line)]
+    assert len(locked) == 4
+    assert not [line for line in locked if "--require-hashes" not in line or "--only-binary :all:" not in line]
+
+
+def test_all_locks_agree() -> None:
+    dev, others = pins("dev.txt"), pins("postgres.txt") | pins("postgres-plain.txt") | pins("build.txt")
+    both = dev.keys() & others.keys()
+    assert {name: dev[name][0] for name in both} == {name: others[name][0] for name in both}
