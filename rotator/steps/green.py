@@ -17,6 +17,8 @@ from rotator.steps.world import STRANGER, any_at, blue_instance, made_by, ours, 
 PATIENCE = 20
 """Looks that may find nothing after RDS has accepted a snapshot: its answers are eventually consistent."""
 RESTING = frozenset({"available", "storage-optimization"})
+MAKING = frozenset({"creating", "backing-up", "modifying", "rebooting"})
+"""States that pass by themselves, in which RDS refuses to modify an instance (InvalidDBInstanceState)."""
 
 
 class Green(Step):
@@ -51,10 +53,11 @@ class Green(Step):
 
     def act(self, ctx: Context) -> None:
         """Apply the green stage; an instance that a killed run left outside the state is imported, not made anew."""
+        replicates = ctx.rotation.strategy is Strategy.REPLICATE
+        watched = replace(ctx, progress=while_it_is_made(ctx)) if replicates else ctx
+        _await_half_made(watched)
         after = edits.with_generation(ctx.data, ctx.rotation.target, database=green_database(ctx))
         if not self._take_in(ctx, after):
-            replicates = ctx.rotation.strategy is Strategy.REPLICATE
-            watched = replace(ctx, progress=while_it_is_made(ctx)) if replicates else ctx
             watched.apply(Stage.GREEN, after)
 
     def _take_in(self, ctx: Context, after: RootData) -> bool:
@@ -95,6 +98,7 @@ class Green(Step):
         data = ctx.data
         if known is None or known.database is None:
             data = edits.with_generation(data, name, database=green_database(ctx))
+        _await_half_made(ctx)
         self._take_in(ctx, data)
         kept = keep_writes(ctx)
         made = ctx.data.generations[name].database
@@ -109,6 +113,17 @@ class Green(Step):
         """One line for people."""
         secret = f", master password in secret {outputs['secret_arn']}" if outputs.get("secret_arn") else ""
         return f"{outputs['identifier']} at {outputs['address']}, key {outputs['key_arn']}{secret}"
+
+
+def _await_half_made(ctx: Context) -> None:
+    """An apply that was cut off, or whose answer was lost, leaves a green that AWS still makes: Terraform can finish or
+    remove it only when it is made.
+    """
+    while (found := ctx.rds.instance(ctx.rotation.green)) is not None and ours(ctx, found.tags):
+        if found.status not in MAKING:
+            return
+        ctx.progress(None, f"{found.identifier} {found.status}, made by an earlier run")
+        ctx.clock.wait(ctx.env.config.rotation.poll_seconds)
 
 
 def green_database(ctx: Context) -> DatabaseSpec:

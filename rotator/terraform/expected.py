@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rotator.model import Generation, RootData, Stage
 
@@ -146,6 +146,16 @@ def _unprotect(before: RootData, after: RootData) -> Iterable[Expected]:
             yield Expected(database(name), UPDATE, attributes | {"apply_immediately"})
 
 
+def _rollback_unprotect(before: RootData, after: RootData) -> Iterable[Expected]:
+    """As `_unprotect`; but what is removed next may be half-made or changed by hand: any attribute may change."""
+    for item in _unprotect(before, after):
+        goes = any(
+            item.address == database(name) and each.database is not None and each.database.skip_final_snapshot
+            for name, each in after.generations.items()
+        )
+        yield replace(item, attributes=None) if goes else item
+
+
 def _retire_database(before: RootData, after: RootData) -> Iterable[Expected]:
     return (Expected(database(name), DELETE) for name, _ in _gained(after, before, lambda item: item.database))
 
@@ -199,6 +209,6 @@ _STAGES: Mapping[Stage, Callable[[RootData, RootData], Iterable[Expected]]] = {
     Stage.DISABLE_KEY: _disable_key,
     Stage.RETIRE_KEY: _retire_key,
     Stage.ROLLBACK_CUTOVER: _flip,
-    Stage.ROLLBACK_UNPROTECT: _unprotect,
+    Stage.ROLLBACK_UNPROTECT: _rollback_unprotect,
     Stage.ROLLBACK: _rollback,
 }

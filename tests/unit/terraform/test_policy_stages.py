@@ -132,3 +132,19 @@ def test_a_left_over_gate_may_go_with_any_stage_but_need_not() -> None:
 def test_a_gate_in_use_does_not_go() -> None:
     after = replace(UNPROTECTED, gate="/run/gate-1")
     assert all(item.address != GATE for item in expected(Stage.UNPROTECT, FLIPPED, after))
+
+
+def test_what_a_rollback_removes_next_may_be_half_made_and_what_stays_may_not_change_besides() -> None:
+    goes = replace(
+        BOTH,
+        generations={
+            "g0": BLUE,
+            "g1": replace(GREEN, database=DatabaseSpec("orders-g1", {}, skip_final_snapshot=True)),
+        },
+    )
+    (rule,) = [item for item in expected(Stage.ROLLBACK_UNPROTECT, BOTH, goes) if item.address == database("g1")]
+    assert (rule.actions, rule.attributes, rule.also) == (("update",), None, ())
+    (stays,) = [item for item in expected(Stage.ROLLBACK_UNPROTECT, UNPROTECTED, UNGATED) if not item.optional]
+    assert stays.address == database("g0")
+    assert stays.attributes is not None
+    assert "instance_class" not in stays.attributes
