@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Project:
-    """`root` is the project, `env` its one sandbox env."""
+    """`root` is the project, `env` its one sandbox env; `outputs` is all that the commands that have ended printed."""
 
     root: Path
+    outputs: list[str] = field(default_factory=list)
 
     @property
     def env(self) -> Path:
@@ -47,7 +48,7 @@ class Project:
         return access_key(load_env(self.root, "local"))
 
     def run(self, *arguments: str, timeout: float = 1500, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        done = subprocess.run(
             [*self.command(), *arguments],
             cwd=self.root,
             env=self.environ(**environ),
@@ -56,6 +57,8 @@ class Project:
             timeout=timeout,
             check=False,
         )
+        self.outputs += [done.stdout, done.stderr]
+        return done
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
