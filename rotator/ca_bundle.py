@@ -8,6 +8,7 @@ Source: Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB in
 
 from __future__ import annotations
 
+import shlex
 import ssl
 import time
 from dataclasses import dataclass
@@ -79,7 +80,9 @@ def _unusable(env: Env, path: Path, why: str) -> ConfigError:
     return ConfigError(
         f"{path}: no certificates to verify the database server with.",
         why=f"{why} [database] sslmode is {env.config.database.sslmode}.",
-        fix=f"curl -fsSo {path} {BUNDLE_URL} and commit it; or set [database] sslrootcert in {place}.",
+        fix=(
+            f"curl -fsSo {shlex.quote(str(path))} {BUNDLE_URL} and commit it; or set [database] sslrootcert in {place}."
+        ),
         code="no-ca-bundle",
     )
 

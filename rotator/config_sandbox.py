@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -163,7 +164,10 @@ def _refuse_strangers(env: Env, folder: Path) -> None:
         raise SandboxFolderNotOurs(
             f"The sandbox of env {env.name} is in a folder that is not yours.",
             why=f"{folder} is a link, belongs to another user, or can be written by others: nothing in it is believed.",
-            fix=f"If another user runs this sandbox, they stop it. Else: rm {env.path / RECORD}, and start a new one.",
+            fix=(
+                "If another user runs this sandbox, they stop it. "
+                f"Else: rm {shlex.quote(str(env.path / RECORD))}, and start a new one."
+            ),
         )
 
 

@@ -58,7 +58,7 @@ def _take_body(environ: dict[str, Any]) -> bytes | None:
         environ["CONTENT_LENGTH"] = str(len(body))
     else:
         length = environ.get("CONTENT_LENGTH") or "0"
-        body = stream.read(min(int(length), LARGEST_BODY + 1)) if length.isdigit() else b""
+        body = stream.read(min(int(length), LARGEST_BODY + 1)) if length.isascii() and length.isdigit() else b""
     environ["wsgi.input"] = io.BytesIO(body)
     return body if len(body) <= LARGEST_BODY else None
 

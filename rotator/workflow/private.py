@@ -6,13 +6,13 @@ Whoever reads them must be able to do without: nothing here is the only copy of 
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any, Protocol
 
 from rotator.files import own_folder, write_private
 from rotator.machine import on_this_machine
+from rotator.trust import read_private
 
 _PLAIN = re.compile(r"[^A-Za-z0-9_.-]")
 
@@ -49,11 +49,7 @@ class PrivateFiles:
     def kept(self, rotation: str, word: str) -> Any:
         """Read the file; one that another user could have written counts as lost."""
         try:
-            descriptor = os.open(self._path(rotation, word), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with os.fdopen(descriptor, encoding="utf-8") as file:
-                if os.fstat(descriptor).st_uid != os.geteuid():
-                    return None
-                return json.load(file)
+            return json.loads(read_private(self._path(rotation, word)))
         except (OSError, ValueError, RecursionError):
             return None
 

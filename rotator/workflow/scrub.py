@@ -5,19 +5,24 @@ What depended on them is found again: without the bounds of ranges in flux, ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 _RANGES = {"validate": ("hot",), "cutover": ("hot_back",)}
 _BOUNDS = ("low", "high")
+_QUOTED = re.compile(r"(Key \([^()]{1,500}\)=|Failing row contains )\(.*\)", re.DOTALL)
+"""How PostgreSQL quotes a row in the details of an error."""
 
 
 def scrubbed(steps: Mapping[str, Any]) -> dict[str, Any]:
-    """A rotation's steps, as stored, without bounds of ranges and without statements of sessions."""
+    """A rotation's steps, as stored, without bounds of ranges, statements of sessions, rows that errors quote."""
     return {name: _step(name, step) for name, step in steps.items()}
 
 
 def _step(name: str, step: Any) -> Any:
+    if isinstance(step, Mapping) and isinstance(step.get("reason"), str):
+        step = {**step, "reason": _QUOTED.sub(r"\1(...)", step["reason"])}
     outputs = step.get("outputs") if isinstance(step, Mapping) else None
     if not isinstance(outputs, Mapping):
         return step

@@ -66,13 +66,15 @@ def test_what_is_there_is_used(tmp_path: Path) -> None:
     assert world.both_writable == 0
 
 
-@pytest.mark.parametrize("how", ["lost", "planted", "not JSON", "a link", "another shape"])
+@pytest.mark.parametrize("how", ["lost", "planted", "not JSON", "a link", "another shape", "open to others"])
 def test_without_it_everything_is_compared_anew(tmp_path: Path, how: str) -> None:
     world = stopped(tmp_path)
     before = len(world.replication.compared)
     (file,) = private(tmp_path)
     if how == "lost":
         file.unlink()
+    elif how == "open to others":
+        file.chmod(0o666)
     elif how == "a link":
         other = tmp_path / "other.json"
         file.rename(other)
@@ -116,6 +118,8 @@ def test_an_older_journal_loses_its_bounds_and_statements_with_the_next_save(tmp
     steps["validate"]["outputs"]["hot"] = [RANGE]
     lines = [f"pid 7 (user app, open since 10:00:00.1 UTC): select '{SECRET}'", f"pid 8 (user app): insert {SECRET}"]
     steps["cutover"] = {**steps["validate"], "outputs": {"cut_off": lines, "hot_back": [RANGE]}}
+    quoted = f"duplicate key value: Key (card)=({SECRET}) already exists. Failing row contains (7, {SECRET}, null)."
+    steps["catch-up"] = {**steps["validate"], "outputs": {}, "reason": quoted}
     store = LocalStore("shop", tmp_path)
     store.save(journal_from_json(document))
     assert SECRET not in file.read_text()

@@ -92,6 +92,11 @@ def test_pages_without_a_signature_are_refused(env: Env, method: str, path: str)
     assert commands.status(env).running
 
 
+def test_a_length_that_is_no_number_is_refused(env: Env) -> None:
+    status, body = raw(env, "POST", "/", headers={"Content-Length": "\u00b2"})
+    assert status in (400, 403), body
+
+
 def test_a_web_page_is_refused_and_told_nothing(env: Env) -> None:
     """A page's script sends a request that needs no preflight; the browser adds Origin."""
     body = "Action=GetSecretValue&SecretId=shop/db"

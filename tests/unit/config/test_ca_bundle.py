@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,14 @@ def env(root: Path, more: str = "") -> Env:
     return load_env(root, "orders")
 
 
-def test_without_a_bundle_nothing_is_connected_to_and_the_command_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["project", "a project; echo"])
+def test_without_a_bundle_nothing_is_connected_to_and_the_command_is_told(tmp_path: Path, folder: str) -> None:
+    tmp_path = tmp_path / folder
     with pytest.raises(ConfigError) as caught:
         trusted(env(tmp_path))
     path = tmp_path / "envs" / "rds-global-bundle.pem"
     assert caught.value.code == "no-ca-bundle"
-    assert f"curl -fsSo {path} https://truststore.pki.rds.amazonaws.com/" in caught.value.fix
+    assert f"curl -fsSo {shlex.quote(str(path))} https://truststore.pki.rds.amazonaws.com/" in caught.value.fix
 
 
 def test_the_bundle_beside_the_envs_is_taken_and_read(tmp_path: Path) -> None:
