@@ -12,7 +12,7 @@ export PATH := $(subst |,$(space),$(subst $(space),:,$(filter /%,$(subst :,$(spa
 BIN := .venv/bin
 PY := $(BIN)/python
 READY := .venv/.ready
-WORKERS ?= 2
+WORKERS ?= 3
 on = $(filter 1 yes true,$(1))
 
 # A recipe that runs rotator tells it so, for the commands in its messages, and ends with its exit code. make itself then ends with 2 whatever it was, so it is printed.

@@ -67,7 +67,7 @@ def rotated(project: Project, old_key: str, planted: Planted) -> dict[str, Any]:
             if "re-encrypt: start" in line:
                 first.kill()
                 break
-        assert first.wait() == -signal.SIGKILL
+        assert first.wait() == -signal.SIGKILL, "".join(project.outputs)
     summary: dict[str, Any] = project.json("rotate", "local")
     return summary
 
@@ -140,6 +140,18 @@ def test_the_name_resolves_to_green_and_takes_writes(project: Project, rotated: 
     ) as connection:
         connection.execute("create table written_after_the_flip (id int)")
         connection.execute("drop table written_after_the_flip")
+
+
+def test_sessions_and_the_link_were_encrypted_and_verified(project: Project, rotated: dict[str, Any]) -> None:
+    journal = json.loads((project.env / "journal.json").read_text())
+    steps = journal["rotations"][-1]["steps"]
+    said = [
+        steps[step]["outputs"][word]
+        for step, word in (("preflight", "encryption"), ("catch-up", "link"), ("validate", "encryption"))
+    ]
+    assert said == [said[0]] * 3
+    assert said[0].startswith("TLSv1.")
+    assert said[0].endswith("authority and name verified")
 
 
 def test_blue_is_still_there_and_fenced(project: Project, rotated: dict[str, Any]) -> None:

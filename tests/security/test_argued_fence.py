@@ -138,6 +138,40 @@ def test_the_fences_state_tells_the_truth(pg: PgServer, shop: str, change: str) 
             his.execute("update shop.orders set id = 1")
 
 
+EARLIER = """
+begin
+  if tg_op = 'TRUNCATE' and exists (select from pg_catalog.pg_stat_subscription s
+                                     where s.pid = pg_catalog.pg_backend_pid()
+                                       and pg_catalog.starts_with(s.subname::text, 'rotator_')) then
+    return null;
+  end if;
+  raise exception 'table %.% takes no writes now: its database is moving to a new encryption key',
+                  tg_table_schema, tg_table_name
+    using errcode = '25006', hint = 'Nothing was written. Connect again and retry.';
+end
+"""
+"""The function of a version that gave it no search_path."""
+
+
+@pytest.mark.parametrize(("text", "on"), [(EARLIER, True), (EARLIER.replace("TRUNCATE", "INSERT"), False)])
+def test_an_earlier_versions_fence_counts_in_the_soak_and_the_next_one_is_todays(
+    pg: PgServer, shop: str, text: str, on: bool
+) -> None:
+    server = PostgresServer(pg.target(shop))
+    server.fence("r1", 10)
+    with session(pg.target(shop), doing="fence as before") as connection:
+        connection.execute("set session_replication_role = replica")
+        make = "create or replace function rotator.refuse_write() returns trigger language plpgsql as"
+        connection.execute(f"{make} $fence${text}$fence$")
+    function = "select proconfig, prosrc from pg_proc where proname = 'refuse_write'"
+    assert pg.rows(shop, function) == [(None, text)]
+    assert server.fence_state().on is on
+    assert server.fence("r1", 10).on
+    ((pinned, today),) = pg.rows(shop, function)
+    assert pinned == ["search_path=pg_catalog, pg_temp"]
+    assert today != text
+
+
 def test_a_table_owner_cannot_prepare_a_weaker_trigger(pg: PgServer, shop: str) -> None:
     """Made before the fence, under its name, on the tool's function: it would fire for updates of one column only."""
     server = PostgresServer(pg.target(shop))

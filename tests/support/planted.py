@@ -23,6 +23,7 @@ from psycopg import sql
 ALPHABET = string.ascii_letters + string.digits
 LENGTH = 20
 ROWS = 2000
+HELD_SECONDS = 8
 
 
 def value() -> str:
@@ -116,7 +117,10 @@ def _change(conninfo: str, keys: list[str], planted: Planted, ended: threading.E
 
 
 def _hold(conninfo: str, planted: Planted, ended: threading.Event) -> None:
-    """A transaction that the window must cut off, with a value in its statement; again after each end of it."""
+    """Transactions of some seconds, with a value in their statement: the window finds one open, and cuts it off.
+
+    (One without an end would keep the rotation from its first step.)
+    """
     held = planted.one("statement")
     while not ended.wait(0.5):
         try:
@@ -129,7 +133,9 @@ def _hold(conninfo: str, planted: Planted, ended: threading.Event) -> None:
 
 def _until_cut_off(connection: psycopg.Connection[Any], planted: Planted, ended: threading.Event) -> None:
     try:
-        while not ended.wait(1.0):
+        for _ in range(HELD_SECONDS):
+            if ended.wait(1.0):
+                return
             connection.execute("select 1")
     except psycopg.Error:
         planted.cut_off += 1

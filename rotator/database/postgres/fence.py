@@ -87,9 +87,9 @@ def _cover(target: Target, database: str, deadline: float) -> None:
 def _is_shut(connection: Connection) -> bool:
     """Where there is no table, one could be made and filled: DDL is what has to be refused there.
 
-    A fence with a lease opens by itself: it is none yet.
+    A fence with a lease opens by itself: it is none yet. An earlier version's is closed again, with today's function.
     """
-    if connection.execute(fence_sql.IS_LEASED).rowcount:
+    if any(connection.execute(each).rowcount for each in (fence_sql.IS_LEASED, fence_sql.IS_EARLIER)):
         return False
     tables = writable_relations(connection)
     refuses = connection.execute(fence_sql.HAS_EVENT_TRIGGERS).rowcount > 0

@@ -68,17 +68,19 @@ REFUSAL = sql.Literal(_REFUSE_BODY).as_string().replace("%", "%%")
 TRIGGER_TYPE = 2 + 4 + 8 + 16 + 32
 """pg_trigger.tgtype: BEFORE, INSERT, DELETE, UPDATE, TRUNCATE; for each statement (bit 0 not set)."""
 
-_MINE = (
-    "p.proowner = (select u.oid from pg_roles u where u.rolname = current_user) and not p.prosecdef"
-    f" and p.proconfig = array['search_path={PATH}']"
-)
+_OURS = "p.proowner = (select u.oid from pg_roles u where u.rolname = current_user) and not p.prosecdef"
+_MINE = f"{_OURS} and p.proconfig = array['search_path={PATH}']"
 """SQL condition: function `p` does what its text says, whoever fires it."""
+_EARLIER = f"({_OURS} and md5(p.prosrc) = '2af54f4b5cf756c383f615cbe3e981d5')"
+"""SQL condition: `p` refuses for ever, as a version made it whose functions had no search_path of their own: a rotation
+that it began is in its soak with that, and can be ended. Whoever fences anew gets today's.
+"""
 
 _COVERED = f"""
    select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
     where t.tgrelid = c.oid and t.tgname = '{FENCE}' and t.tgtype = {TRIGGER_TYPE} and t.tgenabled = 'A'
       and t.tgqual is null and t.tgattr = ''::int2vector and t.tgnargs = 0
-      and p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write' and {_MINE}"""
+      and p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write' and ({_MINE} or {_EARLIER})"""
 """A table's owner can make a trigger of that name too: one that fires for some rows or columns only does not count."""
 
 UNCOVERED_TABLES = f"select c.oid from pg_class c where c.oid = any (%s::oid[]) and not exists ({_COVERED})"
@@ -87,15 +89,18 @@ UNCOVERED_TABLES = f"select c.oid from pg_class c where c.oid = any (%s::oid[]) 
 _LEASED = r"substring(p.prosrc from 'lease until \[([^]]+)\]')::timestamptz > clock_timestamp()"
 OPEN_TABLES = f"""
 select c.oid from pg_class c
- where c.oid = any (%s::oid[]) and not exists ({_COVERED} and (p.prosrc = {REFUSAL} or {_LEASED}))
+ where c.oid = any (%s::oid[]) and not exists ({_COVERED} and (p.prosrc = {REFUSAL} or {_EARLIER} or {_LEASED}))
 """
 """Those of the given tables that take writes: no trigger, one that lets through, or one whose lease is over."""
 
 IS_REFUSING = (
     f"select 1 from pg_proc p where p.pronamespace = to_regnamespace('{SCHEMA}') and p.proname = 'refuse_write'"
-    f" and {_MINE} and p.prosrc = {sql.Literal(_REFUSE_BODY).as_string()}"
+    f" and ({_MINE} and p.prosrc = {sql.Literal(_REFUSE_BODY).as_string()} or {_EARLIER})"
 )
 """Whether the fence's function refuses for ever."""
+
+IS_EARLIER = f"select 1 from pg_proc p where p.pronamespace = to_regnamespace('{SCHEMA}') and {_EARLIER}"
+"""Whether the fence's function is an earlier version's."""
 
 IS_LEASED = (
     f"select 1 from pg_proc p where p.pronamespace = to_regnamespace('{SCHEMA}')"
