@@ -207,6 +207,8 @@ def test_no_planted_value_is_in_any_artefact(project: Project, retired: dict[str
     assert {"journal.json", "terraform.tfstate"} <= {file.name for file in files}
     found = {str(file): what for file in files for blob in blobs(file) if (what := planted.found_in(blob))}
     assert found == {}
+    control = Planted({"control": [_instance(project, "shop-db-g1")["DbiResourceId"]]})
+    assert any(control.found_in(blob) for file in files for blob in blobs(file))  # the search does find
     assert len(project.outputs) > 10
     assert [text for text in project.outputs if planted.found_in(text.encode())] == []
     assert [process for process in Path("/proc").glob("[0-9]*") if planted.found_in(_command_line(process))] == []

@@ -64,6 +64,8 @@ def test_a_function_counts_only_as_the_extensions_own(pg: PgServer, mallory: str
 def test_an_extension_of_a_users_own_is_not_believed(pg: PgServer, mallory: str) -> None:
     """A trusted extension belongs to whoever made it: he may add any function of his to it."""
     with pg.database() as name:
+        if not pg.rows(name, "select from pg_available_extensions where name = 'pg_trgm'"):
+            pytest.skip("these PostgreSQL programs come without pg_trgm")
         pg.run(name, f"grant create on database {name} to mallory", "grant create on schema public to mallory")
         his = "create function public.logical_seed_lsn() returns text language sql as 'select 1::text'"
         as_user(pg, name, mallory, "create extension pg_trgm", his)
