@@ -98,15 +98,23 @@ def _adopt(before: RootData, after: RootData) -> Iterable[Expected]:
 
 
 def _key(before: RootData, after: RootData) -> Iterable[Expected]:
-    for name, generation in _gained(before, after, lambda item: item.key):
-        yield _made(key(name), name in after.imports.keys)
-        if generation.key is not None and generation.key.alias is not None:
+    """Gained, or taken in: a rollback's data has it already, where only Terraform's state does not."""
+    gained = dict(_gained(before, after, lambda item: item.key))
+    for name, generation in after.generations.items():
+        if name in gained or name in after.imports.keys:
+            yield _made(key(name), name in after.imports.keys)
+        if generation.key is None or generation.key.alias is None:
+            continue
+        if name in gained or name in after.imports.aliases:
             yield _made(alias(name), name in after.imports.aliases)
 
 
 def _green(before: RootData, after: RootData) -> Iterable[Expected]:
-    for name, _ in _gained(before, after, lambda item: item.database):
-        yield _made(database(name), name in after.imports.databases)
+    """As `_key`."""
+    gained = dict(_gained(before, after, lambda item: item.database))
+    for name in after.generations:
+        if name in gained or name in after.imports.databases:
+            yield _made(database(name), name in after.imports.databases)
 
 
 def _made(address: str, imported: bool) -> Expected:

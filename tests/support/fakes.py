@@ -34,7 +34,9 @@ from rotator.model import (
     WriteStats,
 )
 from rotator.network.interface import CnameAnswer
-from rotator.terraform.expected import GATE
+from rotator.terraform.expected import GATE, expected
+from rotator.terraform.expected import database as database_at
+from rotator.terraform.expected import key as key_at
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 OLD_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/old"
@@ -584,7 +586,13 @@ class FakeStages:
             raise Blocked("the plan would put back a record", code="plan-not-clean")
 
     def _refuse_drift(self, stage: Stage, before: RootData, after: RootData) -> None:
-        """As the firewall: what the state and the data hold of further records must be there as it is known."""
+        """As the firewall: what the state and the data hold of further records must be there as it is known, and what
+        is imported must be part of the stage.
+        """
+        allowed = {item.address for item in expected(stage, before, after) if item.importing}
+        imported = {*map(database_at, after.imports.databases), *map(key_at, after.imports.keys)}
+        if imported - allowed:
+            raise Blocked(f"stage {stage} does not import {sorted(imported - allowed)}", code="plan-firewall")
         database = before.generations[before.serving].database
         serving = self.world.instances.get(database.identifier) if database is not None else None
         address = str(serving.address).lower() if serving is not None else ""

@@ -148,3 +148,14 @@ def test_what_a_rollback_removes_next_may_be_half_made_and_what_stays_may_not_ch
     assert stays.address == database("g0")
     assert stays.attributes is not None
     assert "instance_class" not in stays.attributes
+
+
+def test_what_a_rollback_takes_in_first_is_in_its_data_already() -> None:
+    """Terraform was killed while AWS made it: the journal's data has it, the state has not."""
+    taken = replace(BOTH, imports=Imports(databases={"g1": "orders-g1"}))
+    assert describe(Stage.GREEN, BOTH, taken) == (f"< {database('g1')}",)
+    taken = replace(KEYED, imports=Imports(keys={"g1": "1-2-3"}, aliases={"g1": "alias/orders-g1"}))
+    assert describe(Stage.KEY, KEYED, taken) == (f"< {key('g1')}", f"< {alias('g1')}")
+    taken = replace(KEYED, imports=Imports(aliases={"g1": "alias/orders-g1"}))
+    assert describe(Stage.KEY, KEYED, taken) == (f"< {alias('g1')}",)
+    assert (describe(Stage.GREEN, BOTH, BOTH), describe(Stage.KEY, BOTH, BOTH)) == ((), ())
