@@ -11,6 +11,9 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from sandbox_env import small_env
 
@@ -119,6 +122,33 @@ def test_a_name_that_was_rebound_to_this_machine_is_refused(env: Env) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({}, 200),
+        ({"Host": "evil.example:{port}"}, 403),
+        ({"Host": "127.0.0.1:1"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_each_lock_of_the_door_holds_by_itself(env: Env, changed: Mapping[str, str], status: int) -> None:
+    """Signed with the sandbox's own key, so that the signature refuses nothing. Nothing is opened to pages (CORS)."""
+    exports, url = commands.exports(env), f"http://127.0.0.1:{port(env)}/"
+    body = "Action=DescribeDBInstances&Version=2014-10-31"
+    headers = {"Content-Type": FORM, "Host": f"127.0.0.1:{port(env)}"}
+    headers |= {name: value.replace("{port}", str(port(env))) for name, value in changed.items()}
+    request = AWSRequest("POST", url, headers, body)
+    key = Credentials(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(key, "rds", "eu-central-1").add_auth(request)
+    connection = http.client.HTTPConnection("127.0.0.1", port(env), timeout=10)
+    connection.request("POST", "/", body, dict(request.headers.items()))
+    answer = connection.getresponse()
+    assert (answer.status, "DBInstanceIdentifier" in answer.read().decode()) == (status, status == 200)
+    assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-control-")]
+    connection.close()
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("archive_command", "id > /tmp/owned"),
@@ -133,6 +163,8 @@ def test_a_name_that_was_rebound_to_this_machine_is_refused(env: Env) -> None:
         ("log_directory", "/tmp"),
         ("external_pid_file", "/tmp/owned"),
         ("unix_socket_directories", "/tmp"),
+        ("unix_socket_permissions", "0777"),
+        ("log_file_mode", "0666"),
         ("rds.x = '1'\narchive_mode = on\narchive_command", "id > /tmp/owned"),
         ("log_min_duration_statement", "1'\narchive_command = 'id"),
     ],
