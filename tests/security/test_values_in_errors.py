@@ -43,6 +43,7 @@ def pg() -> Iterator[PgServer]:
         f"do $$ begin raise insufficient_privilege using message = 'no right to {SECRET}'; end $$",
         f"do $$ begin execute 'select \"{SECRET}\"'; end $$",
         f'select "{SECRET}" from',
+        f'select 1 "{SECRET}" "{SECRET}"',
     ],
 )
 def test_a_failing_statement_tells_no_value(pg: PgServer, statement: str) -> None:
