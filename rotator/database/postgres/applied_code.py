@@ -9,7 +9,6 @@ as the subscription's owner, and calls to functions with constant arguments in i
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -90,7 +89,7 @@ _MAY_BE = "pg_has_role(p.proowner, a.runner, 'MEMBER')"
 _MAY_BE_16 = "pg_has_role(p.proowner, a.runner, 'USAGE') or pg_has_role(p.proowner, a.runner, 'SET')"
 
 _OWNERS = f"""
-select distinct c.relowner::regrole::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+select distinct pg_get_userbyid(c.relowner)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relkind = 'r' and c.relpersistence = 'p' and {USER_SCHEMA} and not pg_has_role(c.relowner, 'SET') order by 1
 """
 
@@ -130,12 +129,7 @@ def applied(connection: Connection, version: int) -> tuple[Applied, ...]:
 
 
 def unreachable_owners(connection: Connection) -> tuple[str, ...]:
-    """Owners of tables (quoted) that this user's apply worker could not become; none before version 16."""
+    """Owners of tables that this user's apply worker could not become; none before version 16."""
     if connection.info.server_version < AS_TABLE_OWNER:
         return ()
     return tuple(str(row[0]) for row in connection.execute(sql.SQL(_OWNERS)).fetchall())
-
-
-def become(owners: Iterable[str], user: str) -> str:
-    """The statements that let `user` (quoted) apply changes as those owners (quoted)."""
-    return " ".join(f"GRANT {owner} TO {user} WITH SET TRUE, INHERIT TRUE;" for owner in owners)

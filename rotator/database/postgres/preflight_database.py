@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from psycopg import sql
-
 from rotator.database.postgres import owners
+from rotator.database.postgres.become import how_to_become
 from rotator.database.postgres.connection import Connection, fires_no_ordinary_trigger
 from rotator.database.postgres.names import EVENT_TRIGGERS, GUARDS, SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
@@ -73,20 +72,13 @@ def _ownership(database: str, connection: Connection) -> Iterator[Finding]:
     foreign = [relation for relation in writable_relations(connection) if not relation.owned]
     if foreign:
         owners = sorted({relation.owner for relation in foreign})
-        grants = sql.SQL(" ").join(
-            sql.SQL("GRANT {} TO ").format(sql.Identifier(o)) + _as_sql(connection) for o in owners
-        )
         yield Finding(
             "not-owner",
             f"database {database}: {user(connection)} has not the rights of the owners of {listed(map(str, foreign))}",
             "the fence's trigger can only be made to fire always (ENABLE ALWAYS) with its table's ownership",
-            grants.as_string(connection),
+            how_to_become(connection, owners),
             blocks=True,
         )
-
-
-def _as_sql(connection: Connection) -> sql.Composable:
-    return sql.SQL("{};").format(sql.Identifier(rows(connection, "select current_user")[0]))
 
 
 def _select_privilege(database: str, connection: Connection) -> Iterator[Finding]:

@@ -11,9 +11,9 @@ from rotator.database.postgres.applied_code import (
     AS_TABLE_OWNER,
     Applied,
     applied,
-    become,
     unreachable_owners,
 )
+from rotator.database.postgres.become import how_to_become
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.objects import USER_SCHEMA
 from rotator.database.postgres.preflight_common import listed, user
@@ -40,7 +40,7 @@ def code_findings(database: str, connection: Connection) -> Iterator[Finding]:
     if mistrusted := [each for each in found if each.mistrusted]:
         yield foreign_code(database, version, mistrusted)
     if owners := unreachable_owners(connection):
-        yield cannot_become(database, user(connection), owners)
+        yield cannot_become(database, connection, owners)
     if version >= AS_TABLE_OWNER:
         yield from _barred_owners(database, connection, [each for each in found if each.barred])
 
@@ -65,13 +65,13 @@ def foreign_code(database: str, version: int, found: Sequence[Applied]) -> Findi
     )
 
 
-def cannot_become(database: str, user: str, owners: Sequence[str]) -> Finding:
-    """Owners of tables whom the tool's user may not SET ROLE to."""
+def cannot_become(database: str, connection: Connection, owners: Sequence[str]) -> Finding:
+    """Owners of tables (names as they are) whom the tool's user may not SET ROLE to."""
     return Finding(
         "apply-role",
-        f"database {database}: {user} may not SET ROLE to owners of tables: {listed(owners)}",
+        f"database {database}: {user(connection)} may not SET ROLE to owners of tables: {listed(owners)}",
         "green applies each change as the owner of its table, so that nobody's code runs with the tool's own rights",
-        become(owners, user),
+        how_to_become(connection, owners),
         blocks=True,
     )
 

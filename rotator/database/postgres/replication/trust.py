@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from rotator.database.postgres.applied_code import applied, unreachable_owners
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.preflight_common import user
 from rotator.database.postgres.preflight_replicate_code import cannot_become, foreign_code
 from rotator.errors import DatabaseError
 from rotator.model import Finding
@@ -21,7 +20,7 @@ def refuse(database: str, connection: Connection) -> None:
         finding = foreign_code(database, version, mistrusted)
         raise _refused(finding, f"take this rotation back with rollback; then, before the next one: {finding.fix}")
     if owners := unreachable_owners(connection):
-        finding = cannot_become(database, user(connection), owners)
+        finding = cannot_become(database, connection, owners)
         raise _refused(finding, f"on blue and on green: {finding.fix} Then run the same command again")
 
 
