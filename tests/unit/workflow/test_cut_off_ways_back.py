@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, Killed, World
+from replicated import run, world_with_links
 from rotations import bench
 from test_names_in_memory import clinging
 from test_outlived_applies import dies_at, killed
-from test_replicate_in_memory import GREEN, assert_rotated, run, world_with_links
+from test_replicate_in_memory import GREEN, assert_rotated
 
 from rotator.commands.rotation import rollback, rotate
 from rotator.errors import Blocked, DatabaseError, DatabaseUnreachable, RotatorError, TerraformError

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, World, new_world
+from replicated import world_with_links
 from rotations import bench, phase
-from test_replicate_in_memory import world_with_links
 
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.workbench import Workbench

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, World
+from replicated import run, world_with_links
 from rotations import bench
-from test_replicate_in_memory import GREEN, assert_rotated, run, world_with_links
+from test_replicate_in_memory import GREEN, assert_rotated
 
 from rotator.commands.rotation import rollback
 from rotator.commands.status import status

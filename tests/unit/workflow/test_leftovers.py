@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, Killed, World
+from replicated import run, world_with_links
 from rotations import bench, phase
-from test_replicate_in_memory import GREEN, killed_at, run, world_with_links
+from test_replicate_in_memory import GREEN, killed_at
 
 from rotator.commands.announce import undo_infos
 from rotator.commands.retirement import retire

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from fake_links import Replication
-from fakes import BLUE, FakeDatabases, Killed, World, new_world
+from fakes import BLUE, FakeDatabases, Killed, World
+from replicated import run, world_with_links
 from rotations import bench, phase
 
 from rotator.commands.plan import plan
@@ -24,16 +25,6 @@ from rotator.workflow.stores import LocalStore
 
 GREEN = f"{BLUE}-g1"
 NEW_KEY = "arn:aws:kms:eu-central-1:123456789012:key/g1"
-
-
-def world_with_links() -> World:
-    world = new_world()
-    world.replication = Replication()
-    return world
-
-
-def run(world: World, folder: Path, **rotation: Any) -> Any:
-    return rotate(bench(world, folder, strategy="replicate", **rotation), Options())
 
 
 def assert_rotated(world: World) -> None:

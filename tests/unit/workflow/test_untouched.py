@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, Data, Killed, World
+from replicated import run, world_with_links
 from rotations import bench
-from test_replicate_in_memory import GREEN, assert_rotated, killed_at, run, world_with_links
+from test_replicate_in_memory import GREEN, assert_rotated, killed_at
 
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
