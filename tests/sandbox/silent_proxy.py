@@ -8,7 +8,10 @@ import threading
 
 
 class SilentProxy:
-    """`cut()`: from then on nobody hears of the other, without a word. `mend()`: new connections go through again."""
+    """`cut()`: from then on nobody hears of the other, without a word. `mend()`: new connections go through again.
+
+    Those that are tried meanwhile go through then, as their SYN is sent again and again.
+    """
 
     def __init__(self, address: str, server: str, port: int) -> None:
         self._server = (server, port)
@@ -38,13 +41,14 @@ class SilentProxy:
             while not self._stopped.is_set():
                 if not select.select([self._listener], [], [], 0.1)[0]:
                     continue
+                if self._silent.is_set():
+                    self._stopped.wait(0.1)
+                    continue
                 client, _ = self._listener.accept()
-                self._kept.append(client)
-                if not self._silent.is_set():
-                    server = socket.create_connection(self._server)
-                    self._kept.append(server)
-                    self._threads.append(threading.Thread(target=self._serve, args=(client, server)))
-                    self._threads[-1].start()
+                server = socket.create_connection(self._server)
+                self._kept += [client, server]
+                self._threads.append(threading.Thread(target=self._serve, args=(client, server)))
+                self._threads[-1].start()
 
     def _serve(self, client: socket.socket, server: socket.socket) -> None:
         other = {client: server, server: client}

@@ -142,7 +142,7 @@ def test_a_network_that_is_silent_for_a_minute_heals_by_itself(following: Pair, 
     link.unsubscribe()
     proxy = SilentProxy("127.0.0.1", str(link.source.address), link.source.port)
     try:
-        through = replace(link.source, address="127.0.0.1", host="127.0.0.1", port=proxy.port)
+        through = replace(link.source, address="127.0.0.1", port=proxy.port)  # the certificate has blue's own
         PostgresLink(ROTATION, through, link.target, link.back, pinned=True).subscribe(None)
         link.enable()
         carried(following, link, "before the cut")
