@@ -9,9 +9,15 @@ import re
 from pathlib import Path
 
 import boto3
-from rights import NOT_CALLED, documented
+import pytest
+from rights import NOT_CALLED, allowed, documented
 
-AWS = Path(__file__).resolve().parents[2] / "rotator" / "aws"
+from rotator.config_file import load_env
+from rotator.model import Strategy
+from rotator.naming import plan_rotation
+
+ROOT = Path(__file__).resolve().parents[2]
+AWS = ROOT / "rotator" / "aws"
 CALL = re.compile(r"_(client|kms|logs|secrets)\.(?:get_paginator\(\"(\w+)\"|([a-z]\w+)\()")
 SERVICES = {
     "rds.py": "rds",
@@ -41,6 +47,31 @@ def test_the_policy_holds_every_call_of_the_tool() -> None:
     found = called()
     assert len(found) > 20
     assert found <= documented()
+
+
+@pytest.mark.parametrize(("source", "target"), [("g0", "g1"), ("g9", "g10")])
+def test_the_policy_covers_what_a_rotation_of_its_env_makes_and_nobody_elses(source: str, target: str) -> None:
+    config = load_env(ROOT, "example").config
+    alias = config.key.alias
+    names = plan_rotation(
+        "orders", config.database.identifier, source, target, key_alias=alias, strategy=Strategy.REPLICATE
+    )
+    rds, kms = "arn:aws:rds:eu-central-1:123456789012", "arn:aws:kms:eu-central-1:123456789012"
+    snapshots = (
+        names.source_snapshot, names.copy_snapshot, names.final_snapshot, names.final_copy, names.rolled_back_snapshot
+    )  # fmt: skip
+    for snapshot in snapshots:
+        for action in ("CreateDBSnapshot", "CopyDBSnapshot", "DeleteDBSnapshot", "RestoreDBInstanceFromDBSnapshot"):
+            assert allowed(f"rds:{action}", f"{rds}:snapshot:{snapshot}"), (action, snapshot)
+    for instance in (names.blue, names.green):
+        for action in ("CreateDBSnapshot", "RestoreDBInstanceFromDBSnapshot", "ModifyDBInstance", "DeleteDBInstance"):
+            assert allowed(f"rds:{action}", f"{rds}:db:{instance}"), (action, instance)
+    assert allowed("kms:CreateAlias", f"{kms}:{names.new_alias}")
+    secret = f"arn:aws:secretsmanager:eu-central-1:123456789012:secret:{config.database.credentials.secret_id}-AbCdEf"
+    assert allowed("secretsmanager:GetSecretValue", secret)
+    for others in (f"{rds}:snapshot:rotator-payments-g1-source", f"{rds}:snapshot:orders-of-others"):
+        assert not allowed("rds:DeleteDBSnapshot", others)
+    assert not allowed("rds:DeleteDBInstance", f"{rds}:db:payments")
 
 
 def test_the_policy_names_actions_one_by_one() -> None:
