@@ -84,6 +84,7 @@ def compare_online(ctx: Context) -> None:
         stale=list(found.stale),
         ddl=list(ddl),
         schema=fingerprint(schema),
+        encryption=str(green.encryption()),
         imprint=imprint,
     )
 
