@@ -47,6 +47,15 @@ create function pg_temp.{}(query text) returns setof text[] language plpgsql sta
   set search_path = pg_catalog, pg_temp as 'begin return query execute query; end'
 """)
 
+_GRANTEES = """
+select distinct x.grantee::regrole::text from pg_proc p, aclexplode(p.proacl) x
+ where p.pronamespace = pg_my_temp_schema() and p.proname = %s and x.grantee not in (0, p.proowner)
+"""
+"""By default privileges of the owner. The function runs any query as its owner: code of another owner, which runs in
+this session while his own table is read, must not call it."""
+_REVOKE = sql.SQL("revoke all on function pg_temp.{}(text) from {}")
+_GRANT = sql.SQL("grant execute on function pg_temp.{}(text) to {}")
+
 
 @dataclass(frozen=True)
 class _Owner:
@@ -92,7 +101,12 @@ def _make(connection: Connection, owner: _Owner) -> None:
         # Nobody else ever sees it, and it is gone with the session: no need to wait for the disk.
         connection.execute("set local synchronous_commit = off")
         connection.execute(sql.SQL("set local role {}").format(sql.Identifier(owner.name)))
-        connection.execute(_MAKE.format(sql.Identifier(owner.function)))
+        function = sql.Identifier(owner.function)
+        connection.execute(_MAKE.format(function))
+        grantees = connection.execute(_GRANTEES, [owner.function]).fetchall()  # quoted by the server
+        for grantee in ("public", *(str(row[0]) for row in grantees)):
+            connection.execute(_REVOKE.format(function, sql.SQL(grantee)))
+        connection.execute(_GRANT.format(function, sql.Identifier(connection.info.user)))
 
 
 def _refusal(connection: Connection, table: Name, owner: str) -> DatabaseError:
