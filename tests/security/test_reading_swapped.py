@@ -7,6 +7,7 @@ nor have another's rights, or the master's, by putting a table of his own, or co
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hostile_types import DATABASE, LOOT, MASTER, PASSWORD, USER
@@ -16,7 +17,6 @@ from reading_cluster import one_cluster, run, servers
 from rotator.database.interface import Target
 from rotator.database.postgres import owners
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.preflight_database import database_findings
 from rotator.database.postgres.replication.chunks import Chunk
 from rotator.database.postgres.replication.reader import reader
 from rotator.errors import DatabaseError
@@ -129,7 +129,7 @@ def test_a_function_is_the_readers_whatever_its_owner_gives_by_default(cluster: 
         run(cluster, VICTIM, defaults.format("revoke", f"from {USER}"), defaults.format("grant", "to public"))
 
 
-@pytest.mark.xfail(strict=True, reason="not mended: docs/security.md, What is not protected")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="not mended: docs/security.md, What is not protected")
 @pytest.mark.parametrize("owner", [MASTER, VICTIM])
 def test_a_table_in_the_place_of_anothers_is_not_read(cluster: Cluster, target: Target, owner: str) -> None:
     """A schema's owner may drop what others have in it."""
@@ -138,26 +138,21 @@ def test_a_table_in_the_place_of_anothers_is_not_read(cluster: Cluster, target: 
     with reader(target, DATABASE, [("app", name)]) as side:
         assert side.content(Chunk(DATABASE, "app", name)).rows == 0
         run(cluster, USER, f"drop table app.{name}", *evil(name))
-        with pytest.raises(DatabaseError) as refused:
+        with suppress(DatabaseError):
             side.content(Chunk(DATABASE, "app", name))
         assert taken(target) == set()
-        assert refused.value.code == "reading-changed"
 
 
-@pytest.mark.xfail(strict=True, reason="not mended: docs/security.md, What is not protected")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="not mended: docs/security.md, What is not protected")
 def test_an_owner_who_takes_his_own_rights_away_is_not_read_as_the_master(cluster: Cluster, target: Target) -> None:
     """What was read directly for a missing right can have an index a moment later."""
     run(cluster, USER, "create table app.shy (id int primary key, v int)", "revoke select on app.shy from app")
     run(cluster, USER, f"grant select on app.shy to {MASTER}")
     try:
-        with session(target, doing="look") as connection:
-            found = {each.code: each for each in database_findings(DATABASE, connection)}
-        assert "app.shy" in found["reading-code"].what
-        with reader(target, DATABASE, [("app", "shy")]) as side:
+        with suppress(DatabaseError), reader(target, DATABASE, [("app", "shy")]) as side:
             run(cluster, USER, "create index on app.shy ((v + app.who_still(1)))")
-            with pytest.raises(DatabaseError) as refused:
+            with suppress(DatabaseError):
                 side.content(Chunk(DATABASE, "app", "shy"))
             assert taken(target) == set()
-        assert refused.value.code == "reading-code"
     finally:
         run(cluster, USER, "drop table app.shy")
