@@ -180,18 +180,20 @@ def test_missing_privileges_name_what_to_grant(pg: PgServer, master: str) -> Non
     ) as name:
         found = findings(pg, name, user=master)
         assert {code for code, each in found.items() if each.blocks} == {
-            *("no-create", "not-owner", "no-select", "row-security"),
+            *("no-create", "not-owner", "no-select", "row-security", "reading-code"),
         }
         assert {code for code, each in found.items() if not each.blocks} == {"no-event-trigger", "no-signal"}
         assert "shop.item" in found["not-owner"].what
         by, _, grant = found["not-owner"].fix.partition(": ")
         assert by == "As a superuser (no other role has ADMIN OPTION on it)"
         assert grant.startswith('GRANT "app_owner" TO "master"')
+        assert found["reading-code"].fix == f"{found['not-owner'].fix} GRANT USAGE ON SCHEMA shop TO app_owner;"
         assert "shop.item" in found["no-select"].what
         assert "shop.hidden" in found["row-security"].what
         pg.run(
             name,
             grant,
+            found["reading-code"].fix.partition("; ")[2],  # the first is `grant`
             found["no-create"].fix,
             found["no-signal"].fix,
             "grant create on database postgres to master",

@@ -46,6 +46,7 @@ def planned(name: str, *body: str) -> tuple[str, ...]:
     )
 
 
+RENAMER, OURS = ("app", "renamer"), ("public", "ours")
 HOSTILE = (
     "create function app.stolen(bigint) returns text language plpgsql as"
     " $$ begin perform app.rise('search_path'); return '0'; end $$",
@@ -82,11 +83,11 @@ def target(cluster: Cluster) -> Iterator[Target]:
 def test_what_runs_is_the_owner_and_cannot_become_anybody_else(target: Target) -> None:
     who = sql.SQL("select current_user, current_setting('transaction_read_only')")
     with session(target, doing="look") as connection:
-        through = owners.functions(connection, [("app", "renamer")])["app", "renamer"]
-        assert read(connection, who, 2, through) == [(USER, "on")]
+        seen = owners.look(connection, [RENAMER, OURS])
+        assert read(connection, who, 2, seen[RENAMER]) == [(USER, "on")]
         with pytest.raises(psycopg.Error, match="security-definer"):
-            read(connection, sql.SQL("select pg_catalog.set_config('role', 'none', false)"), 1, through)
-        assert read(connection, who, 2, None) == [(MASTER, "on")]
+            read(connection, sql.SQL("select pg_catalog.set_config('role', 'none', false)"), 1, seen[RENAMER])
+        assert read(connection, who, 2, seen[OURS]) == [(MASTER, "on")]
 
 
 @pytest.mark.parametrize("name", ["renamer", "holder"])
@@ -94,10 +95,10 @@ def test_a_table_of_the_master_is_read_as_before_after_one_of_the_user(target: T
     """In one transaction, as the recheck does."""
     count = sql.SQL("select count(*) from {}")
     with session(target, doing="look") as connection:
-        through = owners.functions(connection, [("app", name)])["app", name]
+        seen = owners.look(connection, [("app", name), OURS])
         with unwritten(connection):
-            assert read(connection, count.format(sql.Identifier("app", name)), 1, through) == [("1",)]
-            assert read(connection, count.format(sql.Identifier("public", "ours")), 1, None) == [(2,)]
+            assert read(connection, count.format(sql.Identifier("app", name)), 1, seen["app", name]) == [("1",)]
+            assert read(connection, count.format(sql.Identifier(*OURS)), 1, seen[OURS]) == [(2,)]
             assert connection.execute("show search_path").fetchone() == ("pg_catalog, pg_temp",)
         assert connection.execute("select from pg_cursors where name = 'held'").rowcount == 0
 
@@ -110,6 +111,17 @@ def test_a_prepared_statement_in_the_place_of_the_tools_ends_the_run(target: Tar
         assert found.value.code == "reading-tampered"
 
 
+def test_a_prepared_statement_is_noticed_in_a_transaction_of_its_own_too(target: Target) -> None:
+    """Such as the look for rows of unlogged tables, in the session that sets the sequences."""
+    with session(target, doing="look") as connection:
+        seen = owners.look(connection, [("app", "preparer"), OURS])
+        count = sql.SQL("select count(*) from {}")
+        assert read(connection, count.format(sql.Identifier(*OURS)), 1, seen[OURS]) == [(2,)]
+        with pytest.raises(DatabaseError) as found:
+            read(connection, count.format(sql.Identifier("app", "preparer")), 1, seen["app", "preparer"])
+        assert found.value.code == "reading-tampered"
+
+
 def test_a_fenced_server_is_read_as_the_owners(target: Target) -> None:
     """What a read needs is temporary: the fence lets it through, and the record of DDL has nothing of it."""
     fence(target, "local-g1", 20.0)
@@ -117,7 +129,7 @@ def test_a_fenced_server_is_read_as_the_owners(target: Target) -> None:
         with session(target, doing="look") as connection:
             guard.install(connection)
         with reader(target, DATABASE, [("app", "renamer")]) as side:
-            assert side.shapes[f"{DATABASE}.app.renamer"].through is not None
+            assert side.shapes[f"{DATABASE}.app.renamer"].seen.as_owner
             assert side.content(Chunk(DATABASE, "app", "renamer")).rows == 1
         with session(target, doing="look") as connection:
             assert guard.recorded(DATABASE, connection) == ()
@@ -135,10 +147,12 @@ def test_where_nobody_can_read_as_the_owner_the_table_is_not_read(cluster: Clust
             found = {each.code: each for each in database_findings(DATABASE, connection)}
         assert found["reading-code"].blocks
         assert "app.renamer" in found["reading-code"].what
+        assert found["reading-code"].fix == f"GRANT TEMPORARY ON DATABASE {DATABASE} TO {USER};"
         with pytest.raises(DatabaseError) as refused, reader(target, DATABASE, [("app", "renamer")]):
             pytest.fail("it was opened")
         assert refused.value.code == "reading-code"
-        with reader(target, DATABASE, [("app", "loot")]) as side:
-            assert side.content(Chunk(DATABASE, "app", "loot")).rows == 0
+        assert refused.value.fix == found["reading-code"].fix
+        with reader(target, DATABASE, [OURS]) as side:
+            assert side.content(Chunk(DATABASE, *OURS)).rows == 2
     finally:
         run(cluster, MASTER, f"grant temporary on database {DATABASE} to public")

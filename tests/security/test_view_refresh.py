@@ -20,6 +20,31 @@ SQUATTED = (
     f"alter role {OWNER} set search_path = evil, pg_catalog, public",
     "reset role",
 )
+OTHER = (
+    f"set role {OWNER}",
+    "create table other (id int primary key)",
+    "create function evil.opens() returns int language plpgsql as $f$ begin"
+    " if exists (select from pg_trigger where tgname = 'rotator_fence' and tgrelid = 'public.other'::regclass) then"
+    " alter table public.other disable trigger rotator_fence; end if; return 1; end $f$",
+    "create materialized view total as select count(*) n, evil.opens() from item",
+    "reset role",
+)
+
+
+def test_a_refresh_does_not_open_the_fence_for_the_owners_functions() -> None:
+    """The tool's own REFRESH goes through the fence. What runs within it does not."""
+    with running_pair(*prepared((), PASSWORD, MASTER), *SQUATTED[:-3], *OTHER, superuser=True) as pair:
+        pair.open()
+        pair.follow()
+        with pair.connect(user=OWNER) as mallory:
+            mallory.execute("insert into public.item values (1)")
+        pair.forward.catch_up(30.0)
+        pair.run("refresh materialized view total")
+        seen = refresh_stale(pair.source, pair.target)
+        assert seen.refreshed == ()
+        assert seen.stale == (f"{DATABASE}.public.total (SQLSTATE 25006)",)
+        enabled = "select tgenabled from pg_trigger where tgname = 'rotator_fence' and tgrelid = 'other'::regclass"
+        assert pair.rows(enabled, pair.green) == [("A",)]
 
 
 def test_a_refresh_runs_as_the_views_owner_and_what_follows_has_the_tools_settings() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.names import FENCE
+from rotator.database.postgres.names import FENCE, RDS_SUPERUSER
 from rotator.database.postgres.objects import USER_SCHEMA
 from rotator.qualified import qualified
 
@@ -25,9 +25,9 @@ _KEYED = """exists (
       select from pg_index i where i.indrelid = c.oid and i.indislive and i.indisvalid and i.indimmediate
          and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end)"""
 
-_SUPERUSER = """exists (
+_SUPERUSER = f"""exists (
       select from pg_roles o where o.oid = p.proowner and (o.rolsuper or exists (
-        select from pg_roles r where r.rolname = 'rds_superuser' and pg_has_role(o.oid, r.oid, 'USAGE'))))"""
+        select from pg_roles r where {RDS_SUPERUSER.format(role="r")} and pg_has_role(o.oid, r.oid, 'USAGE'))))"""
 """Who owns the function `p` has nothing to gain."""
 
 _FUNCTIONS = f"""

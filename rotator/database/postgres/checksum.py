@@ -20,7 +20,7 @@ from psycopg import sql
 from rotator.database.interface import Progress, Target
 from rotator.database.postgres import owners
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.reading import read, unwritten
+from rotator.database.postgres.reading import hold, read, unwritten
 from rotator.model import Table, TableDigest
 
 CHUNK_ROWS = 100_000
@@ -147,18 +147,17 @@ def checksum(
     target: Target, table: Table, progress: Progress, *, limits: tuple[int, int] = CHUNK_BLOCKS
 ) -> TableDigest:
     """Digest of `table` in one snapshot (REPEATABLE READ), so that rows that move are neither missed nor doubled."""
-    with (
-        session(target, table.database, doing=f"read table {table}") as connection,
-    ):
-        through = owners.functions(connection, [(table.schema, table.name)])[table.schema, table.name]
+    with session(target, table.database, doing=f"read table {table}") as connection:
+        seen = owners.look(connection, [(table.schema, table.name)])[table.schema, table.name]
         with unwritten(connection, "repeatable read"):
+            hold(connection, seen)
             # A range of ctid must be scanned as such: any other plan would read the whole table for every chunk.
             connection.execute("set local enable_seqscan = off; set local enable_indexscan = off")
-            return _digest(connection, table, through, progress, limits)
+            return _digest(connection, table, seen, progress, limits)
 
 
 def _digest(
-    connection: Connection, table: Table, through: str | None, progress: Progress, limits: tuple[int, int]
+    connection: Connection, table: Table, seen: owners.Seen, progress: Progress, limits: tuple[int, int]
 ) -> TableDigest:
     version = connection.info.server_version
     name = sql.Identifier(table.schema, table.name)
@@ -171,7 +170,7 @@ def _digest(
     blocks = int(size[0])
     rows, total = 0, 0
     for start, end in chunks(blocks, float(size[1]), ranges=version >= 140000, limits=limits):
-        found = read(connection, query + _range(start, end), 2, through)[0]
+        found = read(connection, query + _range(start, end), 2, seen)[0]
         rows, total = rows + int(found[0]), total + int(found[1])
         progress(1.0 if end is None else end / blocks, f"{table}: {rows:,} rows")
     return TableDigest(rows, f"{'text' if version < 140000 else 'record'}-1:{total}")

@@ -41,17 +41,21 @@ begin
   return;
 end
 """
+_BY_US = f"session_user = pg_catalog.pg_get_userbyid({_OWNER})"
 _OWN_OBJECT = f"""({{0}}.object_type = 'subscription' or {{0}}.object_type like 'publication%')
                         and pg_catalog.strpos({{0}}.object_identity, 'rotator_') > 0
-                        and session_user = pg_catalog.pg_get_userbyid({_OWNER})"""
+                        and {_BY_US}"""
 _REFUSE_DDL = f"""
   if tg_event = 'sql_drop' then
     if not exists (select from pg_catalog.pg_event_trigger_dropped_objects() o where not o.is_temporary
                       and not ({_OWN_OBJECT.format("o")})) then
       return;
     end if;
-  elsif not exists (select from pg_catalog.pg_event_trigger_ddl_commands() c
+  elsif not (current_user <> session_user and {_BY_US}
+             and not exists (select from pg_catalog.pg_event_trigger_ddl_commands()))
+    and not exists (select from pg_catalog.pg_event_trigger_ddl_commands() c
                      where (c.schema_name is null or c.schema_name not in ('pg_temp', 'rotator'))
+                       and not (c.command_tag = 'REFRESH MATERIALIZED VIEW' and {_BY_US})
                        and not coalesce({_OWN_OBJECT.format("c")}, false)) then
     return;
   end if;
@@ -60,7 +64,9 @@ _REFUSE_DDL = f"""
 end
 """
 _REFUSE_DDL_BODY = f"\nbegin{_REFUSE_DDL}"
-"""Temporary objects go through: reading sessions may need them; and the tool's own publications and subscriptions.
+"""Temporary objects go through: reading sessions may need them; and the tool's own publications and subscriptions, and
+its refreshing of views. Not what their owners' functions do meanwhile: of what is done within
+REFRESH PostgreSQL tells nothing, but who does it. An IF NOT EXISTS that found something is not collected either.
 25006 is read_only_sql_transaction."""
 
 REFUSAL = sql.Literal(_REFUSE_BODY).as_string().replace("%", "%%")

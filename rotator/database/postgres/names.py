@@ -18,13 +18,15 @@ SERVICE_DATABASE = """(d.datname = 'rdsadmin'
 One of that name that belongs to somebody else is a database as any other."""
 INITIAL = ("template0", "template1")
 """Databases that initdb makes for CREATE DATABASE to copy. A connection to one is in the way of that."""
-HAS_RDS_SUPERUSER = """exists (
-   select from pg_roles r join pg_roles a on a.rolname = 'rdsadmin' and a.rolsuper
-    where r.rolname = 'rds_superuser' and pg_has_role(r.oid, 'USAGE'))"""
-"""SQL condition: the session's user has what RDS gives instead of superuser.
+RDS_SUPERUSER = """({role}.rolname = 'rds_superuser'
+   and exists (select from pg_roles a where a.rolname = 'rdsadmin' and a.rolsuper))"""
+"""SQL condition, to be formatted: `role` of pg_roles is what RDS gives instead of superuser.
 
-A role of that name counts only beside RDS's own superuser: elsewhere whoever may make roles could make it, and grant it
-to us."""
+One of that name counts only beside RDS's own superuser: elsewhere whoever may make roles could make it, and grant it to
+us."""
+HAS_RDS_SUPERUSER = f"""exists (
+   select from pg_roles r where {RDS_SUPERUSER.format(role="r")} and pg_has_role(r.oid, 'USAGE'))"""
+"""SQL condition: the session's user has it."""
 OWN_SUBSCRIPTION = """(starts_with(s.subname::text, 'rotator_')
    and s.subowner = (select u.oid from pg_roles u where u.rolname = current_user))"""
 """SQL condition: subscription `s` is the tool's own. Its name proves nothing: others may give it to theirs."""

@@ -1,4 +1,7 @@
-"""As whom each table is read: through a function of its owner, made for this session alone, or as ourselves."""
+"""As whom each table is read: through a function of its owner, made for this session alone, or as ourselves.
+
+`reading` looks again, under a lock, whether it is still so.
+"""
 
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
@@ -9,33 +12,17 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.trust import plans_foreign_code
+from rotator.database.postgres.reading_rights import OURS, remedy, unreadable
 from rotator.errors import DatabaseError
 from rotator.qualified import qualified
 
 Name = tuple[str, str]
 """Schema and table."""
 
-_OURS = """(o.rolname = current_user or o.rolsuper or o.rolname = 'rds_superuser')"""
-"""The owner has no less than we have."""
-
-
-def _able(version: int) -> str:
-    """The owner `o` can read its table `c` by a function that we make. `version` as the server's number."""
-    member = "SET" if version >= 160000 else "MEMBER"
-    return f"""(pg_has_role(o.oid, '{member}') and has_database_privilege(o.oid, current_database(), 'TEMPORARY')
-      and has_schema_privilege(o.oid, c.relnamespace, 'USAGE') and has_table_privilege(o.oid, c.oid, 'SELECT')
-      and has_language_privilege(o.oid, 'plpgsql', 'USAGE'))"""
-
-
-def unreadable(version: int) -> str:
-    """SQL condition: table `c` of owner `o` can be read neither as its owner nor, without running such code, as us."""
-    return f"(not {_OURS} and not {_able(version)} and {plans_foreign_code('c.oid')})"
-
 
 def _query(version: int) -> str:
     return f"""
-select o.oid::bigint, o.rolname, not {_OURS} and {_able(version)}, {unreadable(version)}
+select w.name, c.oid::bigint, c.relkind = 'm', o.oid::bigint, o.rolname, not {OURS}, {unreadable(version)}
   from unnest(%s::text[]) with ordinality w(name, n) join pg_class c on c.oid = w.name::regclass
   join pg_roles o on o.oid = c.relowner order by w.n
 """
@@ -44,78 +31,77 @@ select o.oid::bigint, o.rolname, not {_OURS} and {_able(version)}, {unreadable(v
 _MADE = "select proname from pg_proc where pronamespace = pg_my_temp_schema() and starts_with(proname, 'rotator_read_')"
 _MAKE = sql.SQL("""
 create function pg_temp.{}(query text) returns setof text[] language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp as 'begin return query execute query; end'
+  set search_path = pg_catalog, pg_temp as '
+begin
+  if current_setting(''role'') is distinct from current_user then
+    raise insufficient_privilege using message = ''only for reading the tables of '' || current_user;
+  end if;
+  return query execute query;
+end'
 """)
-
-_GRANTEES = """
-select distinct x.grantee::regrole::text from pg_proc p, aclexplode(p.proacl) x
- where p.pronamespace = pg_my_temp_schema() and p.proname = %s and x.grantee not in (0, p.proowner)
-"""
-"""By default privileges of the owner. The function runs any query as its owner: code of another owner, which runs in
-this session while his own table is read, must not call it."""
-_REVOKE = sql.SQL("revoke all on function pg_temp.{}(text) from {}")
-_GRANT = sql.SQL("grant execute on function pg_temp.{}(text) to {}")
+"""It runs any query as its owner. Code of another owner, which runs in this session while his own table is read, must
+not call it: that has the role of his reads, and none can SET ROLE there. Rights to the function would not do: they are
+given and taken by DDL, which a fenced server refuses, and owners can have default privileges."""
 
 
 @dataclass(frozen=True)
-class _Owner:
-    """A table's owner: number, name, whether to read as it."""
+class Seen:
+    """A table as it was looked at: its name as SQL, number, whether it is a materialized view; its owner's number and
+    name; whether it is read as that owner, or as ourselves.
+    """
 
-    oid: int
     name: str
-    takes_over: bool
+    oid: int
+    view: bool
+    owner: int
+    role: str
+    as_owner: bool
 
     @property
     def function(self) -> str:
-        return f"rotator_read_{self.oid}"
+        """Its owner's, in pg_temp."""
+        return f"rotator_read_{self.owner}"
 
 
-def functions(connection: Connection, tables: Sequence[Name]) -> dict[Name, str | None]:
-    """The function in pg_temp to read each table through (None: as ourselves); those that are missing are made.
+def look(connection: Connection, tables: Sequence[Name]) -> dict[Name, Seen]:
+    """How to read each table. Functions of owners that are missing in this session are made.
 
     Not inside a READ ONLY transaction. Raises DatabaseError 'reading-code'.
     """
-    found = _owners(connection, tables)
-    wanted = {owner.function: owner for owner in found.values() if owner.takes_over}
+    found = _seen(connection, tables)
+    wanted = {each.function: each.role for each in found.values() if each.as_owner}
     if wanted:
         for (made,) in connection.execute(_MADE).fetchall():
             wanted.pop(str(made), None)
-    for owner in wanted.values():
-        _make(connection, owner)
-    return {table: owner.function if owner.takes_over else None for table, owner in found.items()}
-
-
-def _owners(connection: Connection, tables: Sequence[Name]) -> dict[Name, _Owner]:
-    names = [sql.Identifier(*table).as_string(connection) for table in tables]
-    rows = connection.execute(_query(connection.info.server_version), [names]).fetchall()
-    found = {}
-    for table, (oid, name, takes_over, refused) in zip(tables, rows, strict=True):
-        if refused:
-            raise _refusal(connection, table, str(name))
-        found[table] = _Owner(int(oid), str(name), bool(takes_over))
+    for function, role in wanted.items():
+        _make(connection, function, role)
     return found
 
 
-def _make(connection: Connection, owner: _Owner) -> None:
+def _seen(connection: Connection, tables: Sequence[Name]) -> dict[Name, Seen]:
+    names = [sql.Identifier(*table).as_string(connection) for table in tables]
+    rows = connection.execute(_query(connection.info.server_version), [names]).fetchall()
+    found = {}
+    for table, (name, oid, view, owner, role, as_owner, refused) in zip(tables, rows, strict=True):
+        if refused:
+            raise _refusal(connection, table, int(oid), str(role))
+        found[table] = Seen(str(name), int(oid), bool(view), int(owner), str(role), bool(as_owner))
+    return found
+
+
+def _make(connection: Connection, function: str, role: str) -> None:
     with connection.transaction():
         # Nobody else ever sees it, and it is gone with the session: no need to wait for the disk.
         connection.execute("set local synchronous_commit = off")
-        connection.execute(sql.SQL("set local role {}").format(sql.Identifier(owner.name)))
-        function = sql.Identifier(owner.function)
-        connection.execute(_MAKE.format(function))
-        grantees = connection.execute(_GRANTEES, [owner.function]).fetchall()  # quoted by the server
-        for grantee in ("public", *(str(row[0]) for row in grantees)):
-            connection.execute(_REVOKE.format(function, sql.SQL(grantee)))
-        connection.execute(_GRANT.format(function, sql.Identifier(connection.info.user)))
+        connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+        connection.execute(_MAKE.format(sql.Identifier(function)))
 
 
-def _refusal(connection: Connection, table: Name, owner: str) -> DatabaseError:
-    database = connection.info.dbname
+def _refusal(connection: Connection, table: Name, number: int, owner: str) -> DatabaseError:
     who = sql.Identifier(owner).as_string(connection)
     return DatabaseError(
-        f"table {qualified(database, *table)} cannot be read without running code of its owner",
-        why=f"expressions of its indexes or statistics call functions of others, and it cannot be read as {owner}",
-        fix=f"GRANT {who} TO {sql.Identifier(connection.info.user).as_string(connection)}; GRANT TEMPORARY ON DATABASE"
-        f" {sql.Identifier(database).as_string(connection)} TO {who}; and let {owner} use the table's schema",
+        f"table {qualified(connection.info.dbname, *table)} cannot be read as its owner {who}",
+        why="read as another user, it could run code of its owner with that user's rights: an index is enough",
+        fix=remedy(connection, str(number)),
         code="reading-code",
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotator.database.postgres import owners
 from rotator.database.postgres.become import how_to_become
 from rotator.database.postgres.connection import Connection, fires_no_ordinary_trigger
 from rotator.database.postgres.names import EVENT_TRIGGERS, GUARDS, SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
 from rotator.database.postgres.ownership import foreign, strange
 from rotator.database.postgres.preflight_common import RELATION, listed, relations, rows, user
+from rotator.database.postgres.reading_rights import remedy, unreadable
 from rotator.model import Finding
 from rotator.qualified import quoted
 
@@ -110,16 +110,15 @@ def _row_security(database: str, connection: Connection) -> Iterator[Finding]:
 
 
 def _reading(database: str, connection: Connection) -> Iterator[Finding]:
-    query = f"""{RELATION} join pg_roles o on o.oid = c.relowner where {USER_SCHEMA} and c.relpersistence <> 't'
-      and c.relkind in ('r', 'm') and {owners.unreadable(connection.info.server_version)}"""
-    if names := relations(connection, query):
+    tables = f"""from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles o on o.oid = c.relowner
+     where {USER_SCHEMA} and c.relpersistence <> 't' and c.relkind in ('r', 'm')
+       and {unreadable(connection.info.server_version)}"""
+    if names := relations(connection, f"select n.nspname, c.relname {tables}"):
         yield Finding(
             "reading-code",
-            f"database {database}: {listed(names)} cannot be read without running code of the owners",
-            "expressions of indexes or statistics call functions, which the planner runs as whoever reads; and their"
-            f" owners lack TEMPORARY, USAGE or SELECT to read in our place, or {user(connection)} cannot become them",
-            "GRANT TEMPORARY ON DATABASE ..., USAGE ON SCHEMA ..., SELECT ON ... TO owner; GRANT owner TO"
-            f" {user(connection)};",
+            f"database {database}: {listed(names)} cannot be read as the owners",
+            "read as another user, a table could run code of its owner with that user's rights: an index is enough",
+            remedy(connection, f"select c.oid {tables}"),
             blocks=True,
         )
 

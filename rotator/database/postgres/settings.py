@@ -93,7 +93,5 @@ REPLICA = "set session_replication_role = replica"
 """Event triggers of others do not fire for our DDL then, unless they say REPLICA or ALWAYS. The fence fires ALWAYS."""
 IS_REPLICA = "select 1 where current_setting('session_replication_role') = 'replica'"
 
-AGAIN_LOCALLY = "set local search_path = pg_catalog, pg_temp; set local standard_conforming_strings = on"
-"""After a part of a transaction that had somebody else's settings on purpose."""
 AS_A_CLIENT = "reset default_transaction_read_only"
 """Back to what database and role give their clients: a write of ours must not go through where theirs are refused."""

@@ -48,18 +48,3 @@ def makes_calls(typ: str) -> str:
                 where k.opcintype = p.typ and {_foreign("m.amproc")})
     or exists (select from pg_opclass k join pg_amop m on m.amopfamily = k.opcfamily
                  join pg_operator b on b.oid = m.amopopr where k.opcintype = p.typ and {_foreign("b.oprcode")})))"""
-
-
-def plans_foreign_code(table: str) -> str:
-    """To plan a query of the table may call a user's function: in expressions of its indexes and statistics.
-
-    `table`: its number, as SQL. Constant parts of these are worked out then, by whoever asks.
-    """
-    return f"""exists (
-  select from pg_depend d
-   where (d.classid, d.objid) in (
-           select 'pg_class'::regclass::oid, i.indexrelid from pg_index i where i.indrelid = {table}
-           union all select 'pg_statistic_ext'::regclass::oid, s.oid from pg_statistic_ext s where s.stxrelid = {table})
-     and case d.refclassid when 'pg_proc'::regclass then {_foreign("d.refobjid")}
-              when 'pg_operator'::regclass then exists (
-                select from pg_operator b where b.oid = d.refobjid and {_foreign("b.oprcode")}) end)"""

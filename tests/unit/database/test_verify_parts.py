@@ -5,6 +5,7 @@ import pytest
 from psycopg import sql
 
 from rotator.database.postgres.checksum import Column
+from rotator.database.postgres.owners import Seen
 from rotator.database.postgres.replication.chunks import Chunk, merged, told
 from rotator.database.postgres.replication.digest import above, row_digest, up_to
 from rotator.database.postgres.replication.reader import Content, Reader, Shape
@@ -211,7 +212,8 @@ class Ranges(Reader):
     def __init__(self, count: int) -> None:
         self._count = count
         key = Column("id", "int8", builtin=True, deterministic=True, base="bigint")
-        self.shapes = {Chunk("shop", "public", "item").name: Shape(sql.Identifier("item"), (key,), sql.SQL("1"))}
+        seen = Seen("public.item", 1, view=False, owner=1, role="app", as_owner=False)
+        self.shapes = {Chunk("shop", "public", "item").name: Shape(sql.Identifier("item"), (key,), sql.SQL("1"), seen)}
 
     def first(self, chunk: Chunk, rows: int) -> tuple[Chunk, Content]:
         last = int(chunk.low[0]) + 1 if chunk.low else 1

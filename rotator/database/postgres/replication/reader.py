@@ -87,9 +87,8 @@ class Shape:
     identifier: sql.Identifier
     key: tuple[Column, ...]
     digest: sql.Composable
+    seen: owners.Seen
     columns: tuple[str, ...] = ()
-    through: str | None = None
-    """As `reading.read` takes it."""
 
     def where(self, chunk: Chunk) -> sql.Composable:
         """WHERE clause of the chunk's rows; empty for all rows."""
@@ -187,13 +186,17 @@ class Reader:
 
     def _rows(self, chunk: Chunk, query: sql.Composed, width: int) -> list[tuple[Any, ...]]:
         try:
-            return read(self._connection, query, width, self.shapes[chunk.name].through)
+            return read(self._connection, query, width, self.shapes[chunk.name].seen)
         except psycopg.Error as error:
             raise statement_error(self._target, self._connection, f"read table {chunk.name}", error) from error
 
 
 def shapes_of(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Shape]:
-    """How to read each table ((schema, name)) of this database: two statements for all of them."""
+    """How to read each table ((schema, name)) of this database, as its owner: some statements for all of them.
+
+    Not inside a READ ONLY transaction.
+    """
+    seen = owners.look(connection, names)
     tables = [sql.Identifier(*name) for name in names]
     strings = [table.as_string(connection) for table in tables]
     keys = {int(n): tuple(key) for n, key in connection.execute(_KEYS, {"tables": strings}).fetchall()}
@@ -202,14 +205,8 @@ def shapes_of(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[
         by_name = {column.name: column for column in columns}
         key = tuple(by_name[column] for column in keys.get(number, ()))
         digest = row_digest(columns, connection.info.server_version)
-        shapes[name] = Shape(sql.Identifier(*name), key, digest, tuple(column.name for column in columns))
+        shapes[name] = Shape(sql.Identifier(*name), key, digest, seen[name], tuple(column.name for column in columns))
     return shapes
-
-
-def readable(connection: Connection, names: Sequence[owners.Name]) -> dict[owners.Name, Shape]:
-    """The same, each table to be read as its owner. Not inside a READ ONLY transaction."""
-    through, shapes = owners.functions(connection, names), shapes_of(connection, names)
-    return {name: replace(shapes[name], through=through[name]) for name in names}
 
 
 @contextmanager
@@ -217,5 +214,5 @@ def reader(target: Target, database: str, names: Sequence[tuple[str, str]]) -> I
     """A reader of these tables ((schema, name)) over a connection of its own."""
     with session(target, database, doing="compare tables") as connection:
         connection.execute(SETTINGS)
-        shapes = readable(connection, names)
+        shapes = shapes_of(connection, names)
         yield Reader(target, connection, {qualified(database, *name): shapes[name] for name in names})

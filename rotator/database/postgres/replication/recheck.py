@@ -22,7 +22,7 @@ from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.errors import statement_error
 from rotator.database.postgres.reading import read, unwritten
 from rotator.database.postgres.replication.chunks import Chunk, Difference, merged
-from rotator.database.postgres.replication.reader import Content, Shape, readable
+from rotator.database.postgres.replication.reader import Content, Shape, shapes_of
 from rotator.errors import DatabaseError
 
 Known = Mapping[str, Mapping[owners.Name, Shape]]
@@ -67,7 +67,7 @@ def look_ahead(connections: Mapping[str, Connection], hot: Sequence[Chunk]) -> K
     found: dict[str, Mapping[owners.Name, Shape]] = {}
     for database in sorted({chunk.database for chunk in hot}):
         names = sorted({(chunk.schema, chunk.table) for chunk in hot if chunk.database == database})
-        found[database] = readable(connections[database], names)
+        found[database] = shapes_of(connections[database], names)
     return found
 
 
@@ -95,7 +95,7 @@ def _contents(
         with _reading(connection, deadline):
             for table, query in some:
                 _limit(connection, deadline)
-                for rows, total, n in read(connection, query, 3, shapes[table].through):
+                for rows, total, n in read(connection, query, 3, shapes[table].seen):
                     found[int(n)] = Content(int(rows), int(total))
     return [found[n] for n in range(len(chunks))]
 

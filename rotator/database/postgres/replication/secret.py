@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.names import HAS_RDS_SUPERUSER
 
 QUIET = {
     "auto_explain.log_min_duration": "-1",
@@ -30,8 +31,8 @@ _MAY = {
     150000: "has_parameter_privilege(s.name, 'SET')",
     0: "exists (select from pg_roles u where u.rolname = current_user and u.rolsuper)",
 }
-_ON_RDS = """exists (select from pg_roles r where r.rolname = 'rds_superuser' and pg_has_role(r.oid, 'USAGE')
-   and s.name = any (string_to_array(current_setting('rds.superuser_variables', true), ',')))"""
+_ON_RDS = f"""({HAS_RDS_SUPERUSER}
+   and coalesce(s.name = any (string_to_array(current_setting('rds.superuser_variables', true), ',')), false))"""
 
 _BLOCK = """
 do $do$

@@ -28,7 +28,7 @@ def filled(connection: Connection) -> tuple[tuple[str, str], ...]:
 
 def _has_rows(connection: Connection, name: tuple[str, str]) -> bool:
     query = sql.SQL("select 1 from only {} limit 1").format(sql.Identifier(*name))
-    return bool(read(connection, query, 1, owners.functions(connection, [name])[name]))
+    return bool(read(connection, query, 1, owners.look(connection, [name])[name]))
 
 
 def refuse(database: str, tables: tuple[tuple[str, str], ...]) -> None:

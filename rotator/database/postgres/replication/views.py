@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from rotator.database.interface import Target
-from rotator.database.postgres import checksum, fence_sql, settings
+from rotator.database.postgres import checksum, fence_sql
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.objects import USER_SCHEMA, each_database
 from rotator.model import Table
@@ -83,23 +83,20 @@ def _equal(source: Target, target: Target, view: Table) -> bool:
 def _refresh(connection: Connection, view: Table) -> str:
     """Refresh it with the settings that its owner's sessions have; the SQLSTATE if it cannot be, '' otherwise.
 
-    The fence's event triggers refuse it; in one transaction, so that others never find them gone.
+    The fence refuses others' DDL all the time, that of the owner's functions too, which run meanwhile.
     """
     watched = connection.execute(fence_sql.HAS_EVENT_TRIGGERS).fetchone() is not None
     name = sql.Identifier(view.schema, view.name)
     try:
         with connection.transaction():
             if watched:
-                connection.execute(fence_sql.drop_event_triggers())
+                connection.execute(fence_sql.ddl_refusal())  # an earlier version's lets no REFRESH through
             wanted = connection.execute(_OWNERS, {"view": name.as_string(connection)}).fetchall()
             connection.execute(_VIEWS_AGAIN)
             connection.execute(_DEFAULTS)
             for setting, value in wanted:
                 connection.execute("select pg_catalog.set_config(%s, %s, true)", [setting, value])
             connection.execute(sql.SQL("refresh materialized view {}").format(name))
-            if watched:
-                connection.execute(settings.AGAIN_LOCALLY)
-                connection.execute(fence_sql.create_event_triggers())
     except psycopg.Error as error:
         if connection.broken:
             raise
