@@ -165,18 +165,35 @@ def test_a_table_that_was_given_away_is_not_read(cluster: Cluster, target: Targe
         assert taken(target) == set()
 
 
+def test_a_table_in_a_schema_that_took_anothers_name_is_not_read(cluster: Cluster, target: Target) -> None:
+    """What was looked at is still there, elsewhere."""
+    run(cluster, MASTER, f"grant create on database {DATABASE} to {USER}")
+    run(cluster, USER, "create schema old", f"grant usage, create on schema old to {VICTIM}, {MASTER}")
+    run(cluster, VICTIM, "create table old.moved (id int primary key, v int)")
+    with session(target, doing="look") as connection:
+        seen = owners.look(connection, [("old", "moved")])["old", "moved"]
+        run(cluster, USER, *evil("moved"), "alter schema old rename to older", "create schema old")
+        run(cluster, USER, "alter table app.moved set schema old", f"grant usage on schema old to {VICTIM}, {MASTER}")
+        with pytest.raises(DatabaseError) as found:
+            read(connection, sql.SQL("select count(*) from old.moved"), 1, seen)
+        assert found.value.code == "reading-changed"
+        assert taken(target) == set()
+
+
+@pytest.mark.parametrize("kind", ["table", "materialized view"])
 @pytest.mark.parametrize("owner", [MASTER, VICTIM])
-def test_a_table_stays_what_it_was_while_it_is_read(cluster: Cluster, target: Target, owner: str) -> None:
+def test_a_table_stays_what_it_was_while_it_is_read(cluster: Cluster, target: Target, owner: str, kind: str) -> None:
     """Nobody can put another in its place between the second look and the read, nor between two of one snapshot."""
-    name = f"held_of_{owner}"
-    run(cluster, owner, f"create table app.{name} (id int primary key, v int)")
+    name = f"held_{kind[:4]}_of_{owner}"
+    columns = "(id int primary key, v int)" if kind == "table" else "as select 1 id, 2 v"
+    run(cluster, owner, f"create {kind} app.{name} {columns}")
     with session(target, doing="look") as connection:
         seen = owners.look(connection, [("app", name)])["app", name]
         with unwritten(connection, "repeatable read"):
             hold(connection, seen)
             read(connection, sql.SQL("select count(*) from only {}").format(sql.Identifier("app", name)), 1, seen)
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                run(cluster, USER, "set lock_timeout = '200ms'", f"drop table app.{name}")
+                run(cluster, USER, "set lock_timeout = '200ms'", f"drop {kind} app.{name}")
             assert connection.execute("select current_user").fetchone() == (MASTER,)
 
 
