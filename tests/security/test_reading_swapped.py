@@ -31,7 +31,8 @@ BORROW = f"""
 create function app.borrow() returns int language plpgsql as $$
 declare f record; got text[];
 begin
-  for f in select proname from pg_catalog.pg_proc where pronamespace = pg_catalog.pg_my_temp_schema() loop
+  for f in select proname from pg_catalog.pg_proc where pronamespace = pg_catalog.pg_my_temp_schema()
+              and pg_catalog.starts_with(proname, 'rotator_read_') loop
     begin
       execute pg_catalog.format('select x from pg_temp.%I(%L) x', f.proname,
                                 'select array[n::text, current_user::text] from vault.secrets') into got;

@@ -28,7 +28,22 @@ select w.name, c.oid::bigint, c.relkind = 'm', o.oid::bigint, o.rolname, not {OU
 """
 
 
-_MADE = "select proname from pg_proc where pronamespace = pg_my_temp_schema() and starts_with(proname, 'rotator_read_')"
+_MADE = "select proname from pg_proc where pronamespace = pg_my_temp_schema() and starts_with(proname, 'rotator_')"
+CHANGED = "RO001"
+"""SQLSTATE of `_SAME`."""
+_SAME = sql.SQL("""
+create function pg_temp.rotator_same(relation oid, name text, owner oid) returns void language plpgsql as $same$
+begin
+  if not exists (select from pg_class c where c.oid = relation and c.oid = to_regclass(name) and c.relowner = owner
+                    and c.relkind in ('r', 'm')) then
+    raise exception using errcode = {}, message = 'not the table that was looked at';
+  end if;
+end $same$
+""").format(CHANGED)
+"""As a function, whose plan is kept: half the time of a query. For ourselves alone to call."""
+_LOCK = "lock table only {} in access share mode"
+_LOCK_VIEW = "prepare rotator_lock as select from only {}; deallocate rotator_lock"
+"""LOCK refuses materialized views. What is prepared is parsed, which locks as long, and not yet planned."""
 _MAKE = sql.SQL("""
 create function pg_temp.{}(query text) returns setof text[] language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp as '
@@ -46,21 +61,14 @@ given and taken by DDL, which a fenced server refuses, and owners can have defau
 
 @dataclass(frozen=True)
 class Seen:
-    """A table as it was looked at: its name as SQL, number, whether it is a materialized view; its owner's number and
-    name; whether it is read as that owner, or as ourselves.
+    """A table as it was looked at: its name as SQL; whether it is read as its owner, by `function` in pg_temp, or as
+    ourselves. `first`: SQL that locks it, fails with SQLSTATE `CHANGED` if it is another one now, and takes the role.
     """
 
     name: str
-    oid: int
-    view: bool
-    owner: int
-    role: str
     as_owner: bool
-
-    @property
-    def function(self) -> str:
-        """Its owner's, in pg_temp."""
-        return f"rotator_read_{self.owner}"
+    function: str
+    first: str
 
 
 def look(connection: Connection, tables: Sequence[Name]) -> dict[Name, Seen]:
@@ -69,32 +77,36 @@ def look(connection: Connection, tables: Sequence[Name]) -> dict[Name, Seen]:
     Not inside a READ ONLY transaction. Raises DatabaseError 'reading-code'.
     """
     found = _seen(connection, tables)
-    wanted = {each.function: each.role for each in found.values() if each.as_owner}
-    if wanted:
-        for (made,) in connection.execute(_MADE).fetchall():
-            wanted.pop(str(made), None)
-    for function, role in wanted.items():
-        _make(connection, function, role)
-    return found
+    made = {str(row[0]) for row in connection.execute(_MADE).fetchall()}
+    if "rotator_same" not in made:
+        _make(connection, _SAME, connection.info.user)
+    for function, role in {seen.function: role for seen, role in found.values() if seen.as_owner}.items():
+        if function not in made:
+            _make(connection, _MAKE.format(sql.Identifier(function)), role)
+    return {table: seen for table, (seen, _) in found.items()}
 
 
-def _seen(connection: Connection, tables: Sequence[Name]) -> dict[Name, Seen]:
+def _seen(connection: Connection, tables: Sequence[Name]) -> dict[Name, tuple[Seen, str]]:
     names = [sql.Identifier(*table).as_string(connection) for table in tables]
     rows = connection.execute(_query(connection.info.server_version), [names]).fetchall()
     found = {}
     for table, (name, oid, view, owner, role, as_owner, refused) in zip(tables, rows, strict=True):
         if refused:
             raise _refusal(connection, table, int(oid), str(role))
-        found[table] = Seen(str(name), int(oid), bool(view), int(owner), str(role), bool(as_owner))
+        same = sql.SQL("select pg_temp.rotator_same({}, {}, {})").format(int(oid), str(name), int(owner))
+        first = [(_LOCK_VIEW if view else _LOCK).format(name), same.as_string(connection)]
+        if as_owner:
+            first.append(sql.SQL("set local role {}").format(sql.Identifier(role)).as_string(connection))
+        found[table] = Seen(str(name), bool(as_owner), f"rotator_read_{owner}", "; ".join(first)), str(role)
     return found
 
 
-def _make(connection: Connection, function: str, role: str) -> None:
+def _make(connection: Connection, function: sql.Composed, role: str) -> None:
     with connection.transaction():
         # Nobody else ever sees it, and it is gone with the session: no need to wait for the disk.
         connection.execute("set local synchronous_commit = off")
         connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
-        connection.execute(_MAKE.format(sql.Identifier(function)))
+        connection.execute(function)
 
 
 def _refusal(connection: Connection, table: Name, number: int, owner: str) -> DatabaseError:

@@ -11,7 +11,7 @@ begins with a lock on what has the name, which runs nobody's code, and then look
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.owners import Seen
+from rotator.database.postgres.owners import CHANGED, Seen
 from rotator.errors import DatabaseError
 
 _BEGIN, _SAVE = sql.SQL("begin read only"), sql.SQL("savepoint rotator_read")
@@ -30,18 +30,6 @@ _PREPARED = sql.SQL(
     " where prepare_time operator(pg_catalog.>=) pg_catalog.transaction_timestamp()"
 )
 """Where `_UNDO` has not been said yet, names may mean something else."""
-_ROLE = sql.SQL("set local role {}")
-_LOCK = sql.SQL("lock table only {} in access share mode")
-_LOCK_VIEW = sql.SQL("prepare rotator_lock as select from only {}; deallocate rotator_lock")
-"""LOCK refuses materialized views. What is prepared is parsed, which locks as long, and not yet planned."""
-_CHANGED = "RO001"
-_SAME = sql.SQL("""
-begin
-  if not exists (select from pg_class c where c.oid = {} and c.oid = to_regclass({}) and c.relowner = {}
-                    and c.relkind in ('r', 'm')) then
-    raise exception using errcode = {}, message = 'not the table that was looked at';
-  end if;
-end""")
 _THROUGH = sql.SQL("select f.found from pg_temp.{}({}) f (found)")
 _AS_TEXTS = sql.SQL("select array[{}] from ({}) q ({})")
 
@@ -57,10 +45,10 @@ def read(connection: Connection, query: sql.Composable, width: int, seen: Seen) 
     """
     idle = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     whole = _wrapped(connection, query, width, seen) if seen.as_owner else query
-    before = (_BEGIN if idle else _SAVE, *_held(connection, seen))
+    before = (_BEGIN if idle else _SAVE, sql.SQL(seen.first))
     after = (_PREPARED, sql.SQL("rollback")) if idle else (_UNDO, _PREPARED, sql.SQL("release rotator_read"))
     try:
-        cursor = connection.execute(sql.SQL("; ").join([*before, whole, *after]))
+        cursor = connection.execute(sql.SQL("; ").join((*before, whole, *after)))
     except psycopg.Error as error:
         if idle and not connection.broken:
             connection.execute("rollback")
@@ -78,19 +66,9 @@ def hold(connection: Connection, seen: Seen) -> None:
     Raises DatabaseError 'reading-changed'.
     """
     try:
-        connection.execute(sql.SQL("; ").join([*_held(connection, seen), sql.SQL("set local role none")]))
+        connection.execute(sql.SQL("; ").join((sql.SQL(seen.first), sql.SQL("set local role none"))))
     except psycopg.Error as error:
         raise _told(connection, error, seen) from error
-
-
-def _held(connection: Connection, seen: Seen) -> Sequence[sql.Composable]:
-    """In one message with what follows: two statements more, and no round trip."""
-    same = _SAME.format(*map(sql.Literal, (seen.oid, seen.name, seen.owner, _CHANGED))).as_string(connection)
-    return (
-        *([_ROLE.format(sql.Identifier(seen.role))] if seen.as_owner else []),
-        (_LOCK_VIEW if seen.view else _LOCK).format(sql.SQL(seen.name)),
-        sql.SQL("do {}").format(sql.Literal(same)),
-    )
 
 
 def _wrapped(connection: Connection, query: sql.Composable, width: int, seen: Seen) -> sql.Composed:
@@ -101,18 +79,18 @@ def _wrapped(connection: Connection, query: sql.Composable, width: int, seen: Se
 
 
 def _results(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[list[tuple[Any, ...]], int]:
-    """Rows of the query, and number of those of the last SELECT, `_PREPARED`: no other statement gives any."""
+    """Rows of the query, and number of those of the last SELECT, `_PREPARED`."""
     found = []
     while True:
         if cursor.description is not None:
             found.append(cursor.fetchall())
         if not cursor.nextset():
-            rows, prepared = found
+            _, rows, prepared = found
             return rows, len(prepared)
 
 
 def _told(connection: Connection, error: psycopg.Error, seen: Seen) -> Exception:
-    if error.sqlstate != _CHANGED:
+    if error.sqlstate != CHANGED:
         return error
     return DatabaseError(
         f"table {seen.name} of database {connection.info.dbname} is not the one that was looked at before it was read",

@@ -212,7 +212,7 @@ class Ranges(Reader):
     def __init__(self, count: int) -> None:
         self._count = count
         key = Column("id", "int8", builtin=True, deterministic=True, base="bigint")
-        seen = Seen("public.item", 1, view=False, owner=1, role="app", as_owner=False)
+        seen = Seen("public.item", as_owner=False, function="", first="")
         self.shapes = {Chunk("shop", "public", "item").name: Shape(sql.Identifier("item"), (key,), sql.SQL("1"), seen)}
 
     def first(self, chunk: Chunk, rows: int) -> tuple[Chunk, Content]:
