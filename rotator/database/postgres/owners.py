@@ -34,7 +34,8 @@ CHANGED = "RO001"
 _SAME = sql.SQL("""
 create function pg_temp.rotator_same(relation oid, name text, owner oid) returns void language plpgsql as $same$
 begin
-  if not exists (select from pg_class c where c.oid = relation and c.oid = to_regclass(name) and c.relowner = owner) then
+  if not exists (select from pg_class c
+                  where c.oid = relation and c.oid = to_regclass(name) and c.relowner = owner) then
     raise exception using errcode = {}, message = 'not the table that was looked at';
   end if;
 end $same$
