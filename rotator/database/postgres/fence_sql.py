@@ -42,6 +42,8 @@ begin
 end
 """
 _BY_US = f"session_user = pg_catalog.pg_get_userbyid({_OWNER})"
+REFRESHING = "rotator.refreshing"
+"""Setting of a transaction: it is the tool that refreshes a view. Applications may log in as the tool's user too."""
 _OWN_OBJECT = f"""({{0}}.object_type = 'subscription' or {{0}}.object_type like 'publication%')
                         and pg_catalog.strpos({{0}}.object_identity, 'rotator_') > 0
                         and {_BY_US}"""
@@ -55,7 +57,8 @@ _REFUSE_DDL = f"""
              and not exists (select from pg_catalog.pg_event_trigger_ddl_commands()))
     and not exists (select from pg_catalog.pg_event_trigger_ddl_commands() c
                      where (c.schema_name is null or c.schema_name not in ('pg_temp', 'rotator'))
-                       and not (c.command_tag = 'REFRESH MATERIALIZED VIEW' and {_BY_US})
+                       and not (c.command_tag = 'REFRESH MATERIALIZED VIEW' and {_BY_US}
+                                and coalesce(pg_catalog.current_setting('{REFRESHING}', true), '') = 'on')
                        and not coalesce({_OWN_OBJECT.format("c")}, false)) then
     return;
   end if;
@@ -65,8 +68,8 @@ end
 """
 _REFUSE_DDL_BODY = f"\nbegin{_REFUSE_DDL}"
 """Temporary objects go through: reading sessions may need them; and the tool's own publications and subscriptions, and
-its refreshing of views. Not what their owners' functions do meanwhile: of what is done within
-REFRESH PostgreSQL tells nothing, but who does it. An IF NOT EXISTS that found something is not collected either.
+its refreshing of views. Not what their owners' functions do meanwhile: of what is done within REFRESH PostgreSQL tells
+nothing, but who does it. (It tells nothing of an IF NOT EXISTS that found something either.)
 25006 is read_only_sql_transaction."""
 
 REFUSAL = sql.Literal(_REFUSE_BODY).as_string().replace("%", "%%")

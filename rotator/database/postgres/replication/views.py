@@ -91,6 +91,7 @@ def _refresh(connection: Connection, view: Table) -> str:
         with connection.transaction():
             if watched:
                 connection.execute(fence_sql.ddl_refusal())  # an earlier version's lets no REFRESH through
+                connection.execute("select pg_catalog.set_config(%s, 'on', true)", [fence_sql.REFRESHING])
             wanted = connection.execute(_OWNERS, {"view": name.as_string(connection)}).fetchall()
             connection.execute(_VIEWS_AGAIN)
             connection.execute(_DEFAULTS)
