@@ -53,8 +53,8 @@ def stale_views(outputs: Outputs) -> tuple[str, ...]:
     if not stale:
         return ()
     return (
-        f"Materialized views on green are as of the snapshot, because refreshing them failed: {stale}. Refresh them"
-        " after the flip as the application does (REFRESH MATERIALIZED VIEW, with its search_path).",
+        f"Materialized views on green are as of the snapshot, because they could not be refreshed: {stale}."
+        " Refresh them after the flip as the application does (REFRESH MATERIALIZED VIEW, with its search_path).",
     )
 
 

@@ -42,6 +42,8 @@ begin
 end
 """
 _BY_US = f"session_user = pg_catalog.pg_get_userbyid({_OWNER})"
+UNTOLD = "('REASSIGN OWNED', 'DROP OWNED')"
+"""Commands that change owners and rights, of which event triggers are told the name alone."""
 REFRESHING = "rotator.refreshing"
 """Setting of a transaction: it is the tool that refreshes a view. Applications may log in as the tool's user too."""
 _OWN_OBJECT = f"""({{0}}.object_type = 'subscription' or {{0}}.object_type like 'publication%')
@@ -53,7 +55,7 @@ _REFUSE_DDL = f"""
                       and not ({_OWN_OBJECT.format("o")})) then
       return;
     end if;
-  elsif not (current_user <> session_user and {_BY_US}
+  elsif tg_tag not in {UNTOLD} and not (current_user <> session_user and {_BY_US}
              and not exists (select from pg_catalog.pg_event_trigger_ddl_commands()))
     and not exists (select from pg_catalog.pg_event_trigger_ddl_commands() c
                      where (c.schema_name is null or c.schema_name not in ('pg_temp', 'rotator'))

@@ -42,7 +42,7 @@ select from pg_class c join pg_namespace n on n.oid = c.relnamespace
 USER_SCHEMA = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'rotator')"
 """SQL condition: schema `n` is the application's. Names that begin with pg_ are reserved by PostgreSQL."""
 
-TEMPORARY = '(^|[^a-z0-9_$"])pg_temp(_[0-9]+)?[.]'
+TEMPORARY = '(^|[^a-z0-9_$".])pg_temp(_[0-9]+)?[.]'
 """Regular expression: an identity, as PostgreSQL writes it, speaks of something in a session's temporary schema."""
 
 _WRITABLE = f"""

@@ -29,18 +29,26 @@ select w.name, c.oid::bigint, c.relkind = 'm', o.oid::bigint, o.rolname, not {OU
 
 
 _MADE = "select proname from pg_proc where pronamespace = pg_my_temp_schema() and starts_with(proname, 'rotator_')"
-CHANGED = "RO001"
-"""SQLSTATE of `_SAME`."""
+CHANGED, ALTERED = "RO001", "RO002"
+"""SQLSTATEs of `_SAME`."""
 _SAME = sql.SQL("""
-create function pg_temp.rotator_same(relation oid, name text, owner oid) returns void language plpgsql as $same$
+create function pg_temp.rotator_same(relation oid, name text, owner oid, reader text) returns void
+  language plpgsql as $same$
 begin
   if not exists (select from pg_class c
                   where c.oid = relation and c.oid = to_regclass(name) and c.relowner = owner) then
     raise exception using errcode = {}, message = 'not the table that was looked at';
   end if;
+  if reader is not null and not exists (select from pg_proc p
+                  where p.pronamespace = pg_my_temp_schema() and p.proname = reader
+                    and p.proowner = owner and p.prosecdef) then
+    raise exception using errcode = {}, message = 'not the function that was made';
+  end if;
 end $same$
-""").format(CHANGED)
-"""As a function, whose plan is kept: half the time of a query. For ourselves alone to call."""
+""").format(CHANGED, ALTERED)
+"""As a function, whose plan is kept: half the time of a query. For ourselves alone to call. The reader is its owner's,
+who could make it SECURITY INVOKER if he may use all schemas (pg_read_all_data): RESET ROLE would be his then.
+"""
 _LOCK = "lock table only {} in access share mode"
 _LOCK_VIEW = "prepare rotator_lock as select from only {}; deallocate rotator_lock"
 """LOCK refuses materialized views. What is prepared is parsed, which locks as long, and not yet planned."""
@@ -93,11 +101,14 @@ def _seen(connection: Connection, tables: Sequence[Name]) -> dict[Name, tuple[Se
     for table, (name, oid, view, owner, role, as_owner, refused) in zip(tables, rows, strict=True):
         if refused:
             raise _refusal(connection, table, int(oid), str(role))
-        same = sql.SQL("select pg_temp.rotator_same({}, {}, {})").format(int(oid), str(name), int(owner))
+        reader = f"rotator_read_{owner}"
+        same = sql.SQL("select pg_temp.rotator_same({}, {}, {}, {})").format(
+            *(int(oid), str(name), int(owner), reader if as_owner else None)
+        )
         first = [(_LOCK_VIEW if view else _LOCK).format(name), same.as_string(connection)]
         if as_owner:
             first.append(sql.SQL("set local role {}").format(sql.Identifier(role)).as_string(connection))
-        found[table] = Seen(str(name), bool(as_owner), f"rotator_read_{owner}", "; ".join(first)), str(role)
+        found[table] = Seen(str(name), bool(as_owner), reader, "; ".join(first)), str(role)
     return found
 
 

@@ -71,6 +71,8 @@ union all
 select format('%s is in the schema', pg_describe_object(d.classid, d.objid, d.objsubid))
   from s join pg_depend d on d.refclassid = 'pg_namespace'::regclass and d.refobjid = s.oid
  where d.classid not in ('pg_class'::regclass, 'pg_proc'::regclass)
+   and not (d.classid = 'pg_default_acl'::regclass and exists (
+        select from pg_default_acl a, me where a.oid = d.objid and a.defaclrole <> me.oid))
 union all
 select format('event trigger %I belongs to %I, or is another one', e.evtname, pg_get_userbyid(e.evtowner))
   from me, pg_event_trigger e
@@ -78,7 +80,8 @@ select format('event trigger %I belongs to %I, or is another one', e.evtname, pg
    and (e.evtowner <> me.oid or not exists (
         select from pg_proc p join s on s.oid = p.pronamespace where p.oid = e.evtfoid))
 """
-"""One line for each thing that the tool did not make, or that is somebody else's."""
+"""One line for each thing that the tool did not make, or that is somebody else's. Default privileges of others, which
+anybody may have in any schema, give rights to what they make themselves: here, nothing."""
 
 GRANTED = f"""
 with s as (select n.* from pg_namespace n where n.nspname = '{SCHEMA}'),

@@ -6,16 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rotator.database.postgres.become import how_to_become
-from rotator.database.postgres.connection import Connection, fires_no_ordinary_trigger
-from rotator.database.postgres.names import EVENT_TRIGGERS, GUARDS, SCHEMA
+from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.event_triggers import others_event_triggers
+from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
 from rotator.database.postgres.ownership import foreign, strange
 from rotator.database.postgres.preflight_common import RELATION, listed, relations, rows, user
 from rotator.database.postgres.reading_rights import remedy, unreadable
 from rotator.model import Finding
 from rotator.qualified import quoted
-
-_OURS = ", ".join(f"'{name}'" for name in (*EVENT_TRIGGERS, *GUARDS.values()))
 
 
 def database_findings(database: str, connection: Connection) -> Iterator[Finding]:
@@ -194,14 +193,7 @@ def _jobs(database: str, connection: Connection) -> Iterator[Finding]:
 
 
 def _event_triggers(database: str, connection: Connection) -> Iterator[Finding]:
-    """The tool's sessions are `session_replication_role = replica` where they may: ordinary ones do not fire then."""
-    fires = "'A', 'R'" if fires_no_ordinary_trigger(connection) else "'O', 'A'"
-    query = f"""select e.evtname from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid
-      join pg_language l on l.oid = p.prolang
-     where l.lanname not in ('c', 'internal') and e.evtname not in ({_OURS})
-       and (case e.evtevent when 'login' then e.evtenabled in ('O', 'A')
-                            when 'table_rewrite' then false else e.evtenabled in ({fires}) end) order by 1"""
-    if found := rows(connection, query):
+    if found := others_event_triggers(connection):
         yield Finding(
             "event-trigger",
             f"database {database} has event triggers that fire for the tool's own sessions: {listed(found)}",

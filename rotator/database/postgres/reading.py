@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.owners import CHANGED, Seen
+from rotator.database.postgres.owners import ALTERED, CHANGED, Seen
 from rotator.errors import DatabaseError
 
 _BEGIN, _SAVE = sql.SQL("begin read only"), sql.SQL("savepoint rotator_read")
@@ -55,7 +55,7 @@ def read(connection: Connection, query: sql.Composable, width: int, seen: Seen) 
         raise _told(connection, error, seen) from error
     found, prepared = _results(cursor)
     if prepared:
-        raise _tampered(connection)
+        raise _tampered(connection, "a function that ran while a table was read made a prepared statement")
     return [tuple(row[0]) for row in found] if seen.as_owner else found
 
 
@@ -90,10 +90,18 @@ def _results(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[list[tuple[Any, .
 
 
 def _told(connection: Connection, error: psycopg.Error, seen: Seen) -> Exception:
-    if error.sqlstate != CHANGED:
+    # What an owner's code raises has its place in his code in its context.
+    if "\n" in (error.diag.context or ""):
         return error
+    if error.sqlstate == ALTERED:
+        return _tampered(connection, "somebody has altered the function that reads as the owner of a table")
+    return changed(f"table {seen.name}", connection) if error.sqlstate == CHANGED else error
+
+
+def changed(what: str, connection: Connection) -> DatabaseError:
+    """The error for something that is not what it was looked at as."""
     return DatabaseError(
-        f"table {seen.name} of database {connection.info.dbname} is not the one that was looked at before it was read",
+        f"{what} of database {connection.info.dbname} is not the one that was looked at before it was read",
         why="it was dropped and made again, or given to another owner: it could run code with rights that its owner"
         " does not have",
         fix="let nobody change the schema meanwhile, then run the same command again",
@@ -101,11 +109,11 @@ def _told(connection: Connection, error: psycopg.Error, seen: Seen) -> Exception
     )
 
 
-def _tampered(connection: Connection) -> DatabaseError:
+def _tampered(connection: Connection, why: str) -> DatabaseError:
     return DatabaseError(
         f"code in database {connection.info.dbname} tampered with the session that reads its tables",
-        why="a function that ran while a table was read made a prepared statement",
-        fix="find the function in expressions of indexes or statistics, drop it, run the same command again",
+        why=why,
+        fix="find who did it (functions in expressions of indexes or statistics), stop it, run the same command again",
         code="reading-tampered",
     )
 

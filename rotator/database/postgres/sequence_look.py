@@ -2,7 +2,8 @@
 
 Each read of a sequence keeps a lock on it until its transaction ends, so they are read and set in batches. One that
 never gave out a number has no last value for PostgreSQL's own function (before version 18), and is read as a table is;
-such a statement costs most when it is planned, which is done once.
+such a statement costs most when it is planned, which is done once. By its name something else could be read, and its
+owner's code run as us: so all are locked first, as parsing does, and then compared with what was listed.
 """
 
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
@@ -10,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from rotator.database.postgres.batches import batches
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.objects import USER_SCHEMA
+from rotator.database.postgres.owners import CHANGED
+from rotator.database.postgres.reading import changed
 from rotator.database.postgres.sequence_places import Limits
 from rotator.model import SequenceState
 
@@ -51,6 +56,12 @@ bigint, whatever their column is."""
 
 _LAST = "select s::bigint, pg_sequence_last_value(s), true from unnest(%s::oid[]) s"
 _EXACT = "select s::bigint, d.last_value, d.is_called from unnest(%s::oid[]) s, pg_get_sequence_data(s) d"
+_SAME = sql.SQL("""
+begin
+  if exists (select from (values {}) v(oid, name) where to_regclass(v.name) is distinct from v.oid) then
+    raise exception using errcode = {}, message = 'not the sequence that was listed';
+  end if;
+end""")
 _SET = """
 select setval(q.oid::regclass, q.value, q.called)
   from unnest(%s::oid[], %s::bigint[], %s::bool[]) q (oid, value, called)
@@ -65,7 +76,7 @@ class Look:
     limits: dict[Key, Limits] = field(default_factory=dict)
     _oids: dict[Key, int] = field(default_factory=dict)
     _increments: dict[Key, int] = field(default_factory=dict)
-    _prepared: dict[tuple[int, ...], str] = field(default_factory=dict)
+    _prepared: dict[tuple[int, ...], sql.Composed] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for oid, schema, name, increment, *limits in self.connection.execute(LIMITS).fetchall():
@@ -107,7 +118,32 @@ class Look:
                 for key, oid in sequences
             )
             self.connection.execute(sql.SQL("prepare {} as {}").format(sql.Identifier(name), query))
-            self._prepared[ours] = name
-        statement = sql.SQL("execute {}").format(sql.Identifier(self._prepared[ours]))
-        for oid, last, called in self.connection.execute(statement).fetchall():
-            yield int(oid), (int(last), bool(called))
+            whole = (*_same(self.connection, sequences), sql.SQL("execute {}").format(sql.Identifier(name)))
+            self._prepared[ours] = sql.SQL("; ").join(whole)
+        with self.connection.transaction():
+            for oid, last, called in self._execute(self._prepared[ours]):
+                yield int(oid), (int(last), bool(called))
+
+    def _execute(self, statements: sql.Composed) -> list[tuple[Any, ...]]:
+        try:
+            cursor = self.connection.execute(statements)
+        except psycopg.Error as error:
+            if error.sqlstate == CHANGED:
+                raise changed("a sequence", self.connection) from error
+            raise
+        while cursor.nextset():
+            pass
+        return cursor.fetchall()
+
+
+def _same(connection: Connection, sequences: Sequence[tuple[Key, int]]) -> tuple[sql.Composable, ...]:
+    """Lock what has these names until the transaction ends; fail unless it is the sequences that were listed."""
+    names = [sql.Identifier(*key) for key, _ in sequences]
+    listed = sql.SQL(", ").join(
+        sql.SQL("({}::oid, {})").format(oid, name.as_string(connection))
+        for name, (_, oid) in zip(names, sequences, strict=True)
+    )
+    return (
+        sql.SQL("prepare rotator_lock as select from {}; deallocate rotator_lock").format(sql.SQL(", ").join(names)),
+        sql.SQL("do {}").format(sql.Literal(_SAME.format(listed, CHANGED).as_string(connection))),
+    )

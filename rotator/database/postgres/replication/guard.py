@@ -41,6 +41,8 @@ begin
         from pg_catalog.pg_event_trigger_dropped_objects() o
        where o.original and not o.is_temporary
          and pg_catalog.regexp_replace(o.object_identity, '{_QUOTED}', '""', 'g') !~ '{TEMPORARY}';
+  elsif tg_tag in {fence_sql.UNTOLD} then
+    insert into {SCHEMA}.ddl (tag) values (tg_tag);
   else
     insert into {SCHEMA}.ddl (tag, object)
       select tg_tag, pg_catalog.format('%s %s', c.object_type, c.object_identity)

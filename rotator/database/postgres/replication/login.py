@@ -12,7 +12,9 @@ from psycopg import errors, sql
 
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.objects import each_database
 from rotator.database.postgres.replication.names import Names
+from rotator.errors import DatabaseError
 
 VALID_DAYS = 60
 """After so long without a run of the tool, nobody connects with it any more. Connections that stand are not ended."""
@@ -72,19 +74,61 @@ def renew(target: Target, names: Names) -> None:
             connection.execute(sql.SQL("alter role {} valid until {}").format(role, _until(connection)))
 
 
-def drop(connection: Connection, names: Names) -> None:
-    """Remove it, with the rights that it was given on databases."""
-    if not _there(connection, names):
-        return
-    rows = connection.execute(
-        "select d.datname from pg_database d, aclexplode(d.datacl) a join pg_roles r on r.oid = a.grantee"
-        " where r.rolname = %s",
-        [names.role],
-    ).fetchall()
-    role = sql.Identifier(names.role)
-    for (database,) in rows:
-        connection.execute(sql.SQL("revoke all on database {} from {}").format(sql.Identifier(str(database)), role))
-    connection.execute(sql.SQL("drop role {}").format(role))
+def drop(target: Target, names: Names) -> None:
+    """Remove it, with the rights that it was given: by us on databases, by whom ever on what is theirs.
+
+    Raises DatabaseError 'login-kept' where it owns something, which only a superuser can have given to it.
+    """
+    with session(target, doing="remove the rotation's login") as connection:
+        if not _there(connection, names):
+            return
+        if connection.execute(_OWNS, [names.role]).rowcount:
+            raise _kept(connection, names)
+        role = sql.Identifier(names.role)
+        rows = connection.execute(_GRANTED, [names.role]).fetchall()
+        for (database,) in rows:
+            connection.execute(sql.SQL("revoke all on database {} from {}").format(sql.Identifier(str(database)), role))
+        if not connection.execute(_NAMED, [names.role]).rowcount:
+            connection.execute(sql.SQL("drop role {}").format(role))
+            return
+        connection.execute(_become(connection.info.server_version, role))
+    each_database(
+        target,
+        "take away what others granted to the rotation's login",
+        lambda _, each: each.execute(sql.SQL("drop owned by {}").format(role)),
+    )
+    with session(target, doing="remove the rotation's login") as connection:
+        connection.execute(sql.SQL("drop role {}").format(role))
+
+
+_OWNS = """
+select from pg_shdepend d join pg_roles r on r.oid = d.refobjid
+ where d.refclassid = 'pg_authid'::regclass and r.rolname = %s and d.deptype = 'o'
+"""
+_NAMED = """
+select from pg_shdepend d join pg_roles r on r.oid = d.refobjid
+ where d.refclassid = 'pg_authid'::regclass and r.rolname = %s
+"""
+_GRANTED = """
+select d.datname from pg_database d, aclexplode(d.datacl) a join pg_roles r on r.oid = a.grantee where r.rolname = %s
+"""
+
+
+def _become(version: int, role: sql.Identifier) -> sql.Composed:
+    """What DROP OWNED asks for (PostgreSQL, "DROP OWNED"). Who made a role may grant it."""
+    options = sql.SQL(" with inherit true, set true" if version >= 160000 else "")
+    return sql.SQL("grant {} to current_user{}").format(role, options)
+
+
+def _kept(connection: Connection, names: Names) -> DatabaseError:
+    role = sql.Identifier(names.role).as_string(connection)
+    return DatabaseError(
+        f"the rotation's login {names.role} owns something, and stays",
+        why="the tool gives it nothing: somebody else has, and it may be of use to them",
+        fix=f"REASSIGN OWNED BY {role} TO ...; or DROP OWNED BY {role}; in each database, then run the same command"
+        " again",
+        code="login-kept",
+    )
 
 
 def _there(connection: Connection, names: Names) -> bool:

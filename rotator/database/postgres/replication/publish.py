@@ -34,8 +34,9 @@ create table if not exists {SCHEMA}.sentinel (token text primary key, at timesta
 """
 
 
-_PUBLISHED = """
-select d.oid::bigint from pg_database d join pg_publication p on p.pubname = %s where d.datname = current_database()
+_PUBLISHED = f"""
+select d.oid::bigint from pg_database d join pg_publication p on p.pubname = %s and {membership.OWN}
+ where d.datname = current_database()
 """
 
 
@@ -193,8 +194,7 @@ def close(target: Target, names: Names, full: Mapping[str, str]) -> tuple[str, .
             connection.execute(f"drop table if exists {SCHEMA}.sentinel")
 
     each_database(target, "remove the publications", clear)
-    with session(target, doing="remove the rotation's login") as connection:
-        login.drop(connection, names)
+    login.drop(target, names)
     return tuple(done)
 
 
@@ -211,7 +211,7 @@ def unpublished(connection: Connection, names: Names) -> tuple[tuple[str, str], 
         f"""select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
              where c.relkind = 'r' and c.relpersistence = 'p' and {USER_SCHEMA} and not exists (
                select from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
-                where r.prrelid = c.oid and p.pubname = %s) order by 1, 2""",
+                where r.prrelid = c.oid and p.pubname = %s and {membership.OWN}) order by 1, 2""",
         [names.publication],
     ).fetchall()
     return tuple((str(schema), str(name)) for schema, name in rows)

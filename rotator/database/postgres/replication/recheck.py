@@ -6,15 +6,19 @@ table: to plan one costs as much as to read some hundred rows.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
+from socket import SHUT_RDWR, socket
+from threading import Timer
 
 import psycopg
 from psycopg import sql
 
+from rotator.database.compare import capped
 from rotator.database.interface import Target
 from rotator.database.postgres import owners
 from rotator.database.postgres.batches import batches
@@ -30,6 +34,10 @@ Known = Mapping[str, Mapping[owners.Name, Shape]]
 TABLES_AT_ONCE = 20
 """A transaction keeps a lock on each table that it reads, and on each of its indexes."""
 _CANCELLED = "57014"
+_NEAR = 0.1
+"""The server's clock is another one. (SQLSTATEs are anybody's to raise.)"""
+CUT_SECONDS = 1.0
+"""So long after the deadline a session is cut off: code of a table's owner can catch the cancel, which comes once."""
 
 
 def recheck(
@@ -46,7 +54,8 @@ def recheck(
     """
     chunks = sorted(merged(hot), key=lambda chunk: chunk.database)
     blues, greens = known if known is not None else (look_ahead(source, hot), look_ahead(target, hot))
-    with ThreadPoolExecutor(2, thread_name_prefix="recheck") as pool:
+    both = (*source.values(), *target.values())
+    with _cut_off(both, deadline + CUT_SECONDS), ThreadPoolExecutor(2, thread_name_prefix="recheck") as pool:
         sides = [
             pool.submit(_read, connections, chunks, shapes, deadline)
             for connections, shapes in ((source, blues), (target, greens))
@@ -57,6 +66,25 @@ def recheck(
         for chunk, ours, theirs in zip(chunks, blue, green, strict=True)
         if ours != theirs
     )
+
+
+@contextmanager
+def _cut_off(connections: Sequence[Connection], deadline: float) -> Iterator[None]:
+    """Whatever of them is still waited for at `deadline` ends then, here; the server's side ends when it writes."""
+
+    def cut() -> None:
+        for connection in connections:
+            if connection.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                with socket(fileno=os.dup(connection.fileno())) as wire:
+                    wire.shutdown(SHUT_RDWR)
+
+    timer = Timer(max(0.0, deadline - time.monotonic()), cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def look_ahead(connections: Mapping[str, Connection], hot: Sequence[Chunk]) -> Known:
@@ -81,9 +109,11 @@ def _read(
         try:
             found += _contents(connection, ours, known[database], deadline)
         except psycopg.Error as error:
-            if error.sqlstate == _CANCELLED:
+            if time.monotonic() >= deadline - _NEAR and (error.sqlstate == _CANCELLED or connection.broken):
                 raise _late() from error
-            raise statement_error(_target(connection), connection, "compare tables in the fence", error) from error
+            names = capped(sorted({chunk.name for chunk in ours}))
+            doing = f"compare tables in the fence ({', '.join(names)})"
+            raise statement_error(_target(connection), connection, doing, error) from error
     return found
 
 

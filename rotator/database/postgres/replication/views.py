@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from rotator.database.compare import capped
 from rotator.database.interface import Target
 from rotator.database.postgres import checksum, fence_sql
 from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.event_triggers import others_event_triggers
 from rotator.database.postgres.objects import USER_SCHEMA, each_database
+from rotator.database.postgres.reading_rights import OURS
 from rotator.model import Table
 
 _VIEWS = f"""
@@ -45,7 +48,7 @@ the database's, then the owner's in all databases, then in this one, as at the b
 @dataclass(frozen=True)
 class Views:
     """All populated materialized views ('database.schema.name'), those refreshed on the target, and those that could
-    not be: these stay there as of the snapshot. With the error's SQLSTATE alone, as its text may quote values.
+    not be: these stay there as of the snapshot. With why; of an error its SQLSTATE alone, as its text may quote values.
     """
 
     all: frozenset[str]
@@ -65,9 +68,9 @@ def refresh_stale(source: Target, target: Target) -> Views:
         if _equal(source, target, view):
             continue
         with session(target, view.database, doing=f"refresh {view}") as connection:
-            problem = _refresh(connection, view)
+            problem = _unsafe(connection, view) or _refresh(connection, view)
         if problem:
-            stale.append(f"{view} (SQLSTATE {problem})")
+            stale.append(f"{view} ({problem})")
         else:
             refreshed.append(str(view))
     return Views(frozenset(map(str, found)), tuple(refreshed), tuple(stale))
@@ -80,8 +83,43 @@ def _equal(source: Target, target: Target, view: Table) -> bool:
     return checksum.checksum(source, view, silent) == checksum.checksum(target, view, silent)
 
 
+_OTHERS = f"""
+with recursive reached(class, obj, whole) as (
+  select 'pg_class'::regclass::oid, %(view)s::regclass::oid, true
+  union
+  select d.refclassid, d.refobjid, coalesce(c.relkind = 'v', false)
+    from reached r join pg_rewrite w on r.class = 'pg_class'::regclass and w.ev_class = r.obj and r.whole
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refobjid <> r.obj
+    left join pg_class c on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid
+)
+select pg_describe_object(r.class, r.obj, 0) from reached r
+  left join pg_class c on r.class = 'pg_class'::regclass and c.oid = r.obj
+  left join pg_proc p on r.class = 'pg_proc'::regclass and p.oid = r.obj
+  left join pg_operator x on r.class = 'pg_operator'::regclass and x.oid = r.obj
+  left join pg_type t on r.class = 'pg_type'::regclass and t.oid = r.obj
+  join pg_roles o on o.oid = coalesce(c.relowner, p.proowner, x.oprowner, t.typowner)
+ where not {OURS} order by 1 limit 1
+"""  # noqa: S608
+"""What the view's query reads or calls that belongs to somebody with less rights than we have."""
+
+
+def _unsafe(connection: Connection, view: Table) -> str:
+    """Why a refresh could run code of others as us, in words; else ''. That of its owner runs as its owner.
+
+    A view of ours runs as us: functions that are called, and those in others' tables' indexes and in their views.
+    """
+    parameters = {"view": sql.Identifier(view.schema, view.name).as_string(connection)}
+    ours = f"select from pg_class c join pg_roles o on o.oid = c.relowner where c.oid = %(view)s::regclass and {OURS}"
+    if triggers := others_event_triggers(connection):
+        return f"event triggers fire for it: {', '.join(capped(triggers))}"
+    if connection.execute(ours, parameters).rowcount:
+        row = connection.execute(_OTHERS, parameters).fetchone()
+        return f"it belongs to the tool's user and reads {row[0]}, which others can change" if row else ""
+    return ""
+
+
 def _refresh(connection: Connection, view: Table) -> str:
-    """Refresh it with the settings that its owner's sessions have; the SQLSTATE if it cannot be, '' otherwise.
+    """Refresh it with the settings that its owner's sessions have; why it cannot be, if so, else ''.
 
     The fence refuses others' DDL all the time, that of the owner's functions too, which run meanwhile.
     """
@@ -101,5 +139,5 @@ def _refresh(connection: Connection, view: Table) -> str:
     except psycopg.Error as error:
         if connection.broken:
             raise
-        return error.sqlstate or "unknown"
+        return f"SQLSTATE {error.sqlstate or 'unknown'}"
     return ""
