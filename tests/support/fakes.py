@@ -280,7 +280,9 @@ class FakeRds:
         return (LogFile("error/postgresql.log", self.world.time, 10),)
 
     def log_lines(self, instance: str, name: str) -> Iterator[str]:
-        yield from ("redo starts at 0/1", "redo done at 0/9")
+        yield from (
+            f"2026-01-01 00:00:00 UTC::@:[1]:LOG:  {said}" for said in ("redo starts at 0/1", "redo done at 0/9")
+        )
 
     def log_tail(self, instance: str, name: str, lines: int = 1000) -> tuple[str, ...]:
         return ()

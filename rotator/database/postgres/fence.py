@@ -30,7 +30,7 @@ from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.fence_functions import ready, watch_ddl
 from rotator.database.postgres.lift import lift
 from rotator.database.postgres.marker import stamp
-from rotator.database.postgres.objects import Relation, databases, writable_relations
+from rotator.database.postgres.objects import Relation, databases, refuse_foreign_parents, writable_relations
 from rotator.database.postgres.state import fence_state, open_relations
 from rotator.errors import DatabaseError
 from rotator.model import FenceState
@@ -76,6 +76,7 @@ def _cover(target: Target, database: str, deadline: float) -> None:
         if _is_shut(connection):
             return
         ready(connection)
+        refuse_foreign_parents(connection)
         relations = writable_relations(connection)
         rows = connection.execute(fence_sql.UNCOVERED_TABLES, [[relation.oid for relation in relations]]).fetchall()
         uncovered = {int(row[0]) for row in rows}

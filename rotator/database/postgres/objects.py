@@ -12,7 +12,7 @@ from psycopg import sql
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.names import INITIAL, SCHEMA, SERVICE_DATABASE
-from rotator.errors import DatabaseUnreachable
+from rotator.errors import DatabaseError, DatabaseUnreachable
 from rotator.model import Table
 from rotator.qualified import qualified
 
@@ -53,6 +53,10 @@ select c.oid, n.nspname, c.relname, pg_get_userbyid(c.relowner), pg_has_role(c.r
  order by n.nspname, c.relname
 """
 
+_FOREIGN_PARENTS = f"""
+select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'f' and {USER_SCHEMA} and exists (select from pg_inherits i where i.inhparent = c.oid) order by 1, 2
+"""
 _STORED = f"""
 select n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, coalesce(pg_table_size(c.oid), 0),
        c.relpersistence = 'u'
@@ -126,6 +130,26 @@ def each_database(target: Target, doing: str, look: Callable[[str, Connection], 
 def writable_relations(connection: Connection) -> tuple[Relation, ...]:
     """What a fence must cover in this database: all tables of the application, and the tool's probe."""
     return tuple(Relation(*row) for row in connection.execute(_WRITABLE).fetchall())
+
+
+def foreign_parents(connection: Connection) -> tuple[str, ...]:
+    """Foreign tables ('schema.table') that tables of this database inherit from.
+
+    A statement fires the statement triggers of the table that it names alone, and foreign tables can have none for
+    TRUNCATE: through them what a fence shuts can be written to.
+    """
+    return tuple(qualified(*row) for row in connection.execute(_FOREIGN_PARENTS).fetchall())
+
+
+def refuse_foreign_parents(connection: Connection) -> None:
+    """Raise DatabaseError 'foreign-parent' if there are any."""
+    if found := foreign_parents(connection):
+        raise DatabaseError(
+            f"database {connection.info.dbname}: tables inherit from foreign tables: {', '.join(found)}",
+            why="writes to a foreign table reach the tables below it past the fence",
+            fix="ALTER TABLE ... NO INHERIT ...; for the time of the rotation, then run the same command again",
+            code="foreign-parent",
+        )
 
 
 def stored_tables(database: str, connection: Connection) -> tuple[Table, ...]:

@@ -30,41 +30,42 @@ select w.name, c.oid::bigint, c.relkind = 'm', o.oid::bigint, o.rolname, not {OU
 
 _MADE = "select proname from pg_proc where pronamespace = pg_my_temp_schema() and starts_with(proname, 'rotator_')"
 CHANGED, ALTERED = "RO001", "RO002"
-"""SQLSTATEs of `_SAME`."""
+"""SQLSTATEs of `_SAME`, and of `_MAKE`."""
 _SAME = sql.SQL("""
-create function pg_temp.rotator_same(relation oid, name text, owner oid, reader text) returns void
+create function pg_temp.rotator_same(relation oid, name text, owner oid) returns void
   language plpgsql as $same$
 begin
   if not exists (select from pg_class c
                   where c.oid = relation and c.oid = to_regclass(name) and c.relowner = owner) then
     raise exception using errcode = {}, message = 'not the table that was looked at';
   end if;
-  if reader is not null and not exists (select from pg_proc p
-                  where p.pronamespace = pg_my_temp_schema() and p.proname = reader
-                    and p.proowner = owner and p.prosecdef) then
-    raise exception using errcode = {}, message = 'not the function that was made';
-  end if;
 end $same$
-""").format(CHANGED, ALTERED)
-"""As a function, whose plan is kept: half the time of a query. For ourselves alone to call. The reader is its owner's,
-who could make it SECURITY INVOKER if he may use all schemas (pg_read_all_data): RESET ROLE would be his then.
-"""
+""").format(CHANGED)
+"""As a function, whose plan is kept: half the time of a query. For ourselves alone to call."""
 _LOCK = "lock table only {} in access share mode"
 _LOCK_VIEW = "prepare rotator_lock as select from only {}; deallocate rotator_lock"
 """LOCK refuses materialized views. What is prepared is parsed, which locks as long, and not yet planned."""
 _MAKE = sql.SQL("""
-create function pg_temp.{}(query text) returns setof text[] language plpgsql stable security definer
+create function pg_temp.{name}(query text) returns setof text[] language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp as '
 begin
-  if current_setting(''role'') is distinct from current_user then
-    raise insufficient_privilege using message = ''only for reading the tables of '' || current_user;
+  if pg_catalog.current_setting(''role'') operator(pg_catalog.<>) current_user then
+    raise insufficient_privilege using message = ''for reading the tables of its owner'';
   end if;
+  begin
+    perform pg_catalog.set_config(''role'', ''none'', true);
+    raise exception using errcode = {altered}, message = ''not SECURITY DEFINER'';
+  exception when insufficient_privilege then null;
+  end;
   return query execute query;
 end'
 """)
 """It runs any query as its owner. Code of another owner, which runs in this session while his own table is read, must
 not call it: that has the role of his reads, and none can SET ROLE there. Rights to the function would not do: they are
-given and taken by DDL, which a fenced server refuses, and owners can have default privileges."""
+given and taken by DDL, which a fenced server refuses, and owners can have default privileges.
+
+It is its owner's, who could alter it if he may use all schemas (pg_read_all_data), but for what it does: make it
+SECURITY INVOKER, where SET ROLE is not refused, or give it another search_path."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def look(connection: Connection, tables: Sequence[Name]) -> dict[Name, Seen]:
         _make(connection, _SAME, connection.info.user)
     for function, role in {seen.function: role for seen, role in found.values() if seen.as_owner}.items():
         if function not in made:
-            _make(connection, _MAKE.format(sql.Identifier(function)), role)
+            _make(connection, _MAKE.format(name=sql.Identifier(function), altered=sql.SQL(f"''{ALTERED}''")), role)
     return {table: seen for table, (seen, _) in found.items()}
 
 
@@ -102,9 +103,7 @@ def _seen(connection: Connection, tables: Sequence[Name]) -> dict[Name, tuple[Se
         if refused:
             raise _refusal(connection, table, int(oid), str(role))
         reader = f"rotator_read_{owner}"
-        same = sql.SQL("select pg_temp.rotator_same({}, {}, {}, {})").format(
-            *(int(oid), str(name), int(owner), reader if as_owner else None)
-        )
+        same = sql.SQL("select pg_temp.rotator_same({}, {}, {})").format(int(oid), str(name), int(owner))
         first = [(_LOCK_VIEW if view else _LOCK).format(name), same.as_string(connection)]
         if as_owner:
             first.append(sql.SQL("set local role {}").format(sql.Identifier(role)).as_string(connection))

@@ -9,7 +9,7 @@ from rotator.database.postgres.become import how_to_become
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.event_triggers import others_event_triggers
 from rotator.database.postgres.names import SCHEMA
-from rotator.database.postgres.objects import USER_SCHEMA, writable_relations
+from rotator.database.postgres.objects import USER_SCHEMA, foreign_parents, writable_relations
 from rotator.database.postgres.ownership import foreign, strange
 from rotator.database.postgres.preflight_common import RELATION, listed, relations, rows, user
 from rotator.database.postgres.reading_rights import remedy, unreadable
@@ -27,6 +27,7 @@ def database_findings(database: str, connection: Connection) -> Iterator[Finding
         _select_privilege,
         _row_security,
         _reading,
+        _foreign_parents,
         _large_objects,
         _unlogged,
         _invalid_indexes,
@@ -118,6 +119,17 @@ def _reading(database: str, connection: Connection) -> Iterator[Finding]:
             f"database {database}: {listed(names)} cannot be read as the owners",
             "read as another user, a table could run code of its owner with that user's rights: an index is enough",
             remedy(connection, f"select c.oid {tables}"),
+            blocks=True,
+        )
+
+
+def _foreign_parents(database: str, connection: Connection) -> Iterator[Finding]:
+    if found := foreign_parents(connection):
+        yield Finding(
+            "foreign-parent",
+            f"database {database}: tables inherit from foreign tables: {listed(found)}",
+            "writes to a foreign table reach the tables below it past the fence",
+            "ALTER TABLE ... NO INHERIT ...; for the time of the rotation",
             blocks=True,
         )
 

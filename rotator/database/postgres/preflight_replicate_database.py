@@ -13,6 +13,7 @@ from rotator.database.postgres.extensions import has_table
 from rotator.database.postgres.objects import USER_SCHEMA
 from rotator.database.postgres.preflight_common import RELATION, is_privileged, listed, relations, rows, user
 from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES
+from rotator.database.postgres.replication.membership import OWN
 from rotator.database.postgres.replication.names import Names, is_own
 from rotator.model import Finding
 from rotator.qualified import qualified, quoted
@@ -148,6 +149,15 @@ def _publications(database: str, connection: Connection, rotation_id: str | None
             blocks=False,
         )
     ours = Names(rotation_id).publication if rotation_id is not None else None
+    others = rows(connection, f"select p.pubname from pg_publication p where not {OWN}")
+    if ours in others:
+        yield Finding(
+            "publication-taken",
+            f"database {database}: publication {ours} belongs to somebody else",
+            "the rotation would use that name; what is published, and how, would be for its owner to say",
+            f"DROP PUBLICATION {quoted(ours)}; as its owner",
+            blocks=True,
+        )
     if left := [name for name in found if is_own(name) and name != ours]:
         yield Finding(
             "own-leftover",

@@ -109,8 +109,8 @@ def test_later_recoveries_are_counted_and_not_believed() -> None:
 
 
 def test_a_log_without_recovery_says_nothing() -> None:
-    assert read_recovery(["LOG:  database system is ready"]) == Recovery(None, None, 0)
+    assert read_recovery(["2026-01-01 00:00:00 UTC::@:[1]:LOG:  database system is ready"]) == Recovery(None, None, 0)
 
 
 def test_a_recovery_that_had_nothing_to_redo_is_one() -> None:
-    assert read_recovery(["LOG:  redo is not required"]).count == 1
+    assert read_recovery(["2026-01-01 00:00:00 UTC::@:[1]:LOG:  redo is not required"]).count == 1

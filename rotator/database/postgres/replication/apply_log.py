@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rotator.database.postgres.replication.log_lines import own_lines
+
 _STARTED = re.compile(r"logical replication (?:apply )?worker for subscription \"(rotator_\S{1,80})\" has started")
-_ERROR = re.compile(r"\b(?:ERROR|FATAL):\s{1,8}(.*)")
-_MORE = re.compile(r"\b(DETAIL|HINT|CONTEXT):\s{1,8}(.*)")
 _NAME = r'"[^"]{1,300}"'
 _CONFLICT = re.compile(rf"conflict detected on relation {_NAME}: conflict=\w{{1,40}}")
 _OURS = re.compile(
@@ -44,8 +44,6 @@ _NO_VALUES = re.compile(
 )
 """Messages of the server (PostgreSQL, src/backend) that quote names alone."""
 _HIDDEN = "an error whose text can quote a row: it is in the server's log alone"
-LONGEST = 4096
-"""Of a line, so much is read: rows of any length are quoted in a log."""
 LIMIT = 12
 
 
@@ -69,7 +67,7 @@ class _Block:
 def apply_errors(lines: Iterable[str]) -> tuple[str, ...]:
     """Changes that could not be applied: errors of the last runs, each with its table, and no value of a row.
 
-    A worker's error, DETAIL and CONTEXT come one after the other; other sessions' errors have no such context.
+    A worker's error, DETAIL and CONTEXT come one after the other. Only what the server's own processes wrote counts.
     """
     return tuple(dict.fromkeys(line for run in _last(lines) for line in run.data))[-LIMIT:]
 
@@ -87,16 +85,15 @@ def connection_errors(lines: Iterable[str]) -> tuple[str, ...]:
 def _last(lines: Iterable[str]) -> list[_Run]:
     """The last run of every subscription, and the one before it: a log is also read between a start and its error."""
     runs, names, block = [_Run()], set[str](), _Block()
-    for whole in lines:
-        line = whole[:LONGEST]
-        if started := _STARTED.search(line):
+    for kind, text in own_lines(lines):
+        if started := _STARTED.match(text) if kind == "LOG" else None:
             runs.append(_Run())
             names.add(started[1])
             block = _Block()
-        elif error := _ERROR.search(line):
-            block = _began(runs[-1], error[1].strip())
-        elif block.said:
-            block = _followed(runs[-1], block, line)
+        elif kind in ("ERROR", "FATAL"):
+            block = _began(runs[-1], text.strip())
+        elif block.said and kind in ("DETAIL", "HINT", "CONTEXT", ""):
+            block = _followed(runs[-1], block, text)
     return runs[-2 * max(len(names), 1) :]
 
 
@@ -114,9 +111,6 @@ def _began(run: _Run, text: str) -> _Block:
 
 def _followed(run: _Run, block: _Block, line: str) -> _Block:
     """A line after an error: its DETAIL may hold the key, its CONTEXT says whether it is a worker of ours."""
-    more, continued = _MORE.search(line), line.startswith("\t")
-    if not more and not continued:
-        return block
     if ours := _OURS.search(line):
         run.data += [*block.said, ours[0]]
         run.keys += block.keys

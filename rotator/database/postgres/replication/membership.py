@@ -28,7 +28,7 @@ def publish(connection: Connection, publication: str, tables: Sequence[Name]) ->
     """Make it, unless it is there, and let it hold these tables.
 
     All by name, as FOR ALL TABLES is for superusers; a table that comes later is found by `unpublished`. Raises
-    DatabaseError 'foreign-publication' where somebody else has one of that name.
+    DatabaseError 'publication-taken' where somebody else has one of that name.
     """
     if not _is_there(connection, publication):
         connection.execute(sql.SQL("create publication {}").format(sql.Identifier(publication)))
@@ -56,7 +56,7 @@ def _is_there(connection: Connection, publication: str) -> bool:
             why="the rotation would use that name; what is published, and how, would be for its owner to say",
             fix=f"DROP PUBLICATION {sql.Identifier(publication).as_string(connection)}; as its owner, then run the same"
             " command again",
-            code="foreign-publication",
+            code="publication-taken",
         )
     return row is not None
 

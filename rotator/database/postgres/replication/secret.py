@@ -58,7 +58,7 @@ select set_config('rotator.pad', replace(gen_random_uuid()::text || gen_random_u
 _KEPT = ("rotator.pad", "rotator.masked", "rotator.connection")
 
 _EXTENSION = """
-select n.nspname, 'pg_stat_statements' = p.proname from pg_extension e
+select n.nspname, 'pg_stat_statements' = p.proname, p.pronargs from pg_extension e
   join pg_depend d on d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e'
   join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid join pg_language l on l.oid = p.prolang
   join pg_namespace n on n.oid = p.pronamespace
@@ -66,8 +66,10 @@ select n.nspname, 'pg_stat_statements' = p.proname from pg_extension e
    and p.proname in ('pg_stat_statements', 'pg_stat_statements_reset')
    and p.pronargs = case p.proname when 'pg_stat_statements' then 1 else p.pronargs end
 """
+_ARGUMENTS = 3
+"""Of pg_stat_statements_reset before version 17, which has one more (minmax_only)."""
 _FORGET = """
-select {schema}.pg_stat_statements_reset(s.userid, s.dbid, s.queryid) from {schema}.pg_stat_statements(true) s
+select {schema}.pg_stat_statements_reset(s.userid, s.dbid, s.queryid{more}) from {schema}.pg_stat_statements(true) s
  where strpos(s.query, %s) > 0 and strpos(s.query, 'password=') > 0
 """
 
@@ -93,14 +95,16 @@ def give(connection: Connection, text: str, conninfo: str, password: str) -> Non
 
 def forget(connection: Connection, name: str) -> None:
     """Take statements about that subscription out of pg_stat_statements, where the session could not leave them out."""
-    found = {bool(view): str(schema) for schema, view in connection.execute(_EXTENSION).fetchall()}
-    if len(found) == 2 and found[True] == found[False]:
-        connection.execute(sql.SQL(_FORGET).format(schema=sql.Identifier(found[True])), [name])
+    found = {bool(view): (str(schema), int(count)) for schema, view, count in connection.execute(_EXTENSION).fetchall()}
+    if len(found) == 2 and found[True][0] == found[False][0]:
+        # All its arguments: with one left to its default, a function of somebody else could be the better match.
+        more = sql.SQL(", false" if found[False][1] > _ARGUMENTS else "")
+        connection.execute(sql.SQL(_FORGET).format(schema=sql.Identifier(found[True][0]), more=more), [name])
 
 
 def can_forget(connection: Connection) -> bool:
     """Whether `forget` would find what it needs in this database."""
-    return len({bool(view) for _, view in connection.execute(_EXTENSION).fetchall()}) == 2
+    return len({bool(view) for _, view, _ in connection.execute(_EXTENSION).fetchall()}) == 2
 
 
 def loud(connection: Connection) -> dict[str, str]:

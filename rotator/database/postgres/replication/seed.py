@@ -12,13 +12,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rotator.database.postgres.replication.log_lines import own_lines
 from rotator.database.replication import lsn, lsn_text
 from rotator.database.seed import Bracket, Seed, SeedEvidence
 
-_STARTS = re.compile(r"\bredo starts at ([0-9A-F]+/[0-9A-F]+)")
-_DONE = re.compile(r"\bredo done at ([0-9A-F]+/[0-9A-F]+)")
-_NOT_REQUIRED = re.compile(r"\bredo is not required\b")
-_END = re.compile(r"\binvalid record length at ([0-9A-F]+/[0-9A-F]+)")
+_POSITION = r"([0-9A-F]{1,8}/[0-9A-F]{1,8})"
+_STARTS = re.compile(rf"redo starts at {_POSITION}|redo is not required")
+_DONE = re.compile(rf"redo done at {_POSITION}")
+_END = re.compile(rf"invalid record length at {_POSITION}")
 _LONGEST_RECORD = 1 << 20
 """Bytes that the last record may have: with all its full-page images a record stays below this."""
 
@@ -37,17 +38,22 @@ class Recovery:
 
 
 def read_recovery(lines: Iterable[str]) -> Recovery:
-    """The first crash recovery of a server's log; reading stops at its end, but recoveries that follow are counted."""
+    """The first crash recovery of a server's log; reading stops at its end, but recoveries that follow are counted.
+
+    Only what the server itself wrote counts.
+    """
     done = end = None
     count = 0
-    for line in lines:
-        if _STARTS.search(line) or _NOT_REQUIRED.search(line):
+    for kind, text in own_lines(lines):
+        if kind != "LOG":
+            continue
+        if _STARTS.match(text):
             count += 1
         if count > 1:
             continue
-        if found := _END.search(line):
+        if found := _END.match(text):
             end = lsn(found[1])
-        if found := _DONE.search(line):
+        if found := _DONE.match(text):
             done = lsn(found[1])
     return Recovery(done, end, count)
 

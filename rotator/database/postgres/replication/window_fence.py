@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from psycopg import errors
 
 from rotator.database.interface import Progress
 from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import APPLICATION, Connection
+from rotator.database.postgres.objects import refuse_foreign_parents
 from rotator.database.postgres.replication import guard, imprint, same_databases, unlogged
 from rotator.database.postgres.replication.covering import Covering, who
 from rotator.database.postgres.replication.lagging import feeds
@@ -104,6 +105,7 @@ class WindowFence:
                     fix="the flip did not happen. Take this rotation back with rollback, then rotate again without DDL",
                     code="validate-schema",
                 )
+            refuse_foreign_parents(connection)
             if not self._names.back:
                 unlogged.refuse(name, unlogged.filled(connection))
             self._light[name] = guard.light(connection)
@@ -156,7 +158,7 @@ class WindowFence:
             if not early and oldest >= edge:
                 return
             if time.monotonic() >= deadline:
-                raise self._too_late()
+                raise self._too_late({pid for pid, _ in early})
             if time.monotonic() >= grace:
                 self._end({pid for pid, _ in early} | {int(each.split()[0]) for each in running}, told)
             time.sleep(_POLL_SECONDS)
@@ -180,8 +182,9 @@ class WindowFence:
                 continue  # the budget decides; preflight's finding no-signal has said so
             self._cut_off.append(who(row))
 
-    def _too_late(self) -> DatabaseError:
-        rows = self._one.execute(_OPEN).fetchall()
+    def _too_late(self, pids: Collection[int] = ()) -> DatabaseError:
+        """`pids`: sessions that hold up the fence without having written, such as by LOCK TABLE."""
+        rows = self._one.execute(f"{_CLIENTS} and (backend_xid is not null or pid = any (%s))", [list(pids)]).fetchall()
         prepared = self._one.execute("select gid, database, owner from pg_prepared_xacts order by 1").fetchall()
         return DatabaseError(
             "the fence could not be closed within its budget; it is lifted, and nothing has changed",
@@ -273,9 +276,12 @@ class WindowFence:
             at_once(connection, *opening(ddl=name in self._watched))
 
     def _settle(self) -> None:
-        """Until those have left who hold a writer's lock now: refused ones come and go."""
-        deadline = time.monotonic() + _SETTLE_SECONDS
+        """Until those have left who hold a writer's lock now: refused ones come and go. Who stays is ended."""
+        began, told = time.monotonic(), set[int]()
         early = self._writers()
         while early := early & self._writers():
-            if time.monotonic() >= deadline:
-                raise self._too_late()
+            pids = {pid for pid, _ in early}
+            if time.monotonic() >= began + _SETTLE_SECONDS:
+                raise self._too_late(pids)
+            if time.monotonic() >= began + _SETTLE_SECONDS / 2:
+                self._end(pids, told)
