@@ -46,6 +46,7 @@ def _words(connection: Connection, rows: Sequence[tuple[object, ...]], *, recent
             yield (
                 f"Nobody may grant {name.as_string(connection)}, which is a superuser (on RDS AWS's own):"
                 " give what it owns to another owner, or drop it."
+                " (On RDS, for what an extension made: ALTER TABLE ... OWNER TO rds_superuser;)"
             )
         else:
             yield f"{_by(connection, grantors)}: {grant}"
