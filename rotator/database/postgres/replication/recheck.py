@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from socket import SHUT_RDWR, socket
 from threading import Timer
@@ -22,7 +22,7 @@ from rotator.database.compare import capped
 from rotator.database.interface import Target
 from rotator.database.postgres import owners
 from rotator.database.postgres.batches import batches
-from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.errors import statement_error
 from rotator.database.postgres.reading import read, unwritten
 from rotator.database.postgres.replication.chunks import Chunk, Difference, merged
@@ -54,13 +54,13 @@ def recheck(
     """
     chunks = sorted(merged(hot), key=lambda chunk: chunk.database)
     blues, greens = known if known is not None else (look_ahead(source, hot), look_ahead(target, hot))
-    both = (*source.values(), *target.values())
-    with _cut_off(both, deadline + CUT_SECONDS), ThreadPoolExecutor(2, thread_name_prefix="recheck") as pool:
-        sides = [
+    sides = [(_target(next(iter(each.values()))), tuple(each.values())) for each in (source, target) if each]
+    with _cut_off(sides, deadline + CUT_SECONDS), ThreadPoolExecutor(2, thread_name_prefix="recheck") as pool:
+        reading = [
             pool.submit(_read, connections, chunks, shapes, deadline)
             for connections, shapes in ((source, blues), (target, greens))
         ]
-    blue, green = (side.result() for side in sides)
+    blue, green = (side.result() for side in reading)
     return tuple(
         _difference(chunk, ours, theirs)
         for chunk, ours, theirs in zip(chunks, blue, green, strict=True)
@@ -69,14 +69,19 @@ def recheck(
 
 
 @contextmanager
-def _cut_off(connections: Sequence[Connection], deadline: float) -> Iterator[None]:
-    """Whatever of them is still waited for at `deadline` ends then, here; the server's side ends when it writes."""
+def _cut_off(sides: Sequence[tuple[Target, Sequence[Connection]]], deadline: float) -> Iterator[None]:
+    """Whatever of them is still waited for at `deadline` ends then: here, and on its server if that can be reached."""
+    pids = {connection: connection.info.backend_pid for _, connections in sides for connection in connections}
 
     def cut() -> None:
-        for connection in connections:
-            if connection.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+        for target, connections in sides:
+            late = [each for each in connections if each.info.transaction_status is psycopg.pq.TransactionStatus.ACTIVE]
+            for connection in late:
                 with socket(fileno=os.dup(connection.fileno())) as wire:
                     wire.shutdown(SHUT_RDWR)
+            with suppress(DatabaseError), session(target, doing="end a session") as other:
+                numbers = [pids[each] for each in late]
+                other.execute("select pg_terminate_backend(p) from unnest(%s::int[]) p", [numbers])
 
     timer = Timer(max(0.0, deadline - time.monotonic()), cut)
     timer.daemon = True
@@ -172,7 +177,14 @@ def _late() -> DatabaseError:
 
 def _target(connection: Connection) -> Target:
     info = connection.info
-    return Target(info.host, info.port, info.user, info.dbname, password=info.password)
+    given = info.get_parameters()
+    return Target(
+        *(info.host, info.port, info.user, info.dbname),
+        address=given.get("hostaddr"),
+        password=info.password,
+        sslmode=given.get("sslmode", "verify-full"),
+        sslrootcert=given.get("sslrootcert"),
+    )
 
 
 def _difference(chunk: Chunk, blue: Content, green: Content) -> Difference:
