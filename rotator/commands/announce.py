@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from rotator.model import EndpointSpec
 from rotator.report.interface import Reporter, StepInfo, StepState
 from rotator.steps import last_steps
-from rotator.steps.base import Context, Step
+from rotator.steps.base import AnyStep, Context
 from rotator.steps.letting_go import let_go
-from rotator.workflow.journal import RotationRecord, Status
+from rotator.workflow.journal import RotationRecord
+from rotator.workflow.step_record import Status
 
 _UNDO_STATES = {Status.UNDONE: StepState.DONE}
 _STATES = {Status.DONE: StepState.DONE, Status.SKIPPED: StepState.SKIPPED}
 
 
-def step_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo, ...]:
+def step_infos(record: RotationRecord, steps: Sequence[AnyStep]) -> tuple[StepInfo, ...]:
     """The steps for a strip, with where earlier runs left them."""
     return tuple(
         StepInfo(s.name, s.title, s.estimate_seconds, _STATES.get(record.step(s.name).status, StepState.TO_COME))
@@ -23,7 +24,7 @@ def step_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo,
     )
 
 
-def undo_infos(record: RotationRecord, steps: Sequence[Step]) -> tuple[StepInfo, ...]:
+def undo_infos(record: RotationRecord, steps: Sequence[AnyStep]) -> tuple[StepInfo, ...]:
     """The steps that a rollback takes back, for a strip: done are those that it has taken back already."""
     return tuple(
         StepInfo(s.name, _title(s), s.estimate_seconds, _UNDO_STATES.get(status, StepState.TO_COME))
@@ -38,10 +39,10 @@ def let_go_aloud(reporter: Reporter, ctx: Context, records: Sequence[EndpointSpe
         reporter.note(words)
 
 
-def _title(step: Step) -> str:
+def _title(step: AnyStep) -> str:
     return step.title if _is_last(step) else f"Take back: {step.title}"
 
 
-def _is_last(step: Step) -> bool:
+def _is_last(step: AnyStep) -> bool:
     """One that a rollback takes, not takes back."""
     return step.name in {last.name for last in last_steps()}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rotator.results_retire import DisableKeyResult
 from rotator.steps import edits
 from rotator.steps.base import Context
 from rotator.steps.old_key import old_key
-from rotator.workflow.journal import Status
 from rotator.workflow.memory import JournalMemory
-
-STEP = "disable-key"
+from rotator.workflow.step_record import Status
 
 
 def take_note(ctx: Context, memory: JournalMemory) -> None:
@@ -20,17 +19,18 @@ def take_note(ctx: Context, memory: JournalMemory) -> None:
     open again, wherever a run was stopped in between. A journal that does not know since when the key is disabled (an
     older rotator wrote it) takes the step's own time.
     """
-    record, root = memory.record.step(STEP), memory.root()
+    record, root = memory.record.step(DisableKeyResult.step), memory.root()
     generation = root.generations.get(ctx.rotation.source) if root is not None else None
-    disabled = record.status is Status.DONE or "disabled_at" in record.outputs
+    known = memory.result(DisableKeyResult)
+    disabled = record.status is Status.DONE or known.disabled_at is not None
     arn = old_key(ctx)
     if not disabled or root is None or generation is None or generation.key is None or arn is None:
         return
     key = ctx.kms.key(arn)
     if key is not None and key.state == "Enabled":
         memory.write_root(edits.edit_key(root, ctx.rotation.source, is_enabled=True))
-        again = {name: value for name, value in record.outputs.items() if name != "disabled_at"}
-        memory.put(STEP, replace(record, status=Status.NONE, outputs={**again, "enabled_again": True}))
-    elif "disabled_at" not in record.outputs:
+        again = replace(known, disabled_at=None, enabled_again=True)
+        memory.put(DisableKeyResult.step, replace(record, status=Status.NONE, result=again))
+    elif known.disabled_at is None:
         since = record.finished or ctx.clock.now().isoformat("T", "seconds")
-        memory.put(STEP, replace(record, outputs={**record.outputs, "disabled_at": since}))
+        memory.note(DisableKeyResult, lambda noted: replace(noted, disabled_at=since))

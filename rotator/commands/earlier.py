@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 from rotator.commands.workbench import Workbench
 from rotator.errors import RotatorError
+from rotator.results_retire import CleanUpResult
 from rotator.steps.base import Options
 from rotator.steps.cleanup import clean
 from rotator.workflow.begin import untouched
@@ -21,8 +24,9 @@ def clean_earlier(bench: Workbench, record: RotationRecord, options: Options) ->
     if bench.databases is None or not untouched(bench.store.load(), record):
         return
     for earlier in bench.store.load().rotations:
-        looked = earlier.step("clean-up").outputs.get("left")
-        if earlier.phase is Phase.ROLLED_BACK and earlier.rotation.blue == record.rotation.blue and looked != []:
+        looked = earlier.result(CleanUpResult).left
+        if earlier.phase is Phase.ROLLED_BACK and earlier.rotation.blue == record.rotation.blue and looked != ():
             memory = JournalMemory(bench.store, earlier.rotation.id)
             with suppress(RotatorError):  # preflight says what is wrong, or what is still in the way
-                memory.note("clean-up", left=list(clean(bench.context(memory, earlier, options), 0.0)))
+                left = clean(bench.context(memory, earlier, options), 0.0)
+                memory.note(CleanUpResult, partial(replace, left=left))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from rotator.model import DatabaseSpec, RootData, Stage
+from rotator.results_retire import UnprotectResult
 from rotator.steps.base import Context
 from rotator.terraform.expected import database
 from rotator.workflow.begin import already_retired
-from rotator.workflow.journal import Status
 from rotator.workflow.memory import JournalMemory
-
-STEP = "unprotect"
+from rotator.workflow.step_record import Status
 
 
 def take_back_unprotect(ctx: Context, memory: JournalMemory) -> None:
     """Blue stays protected, where nothing but the intent to lift its protection is there. Else raises Blocked."""
-    if memory.status(STEP) is Status.NONE:
+    if memory.status(UnprotectResult.step) is Status.NONE:
         return
     why = _why_not(ctx, memory)
     if why:
@@ -33,7 +32,7 @@ def _why_not(ctx: Context, memory: JournalMemory) -> str:
         return "It is gone, or going."
     if meant is None or database(ctx.rotation.source) not in ctx.stages.state_addresses():
         return "Terraform's state does not hold it any more."
-    if memory.outputs(STEP).get("applied") or meant.skip_final_snapshot:
+    if memory.result(UnprotectResult).applied or meant.skip_final_snapshot:
         return "Its protection has been lifted."
     if meant.deletion_protection and not blue.deletion_protection:
         return "Its protection is off."

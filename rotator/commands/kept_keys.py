@@ -7,12 +7,14 @@ other's provider a key that is pending deletion is gone: every plan would make a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rotator.aws.dependents import dependents
 from rotator.commands.workbench import Workbench
 from rotator.errors import AwsError, Blocked, RotatorError
 from rotator.model import Key, Stage
+from rotator.results import KeyResult
+from rotator.results_retire import RetireKeyResult
 from rotator.steps import edits
 from rotator.steps.base import Options
 from rotator.steps.retire_key import SCHEDULED
@@ -91,14 +93,14 @@ def _kept(journal: Journal) -> Iterator[_Kept]:
         return
     for record in journal.rotations:
         if record.blue_gone:
-            name, output = record.rotation.source, "old_key_arn"
+            name, arn = record.rotation.source, record.result(KeyResult).old_key_arn
         elif record.phase is Phase.ROLLED_BACK:
-            name, output = record.rotation.target, "key_arn"
+            name, arn = record.rotation.target, record.result(KeyResult).key_arn
         else:
             continue
         if journal.pending not in (None, edits.without_generation(root, name)) or cut_off(journal, record):
             continue
-        generation, arn = root.generations.get(name), record.step("key").outputs.get(output)
+        generation = root.generations.get(name)
         if generation is not None and generation.key is not None and generation.database is None and arn:
             yield _Kept(record, name, str(arn))
 
@@ -122,7 +124,9 @@ def _follow(bench: Workbench, kept: _Kept, key: Key | None) -> None:
     ctx = bench.context(memory, kept.record, Options())
     ctx.apply(Stage.RETIRE_KEY, edits.without_generation(ctx.data, kept.generation))
     if kept.record.blue_gone:
-        memory.note("retire-key", taken_out=True)  # retire asks once more what lies under it
+        memory.note(
+            RetireKeyResult, lambda known: replace(known, taken_out=True)
+        )  # retire asks once more what lies under it
     bench.reporter.note(f"the kept key {kept.arn} {_state(key)}, by somebody else: it is taken out of Terraform's data")
 
 

@@ -91,7 +91,8 @@ def plan(bench: Workbench) -> RotationPlan:
     rotation, retire = rotation_steps(ctx.rotation.strategy), retire_steps(ctx.rotation.strategy)
     begun = any(name != "preflight" for name in record.steps)
     with bench.waiting("preflight: AWS, blue and its database"):
-        warnings = () if begun else tuple(rotation[0].observe(ctx).outputs["warnings"])
+        seen = None if begun else rotation[0].observe(ctx).result
+        warnings = rotation[0].warnings(seen) if seen is not None else ()
     start = more_data(ctx) or first_data(ctx)
     adopted = journal.root is not None and not (start.imports.also or start.imports.record)
     with bench.waiting("forecast of the stages"):

@@ -15,13 +15,15 @@ from rotator.commands.supervise import supervised
 from rotator.commands.workbench import Workbench
 from rotator.errors import Blocked, KeyStaysDisabled, RotatorError, WaitingForApproval
 from rotator.report.summary import Summary
+from rotator.results_retire import RetireKeyResult
 from rotator.steps import key_steps, retire_steps
-from rotator.steps.base import Context, Options, Step
+from rotator.steps.base import AnyStep, Context, Options
 from rotator.steps.letting_go import strays
 from rotator.workflow.begin import to_retire
 from rotator.workflow.engine import Engine
-from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
+from rotator.workflow.journal import Phase, RotationRecord
 from rotator.workflow.memory import JournalMemory
+from rotator.workflow.step_record import StepRecord
 
 _WAITS = (KeyStaysDisabled, WaitingForApproval)
 
@@ -71,7 +73,7 @@ def _one(bench: Workbench, memory: JournalMemory, options: Options) -> None:
     supervised(bench, memory, ctx, engine, steps, work)
 
 
-def _to_the_end(ctx: Context, memory: JournalMemory, engine: Engine, steps: Sequence[Step]) -> None:
+def _to_the_end(ctx: Context, memory: JournalMemory, engine: Engine, steps: Sequence[AnyStep]) -> None:
     memory.phase(Phase.RETIRING)
     try:
         engine.run(ctx, steps)
@@ -81,8 +83,7 @@ def _to_the_end(ctx: Context, memory: JournalMemory, engine: Engine, steps: Sequ
             with suppress(RotatorError):  # the journal cannot be written: that is the error at hand, or is told next
                 memory.phase(Phase.KEY_DISABLED if memory.is_done("disable-key") else Phase.KEY_KEPT)
         raise
-    kept = memory.status("retire-key") is Status.SKIPPED and "the old key stays" in _reason(memory)
-    memory.phase(Phase.KEY_KEPT if kept else Phase.RETIRED)
+    memory.phase(Phase.KEY_KEPT if memory.result(RetireKeyResult).stays else Phase.RETIRED)
 
 
 def _leaves_others_alone(record: RotationRecord, memory: JournalMemory, stop: RotatorError) -> bool:

@@ -18,6 +18,17 @@ from rotator.commands.workbench import Workbench
 from rotator.errors import DatabaseError, RotatorError
 from rotator.model import Strategy
 from rotator.report.summary import Summary
+from rotator.results import (
+    CutoverResult,
+    FenceResult,
+    GreenResult,
+    KeyResult,
+    PreflightResult,
+    ReencryptResult,
+    SnapshotResult,
+    ValidateResult,
+)
+from rotator.results_retire import FinalReencryptResult, FinalSnapshotResult, RetireSnapshotsResult
 from rotator.steps import last_steps, rollback_steps, rotation_steps
 from rotator.steps.base import Options
 from rotator.steps.choose import decide
@@ -30,8 +41,9 @@ from rotator.steps.switch import reopen, take_back_unflipped
 from rotator.steps.unheard import refuse_unheard_of_flip
 from rotator.steps.wayback import refuse_unasked
 from rotator.workflow.begin import begin, goes_on, to_roll_back
-from rotator.workflow.journal import Phase, RotationRecord, Status, StepRecord
+from rotator.workflow.journal import Phase, RotationRecord
 from rotator.workflow.memory import JournalMemory
+from rotator.workflow.step_record import Status, StepRecord
 
 _Canary = tuple[Mapping[str, Any] | None, tuple[str, ...]]
 """The write canary's report, or None and why there is none."""
@@ -133,7 +145,8 @@ def summarise(
 ) -> Summary:
     """What the run came to, from the journal and what was heard of the canary."""
     record, env = memory.record, bench.env
-    names, outputs = record.rotation, {name: step.outputs for name, step in record.steps.items()}
+    names, key, validated = record.rotation, record.result(KeyResult), record.result(ValidateResult)
+    flip = record.result(CutoverResult)
     wall = bench.clock.monotonic() - began
     # An apply is the provider waiting for AWS; what Terraform itself costs are its other runs.
     applying = sum(seconds for verb_, seconds in bench.stages.runs if verb_ == "apply")
@@ -150,14 +163,14 @@ def summarise(
         green=names.green,
         journal=bench.store.location,
         run=last_run(record),
-        old_key_arn=outputs.get("key", {}).get("old_key_arn"),
-        new_key_arn=outputs.get("key", {}).get("key_arn"),
+        old_key_arn=key.old_key_arn,
+        new_key_arn=key.key_arn,
         snapshots=_snapshots(record),
-        tables_verified=outputs.get("validate", {}).get("tables"),
-        rows_verified=outputs.get("validate", {}).get("rows"),
+        tables_verified=validated.tables,
+        rows_verified=validated.rows,
         write_pause_seconds=_pause(record),
-        pause_parts=outputs.get("cutover", {}).get("parts") or {},
-        cut_off=tuple(outputs.get("cutover", {}).get("cut_off") or ()),
+        pause_parts=flip.parts or {},
+        cut_off=flip.cut_off or (),
         canary=canary,
         client_pause_seconds=_client_pause(record, canary),
         wall_seconds=wall,
@@ -205,23 +218,23 @@ def _canary(bench: Workbench) -> _Canary:
 
 
 def _snapshots(record: RotationRecord) -> dict[str, str]:
-    roles = {
-        "source": "snapshot",
-        "re-encrypted": "re-encrypt",
-        "final": "final-snapshot",
-        "final, re-encrypted": "final-reencrypt",
+    roles: dict[str, type[SnapshotResult]] = {
+        "source": SnapshotResult,
+        "re-encrypted": ReencryptResult,
+        "final": FinalSnapshotResult,
+        "final, re-encrypted": FinalReencryptResult,
     }
-    deleted = record.step("retire-snapshots").outputs.get("deleted") or []
-    found = {role: record.step(step).outputs.get("snapshot") for role, step in roles.items()}
-    return {role: str(name) for role, name in found.items() if name and name not in deleted}
+    deleted = record.result(RetireSnapshotsResult).deleted or ()
+    found = {role: record.result(kind).snapshot for role, kind in roles.items()}
+    return {role: name for role, name in found.items() if name and name not in deleted}
 
 
 def _pause(record: RotationRecord) -> float | None:
-    measured = record.step("cutover").outputs.get("pause_seconds")
+    measured = record.result(CutoverResult).pause_seconds
     if measured is not None:
         return float(measured)
-    fenced = record.step("fence").outputs.get("fenced_at")
-    flipped = record.step("cutover").outputs.get("flipped_at")
+    fenced = record.result(FenceResult).fenced_at
+    flipped = record.result(CutoverResult).flipped_at
     if not fenced or not flipped:
         return None
     return (datetime.fromisoformat(flipped) - datetime.fromisoformat(fenced)).total_seconds()
@@ -229,7 +242,8 @@ def _pause(record: RotationRecord) -> float | None:
 
 def _client_pause(record: RotationRecord, canary: Mapping[str, Any] | None) -> float | None:
     """The canary's largest pause that began around the window; None when it is not among those that it tells."""
-    closed, flipped = (record.step("cutover").outputs.get(name) for name in ("closed_at", "flipped_at"))
+    flip = record.result(CutoverResult)
+    closed, flipped = flip.closed_at, flip.flipped_at
     if not closed or not flipped or not canary:
         return None
     first = datetime.fromisoformat(closed) - _AROUND
@@ -239,7 +253,7 @@ def _client_pause(record: RotationRecord, canary: Mapping[str, Any] | None) -> f
 
 
 def _notes(record: RotationRecord) -> tuple[str, ...]:
-    warnings = tuple(record.step("preflight").outputs.get("warnings") or ())
+    warnings = record.result(PreflightResult).warnings or ()
     skipped = tuple(
         f"skipped {name}: {step.reason}" for name, step in record.steps.items() if step.status is Status.SKIPPED
     )
@@ -249,12 +263,12 @@ def _notes(record: RotationRecord) -> tuple[str, ...]:
 
 def _new_secret(record: RotationRecord) -> tuple[str, ...]:
     """Where the master password is now, when RDS manages it."""
-    made = record.step("green").outputs
-    if not made.get("secret_arn") or record.phase is Phase.ROLLED_BACK:
+    made = record.result(GreenResult)
+    if not made.secret_arn or record.phase is Phase.ROLLED_BACK:
         return ()
     return (
-        f"master password: {record.rotation.green} has a secret of its own, {made['secret_arn']} (before: "
-        f"{made.get('old_secret_arn')}); point at it whatever reads that secret",
+        f"master password: {record.rotation.green} has a secret of its own, {made.secret_arn} (before: "
+        f"{made.old_secret_arn}); point at it whatever reads that secret",
     )
 
 

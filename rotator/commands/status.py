@@ -12,13 +12,15 @@ from rotator.commands.workbench import Workbench
 from rotator.database.replication import Link, Slot
 from rotator.errors import RotatorError
 from rotator.model import Strategy
+from rotator.results import CutoverResult, SoakResult, WayBackResult
 from rotator.steps import records, retire_steps, rotation_steps
 from rotator.steps.base import Context, Options
 from rotator.steps.keeping_up import standing
 from rotator.steps.links import backward, forward, size, way_back
 from rotator.workflow.begin import left_behind
-from rotator.workflow.journal import Journal, Phase, RotationRecord, Status
+from rotator.workflow.journal import Journal, Phase, RotationRecord
 from rotator.workflow.memory import JournalMemory
+from rotator.workflow.step_record import Status
 from rotator.workflow.stores import Preview
 
 _NEXT = {
@@ -119,7 +121,7 @@ def _status(bench: Workbench) -> EnvStatus:
         blue=record.rotation.blue if record else bench.env.config.database.identifier,
         green=_green(bench, record, unknown) if record else None,
         fenced=fenced,
-        soak_until=record.step("soak").outputs.get("until") if record else None,
+        soak_until=record.result(SoakResult).until if record else None,
         replication=tuple(_try(unknown, "the replication", lambda: _replication(bench, record)) or ()),
         old_key="; ".join(old_keys(bench, journal, record, unknown)),
         steps=_lines(record) if record else (),
@@ -140,7 +142,7 @@ def _status(bench: Workbench) -> EnvStatus:
 def _next(bench: Workbench, journal: Journal, record: RotationRecord | None) -> str:
     if record is None:
         return "rotate"
-    taken_back = record.step("cutover").outputs.get("taking_back") and record.phase is Phase.ROTATING
+    taken_back = record.result(CutoverResult).taking_back and record.phase is Phase.ROTATING
     if journal.current() is None and one_is_due(bench, journal):
         return "retire"
     return "rollback" if taken_back else _NEXT[record.phase]
@@ -190,7 +192,7 @@ def _lines(record: RotationRecord) -> tuple[StepLine, ...]:
         known = record.step(step.name)
         if known.status == "none" and step in retire:
             continue
-        result = step.result(known.outputs) if known.status == "done" else known.reason
+        result = step.words(known.result) if known.status == "done" else known.reason
         lines.append(StepLine(step.name, step.title, str(known.status), known.finished, result))
     return tuple(lines)
 
@@ -264,7 +266,7 @@ def _standing(ctx: Context) -> tuple[str, ...]:
     """Where one side does not follow the other at this moment, and whether that heals by itself."""
     if ctx.rds.instance(ctx.rotation.green) is None:
         return ()
-    if ctx.memory.outputs("way-back").get("opened"):
+    if ctx.memory.result(WayBackResult).opened:
         return standing(ctx, backward(ctx), ctx.rotation.blue)
     return standing(ctx, forward(ctx), ctx.rotation.green)
 

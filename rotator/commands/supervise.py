@@ -8,7 +8,7 @@ from rotator.commands.announce import step_infos, undo_infos
 from rotator.commands.workbench import Workbench
 from rotator.errors import Interrupted, RotatorError
 from rotator.machine import explain
-from rotator.steps.base import Context, Step
+from rotator.steps.base import AnyStep, Context
 from rotator.workflow.engine import Engine
 from rotator.workflow.failure import after_stop, after_stopped_rollback
 from rotator.workflow.journal import Phase
@@ -20,7 +20,7 @@ def supervised(
     memory: JournalMemory,
     ctx: Context,
     engine: Engine,
-    steps: Sequence[Step],
+    steps: Sequence[AnyStep],
     work: Callable[[], None],
     *,
     lifts: bool = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rotator.model import Strategy
 from rotator.steps.adopt import Adopt
-from rotator.steps.base import Step
+from rotator.steps.base import AnyStep
 from rotator.steps.catchup import CatchUp
 from rotator.steps.cleanup import CleanUp
 from rotator.steps.cutover import Cutover, Ungate
@@ -25,7 +25,7 @@ from rotator.steps.switch import Switch
 from rotator.steps.validate import Validate
 from rotator.steps.verify import VerifyOnline
 
-_SNAPSHOT: tuple[Step, ...] = (
+_SNAPSHOT: tuple[AnyStep, ...] = (
     Preflight(),
     Adopt(),
     LowerTtl(),
@@ -41,7 +41,7 @@ _SNAPSHOT: tuple[Step, ...] = (
     Soak(),
 )
 
-_REPLICATE: tuple[Step, ...] = (
+_REPLICATE: tuple[AnyStep, ...] = (
     Preflight(),
     Adopt(),
     LowerTtl(),
@@ -60,7 +60,7 @@ _REPLICATE: tuple[Step, ...] = (
     Soak(),
 )
 
-_RETIRE: tuple[Step, ...] = (
+_RETIRE: tuple[AnyStep, ...] = (
     RetireCheck(),
     FinalSnapshot(),
     FinalReencrypt(),
@@ -83,27 +83,27 @@ _BACK = {
 }
 
 
-def rotation_steps(strategy: Strategy) -> tuple[Step, ...]:
+def rotation_steps(strategy: Strategy) -> tuple[AnyStep, ...]:
     """The steps of a rotation with that strategy; undecided ones are shown as snapshot."""
     return _REPLICATE if strategy is Strategy.REPLICATE else _SNAPSHOT
 
 
-def retire_steps(strategy: Strategy) -> tuple[Step, ...]:
+def retire_steps(strategy: Strategy) -> tuple[AnyStep, ...]:
     """The steps of retiring a rotation that had that strategy."""
     return (_RETIRE[0], CloseWayBack(), *_RETIRE[1:]) if strategy is Strategy.REPLICATE else _RETIRE
 
 
-def key_steps() -> tuple[Step, ...]:
+def key_steps() -> tuple[AnyStep, ...]:
     """The steps of retiring that are left once blue is gone."""
     return _RETIRE[_RETIRE.index(next(step for step in _RETIRE if step.name == "retire-snapshots")) :]
 
 
-def last_steps() -> tuple[Step, ...]:
+def last_steps() -> tuple[AnyStep, ...]:
     """What a rollback does when all has been taken back."""
     return (CleanUp(),)
 
 
-def rollback_steps(strategy: Strategy) -> tuple[Step, ...]:
+def rollback_steps(strategy: Strategy) -> tuple[AnyStep, ...]:
     """The steps that a rollback takes back, in its order."""
     by_name = {step.name: step for step in rotation_steps(strategy)}
     known = Strategy.REPLICATE if strategy is Strategy.REPLICATE else Strategy.SNAPSHOT

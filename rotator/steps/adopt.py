@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rotator.aws.settings import as_adopted
 from rotator.errors import Blocked
 from rotator.model import DatabaseSpec, Generation, Imports, Instance, Key, KeySpec, RootData, Stage
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.results import AdoptResult
+from rotator.steps.base import Context, Observation, Step, absent, conflict, satisfied
 from rotator.steps.records import endpoint, with_names
 from rotator.steps.world import blue_instance, blue_record
 
 RECORD = "module.endpoint.aws_route53_record.this"
 
 
-class Adopt(Step):
+class Adopt(Step[AdoptResult]):
     """Import what serves now; an import that would change or destroy anything real is refused by the firewall."""
 
     name = "adopt"
+    records = AdoptResult
     title = "Adopt blue into Terraform's state"
     estimate_seconds = 30
 
@@ -41,12 +45,12 @@ class Adopt(Step):
         new = set(ctx.env.config.dns.also) - {record.name for record in data.also}
         if new and not ctx.memory.is_done(self.name) and _lacks_records(ctx, data):
             return absent(f"{', '.join(sorted(new))} not in the state yet")
-        return satisfied(generation=data.serving)
+        return satisfied(replace(ctx.memory.result(AdoptResult), generation=data.serving))
 
     def act(self, ctx: Context) -> None:
         """Write the data with its imports, apply, then drop the imports from the data."""
         data = more_data(ctx) or first_data(ctx)
-        ctx.memory.note(self.name, imported=True)
+        ctx.memory.note(AdoptResult, lambda known: replace(known, imported=True))
         try:
             ctx.stages.apply(Stage.ADOPT, data, data, ctx.memory.stage, ctx.progress)
         except Blocked:
@@ -55,11 +59,11 @@ class Adopt(Step):
             raise
         ctx.memory.commit()
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: AdoptResult) -> str:
         """One line for people."""
-        if outputs.get("imported"):
-            return f"imported as generation {outputs['generation']}"
-        return f"generation {outputs['generation']} is in the state already"
+        if result.imported:
+            return f"imported as generation {result.generation}"
+        return f"generation {result.generation} is in the state already"
 
 
 def first_data(ctx: Context) -> RootData:

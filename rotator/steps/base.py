@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 from rotator.aws.interface import Dns, Identity, KeyUses, Kms, Rds
 from rotator.config import Env
@@ -15,8 +15,8 @@ from rotator.database.interface import DatabaseOpener
 from rotator.errors import journal_behind
 from rotator.model import RootData, Rotation, Stage
 from rotator.network.interface import Resolver
+from rotator.results import R, Result
 
-Outputs = Mapping[str, Any]
 Progress = Callable[[float | None, str], None]
 """Called with a fraction 0..1 (None: unknown) and a short text."""
 
@@ -34,14 +34,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Observation:
-    """One look at the world. `fraction` 0..1 while in progress; `reason` and `fix` for conflicts, skips and gates."""
+    """One look at the world. `fraction` 0..1 while in progress; `reason` and `fix` for conflicts, skips and gates.
+
+    `result`: all that the step shall have recorded; None where that is what it has noted already.
+    """
 
     kind: Kind
     reason: str = ""
     fix: str = ""
     detail: str = ""
     fraction: float | None = None
-    outputs: Outputs = field(default_factory=dict)
+    result: Result | None = None
     details: tuple[str, ...] = ()
 
 
@@ -50,9 +53,9 @@ def absent(detail: str = "") -> Observation:
     return Observation(Kind.ABSENT, detail=detail)
 
 
-def satisfied(**outputs: Any) -> Observation:
-    """The step's result stands in the world."""
-    return Observation(Kind.SATISFIED, outputs=outputs)
+def satisfied(result: Result | None = None) -> Observation:
+    """What the step is to bring about stands in the world."""
+    return Observation(Kind.SATISFIED, result=result)
 
 
 def in_progress(detail: str, fraction: float | None = None) -> Observation:
@@ -65,9 +68,9 @@ def conflict(reason: str, fix: str, details: tuple[str, ...] = ()) -> Observatio
     return Observation(Kind.CONFLICT, reason=reason, fix=fix, details=details)
 
 
-def skipped(reason: str) -> Observation:
+def skipped(reason: str, result: Result | None = None) -> Observation:
     """The step cannot or need not be done here; never to be read as passed."""
-    return Observation(Kind.SKIPPED, reason=reason)
+    return Observation(Kind.SKIPPED, reason=reason, result=result)
 
 
 def needs_approval(reason: str, fix: str) -> Observation:
@@ -197,8 +200,8 @@ class Memory(Protocol):
         """Drop further records that the state no longer holds from the root's data, and from a pending stage's."""
         ...
 
-    def outputs(self, step: str) -> Outputs:
-        """What a step of this rotation recorded; empty when it has not finished."""
+    def result(self, kind: type[R]) -> R:
+        """What the step of that kind has recorded so far in this rotation."""
         ...
 
     def keep(self, word: str, value: Any) -> None:
@@ -209,8 +212,8 @@ class Memory(Protocol):
         """What was kept under that word for this rotation; None when it is not there."""
         ...
 
-    def note(self, step: str, **outputs: Any) -> None:
-        """Record facts of a running step at once, so that they survive a kill."""
+    def note(self, kind: type[R], change: Callable[[R], R]) -> None:
+        """Change what the step of that kind has recorded, at once, so that it survives a kill."""
         ...
 
 
@@ -269,16 +272,17 @@ class Context:
         self.apply(stage, after)
 
 
-class Step(ABC):
+class Step(ABC, Generic[R]):
     """One unit of a rotation: observe, act, verify, undo.
 
     `rechecked_until` names the step from whose completion on this one is no longer looked at again on a resume (its
     own name: never again; None: always). `commits` marks a point of no return: what cannot be had back from then on, in
-    words; empty where everything can. `estimate_seconds` is what a small database takes.
+    words; empty where everything can. `records` is its result's kind. `estimate_seconds`: of a small database.
     """
 
     name: str
     title: str
+    records: type[R] = Result  # type: ignore[assignment]  # of steps that record nothing
     commits: str = ""
     rechecked_until: str | None = None
     estimate_seconds: float = 5.0
@@ -296,18 +300,22 @@ class Step(ABC):
         """Start (or do) the work; called only when observe said absent. Raises RotatorError."""
         raise NotImplementedError(f"step {self.name} has nothing to do by itself")
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: R) -> R:
         """Prove the result; give what the journal shall keep. Raises Blocked when the proof fails."""
-        return outputs
+        return result
 
     def undo(self, ctx: Context) -> str:
         """Take back what the step did; idempotent; what was done, in words (empty: nothing)."""
         return ""
 
-    def result(self, outputs: Outputs) -> str:
-        """One line for people."""
+    def words(self, result: R) -> str:
+        """The result in one line, for people."""
         return ""
 
-    def warnings(self, outputs: Outputs) -> tuple[str, ...]:
+    def warnings(self, result: R) -> tuple[str, ...]:
         """What people should know now that the step is done, a line each; the closing summary repeats it."""
         return ()
+
+
+AnyStep = Step[Any]
+"""Whatever it records."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.database.replication import Link, lsn
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, in_progress, satisfied
+from rotator.results import CatchUpResult, SeedResult, need
+from rotator.steps.base import Context, Observation, Step, absent, in_progress, satisfied
 from rotator.steps.keeping_up import link_down, lost, prove, refuse_stopped
 from rotator.steps.links import backward, forward, size, watch
 from rotator.steps.outlived import refuse_serving
@@ -17,10 +19,11 @@ PATIENCE = timedelta(minutes=5)
 """So long a connection may be lost while green catches up; each run waits anew."""
 
 
-class CatchUp(Step):
+class CatchUp(Step[CatchUpResult]):
     """Subscribe green to blue from the seed on, and wait until it is close behind."""
 
     name = "catch-up"
+    records = CatchUpResult
     title = "Let green catch up"
     rechecked_until = "cutover"
     estimate_seconds = 30
@@ -29,32 +32,35 @@ class CatchUp(Step):
         """Satisfied when green is close behind; raises Blocked when applying has stopped at an error."""
         link = forward(ctx)
         retained = watch(ctx, link)
-        if not ctx.memory.outputs(self.name).get("enabled"):
+        if not ctx.memory.result(CatchUpResult).enabled:
             return absent("not subscribed yet")
         lag = link.lag()
         if lag.stopped:
             return self._interrupted(ctx, link)
-        if ctx.memory.outputs(self.name).get("interrupted_at"):
-            ctx.memory.note(self.name, interrupted_at=None)
+        if ctx.memory.result(CatchUpResult).interrupted_at:
+            ctx.memory.note(CatchUpResult, lambda known: replace(known, interrupted_at=None))
         if lag.seconds is not None and lag.seconds <= CLOSE_SECONDS and lag.bytes <= CLOSE_BYTES:
-            return satisfied(lag_bytes=lag.bytes, lag_seconds=round(lag.seconds, 3))
+            return satisfied(
+                replace(ctx.memory.result(CatchUpResult), lag_bytes=lag.bytes, lag_seconds=round(lag.seconds, 3))
+            )
         behind = f"{size(lag.bytes)} behind" + (f", {lag.seconds:.0f} s" if lag.seconds is not None else "")
-        first = ctx.memory.outputs(self.name).get("first_lag") or lag.bytes or 1
+        first = ctx.memory.result(CatchUpResult).first_lag or lag.bytes or 1
         done = max(0.0, 1 - lag.bytes / first)
         return in_progress(f"{behind}; {size(retained)} of log are kept on blue", done)
 
     def act(self, ctx: Context) -> None:
         """Subscribe at the seed, then let it run."""
         link = forward(ctx)
-        link.subscribe(lsn(ctx.memory.outputs("seed")["seed"]))
+        link.subscribe(lsn(need(ctx.memory.result(SeedResult).seed)))
         link.enable()
-        ctx.memory.note(self.name, enabled=True, first_lag=link.lag().bytes)
+        behind = link.lag().bytes
+        ctx.memory.note(CatchUpResult, lambda known: replace(known, enabled=True, first_lag=behind))
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: CatchUpResult) -> CatchUpResult:
         """A marker written on blue arrives; green gets the slots from which the way back will begin."""
         prove(ctx, forward(ctx), ctx.rotation.green)
         backward(ctx).open_slots()
-        return {**outputs, "link": str(forward(ctx).encryption() or "not connected")}
+        return replace(result, link=str(forward(ctx).encryption() or "not connected"))
 
     def undo(self, ctx: Context) -> str:
         """End the replication, as far as there is a green."""
@@ -69,15 +75,15 @@ class CatchUp(Step):
     def _interrupted(self, ctx: Context, link: Link) -> Observation:
         """Not followed at this moment: told apart by the log, and waited for when it heals by itself."""
         refuse_stopped(ctx, link, ctx.rotation.green)
-        since = ctx.memory.outputs(self.name).get("interrupted_at")
+        since = ctx.memory.result(CatchUpResult).interrupted_at
         if since is None:
-            ctx.memory.note(self.name, interrupted_at=ctx.clock.now().isoformat())
+            ctx.memory.note(CatchUpResult, lambda known: replace(known, interrupted_at=ctx.clock.now().isoformat()))
         elif ctx.clock.now() - datetime.fromisoformat(since) > PATIENCE:
-            ctx.memory.note(self.name, interrupted_at=None)  # the next run waits anew
+            ctx.memory.note(CatchUpResult, lambda known: replace(known, interrupted_at=None))  # the next run waits anew
             raise link_down(ctx, link, ctx.rotation.green)
         return in_progress(f"waiting for the apply workers: {lost(ctx, link, ctx.rotation.green)}")
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: CatchUpResult) -> str:
         """One line for people."""
-        how = f" ({outputs['link']})" if outputs.get("link") else ""
-        return f"green follows blue, {size(outputs['lag_bytes'])} behind{how}"
+        how = f" ({result.link})" if result.link else ""
+        return f"green follows blue, {size(result.lag_bytes or 0)} behind{how}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rotator.database.interface import DatabaseServer
 from rotator.errors import DatabaseError
 from rotator.model import Strategy
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
+from rotator.results import FenceResult, OpenResult
+from rotator.results_retire import CleanUpResult
+from rotator.steps.base import Context, Observation, Step, absent, satisfied, skipped
 from rotator.steps.links import blue_alone
 from rotator.steps.world import server
 
@@ -16,34 +20,36 @@ LONGEST_WAITS = 10
 """A table that is in use without a break is had by waiting a little longer for it (200 ms at most)."""
 
 
-class CleanUp(Step):
+class CleanUp(Step[CleanUpResult]):
     """After a rollback: what idle triggers, tables and replication of this rotation are left on blue."""
 
     name = "clean-up"
+    records = CleanUpResult
     title = "Leave nothing behind on blue"
     estimate_seconds = 2
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied once it has been looked for; what could not be removed is in the outputs."""
+        """Satisfied once it has been looked for; what could not be removed is in its result."""
         blue = server(ctx, ctx.rotation.blue)
         if blue is None or not _touched(ctx):
             return skipped("nothing was made inside the database")
-        noted = ctx.memory.outputs(self.name)
-        return satisfied(**noted) if "left" in noted else absent("not looked for yet")
+        noted = ctx.memory.result(CleanUpResult)
+        return satisfied(noted) if noted.left is not None else absent("not looked for yet")
 
     def act(self, ctx: Context) -> None:
         """Remove it, table by table as their readers allow, for as long as the patience lasts."""
-        ctx.memory.note(self.name, left=list(clean(ctx, PATIENCE_SECONDS)))
+        left = clean(ctx, PATIENCE_SECONDS)
+        ctx.memory.note(CleanUpResult, lambda known: replace(known, left=left))
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: CleanUpResult) -> str:
         """One line for people."""
-        left = outputs["left"]
+        left = result.left
         return f"idle triggers are left on {', '.join(left)}" if left else "nothing is left"
 
 
 def _touched(ctx: Context) -> bool:
     """Whether the rotation has come to making something in the database."""
-    return any(ctx.memory.outputs(step) for step in ("open", "fence"))
+    return not (ctx.memory.result(OpenResult).empty and ctx.memory.result(FenceResult).empty)
 
 
 def clean(ctx: Context, patience: float) -> tuple[str, ...]:
@@ -83,4 +89,4 @@ def sweep(ctx: Context) -> None:
     blue_alone(ctx, back=True).unsubscribe()
     forward = blue_alone(ctx)
     forward.unsubscribe()
-    forward.close(ctx.memory.outputs("open").get("full", {}))
+    forward.close(ctx.memory.result(OpenResult).full or {})

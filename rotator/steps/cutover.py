@@ -8,8 +8,9 @@ from rotator.database import compare
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked
 from rotator.model import Stage
+from rotator.results import CutoverResult, FenceResult, UngateResult, ValidateResult
 from rotator.steps import edits
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.steps.base import Context, Observation, Step, absent, conflict, satisfied
 from rotator.steps.fence import APPROVAL, open_writes
 from rotator.steps.following import Behind, behind, unseen
 from rotator.steps.green import green_server_is_this_lineage
@@ -21,10 +22,11 @@ NAMED = 5
 """So many sequences are named in a line for people."""
 
 
-class Cutover(Step):
+class Cutover(Step[CutoverResult]):
     """Point the applications' name at green. The point of no return for writes: from here on green takes them."""
 
     name = "cutover"
+    records = CutoverResult
     title = "Flip the record to green"
     commits = "rollback after it loses what is written on green"
     estimate_seconds = 45
@@ -40,7 +42,7 @@ class Cutover(Step):
                 "Somebody changed the record by hand: put it back on blue; or, when it is one of [dns] also and is to "
                 "stay where it is, take it out of there and run it again; or rollback.",
             )
-        applied = ctx.data.serving == ctx.rotation.target and ctx.memory.outputs(self.name).get("applied")
+        applied = ctx.data.serving == ctx.rotation.target and ctx.memory.result(CutoverResult).applied
         if applied and not green:
             return satisfied()
         return absent("the record points at blue")
@@ -49,10 +51,10 @@ class Cutover(Step):
         """Apply with the gate."""
         after = edits.serving(ctx.data, ctx.rotation.target)
         ctx.apply_through_gate(Stage.CUTOVER, after, lambda: ready_to_flip(ctx))
-        now = ctx.clock.now()
-        ctx.memory.note(self.name, applied=True, flipped_at=ctx.memory.outputs(self.name).get("opened_at", str(now)))
+        now = str(ctx.clock.now())
+        ctx.memory.note(CutoverResult, lambda known: replace(known, applied=True, flipped_at=known.opened_at or now))
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: CutoverResult) -> CutoverResult:
         """DNS answers green; a write through the name lands on green; blue's old connections are ended."""
         wanted = (instance(ctx, ctx.rotation.green).address or "").lower()
         late = behind(ctx, wanted)
@@ -65,7 +67,7 @@ class Cutover(Step):
         if blue is not None:
             ended = blue.end_clients()
         also = [record.name for record in ctx.data.also]
-        return {**outputs, "also": also, "resolved": resolved, "write_landed_on_green": landed, "ended_clients": ended}
+        return replace(result, also=tuple(also), resolved=resolved, write_landed_on_green=landed, ended_clients=ended)
 
     def not_followed(self, ctx: Context, late: Behind) -> Blocked:
         """The resolver stays at blue, which is fenced: who sees green writes, who does not is refused. Say what to do.
@@ -86,15 +88,15 @@ class Cutover(Step):
         """Flip back to blue; with strategy snapshot, writes made on green since the flip stay behind."""
         return flip_back(ctx)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: CutoverResult) -> str:
         """One line for people."""
         landed = {True: "a write through it landed on green", None: "writes through it not probed"}
-        seen = f"resolves to {outputs['resolved']}" if outputs["resolved"] else "what it resolves to was not checked"
-        back = compare.capped(outputs.get("set_back") or (), NAMED)
+        seen = f"resolves to {result.resolved}" if result.resolved else "what it resolves to was not checked"
+        back = compare.capped(result.set_back or (), NAMED)
         more = f"; sequences set back on blue since the snapshot: {', '.join(back)}" if back else ""
-        if outputs.get("also"):
-            seen = f"{seen}, and so do {', '.join(outputs['also'])}"
-        return f"{seen}; {landed[outputs['write_landed_on_green']]}{more}"
+        if result.also:
+            seen = f"{seen}, and so do {', '.join(result.also)}"
+        return f"{seen}; {landed[result.write_landed_on_green]}{more}"
 
 
 def ready_to_flip(ctx: Context) -> bool:
@@ -105,13 +107,13 @@ def ready_to_flip(ctx: Context) -> bool:
     """
     blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
     if blue is None or green is None:
-        fence = ctx.memory.outputs("fence")
-        if fence.get("lifted_at") or (fence.get("by") != "operator" and APPROVAL not in ctx.options.approvals):
+        fence = ctx.memory.result(FenceResult)
+        if fence.lifted_at or (fence.by != "operator" and APPROVAL not in ctx.options.approvals):
             raise Blocked("Nobody has stopped the writes to blue.", fix="See step fence.", code="not-fenced")
-        ctx.memory.note("cutover", opened_at=ctx.clock.now().isoformat())
+        ctx.memory.note(CutoverResult, lambda known: replace(known, opened_at=ctx.clock.now().isoformat()))
         return True
     _still_fenced(ctx, blue)
-    if not green_server_is_this_lineage(ctx) and not ctx.memory.outputs("cutover").get("opened_at"):
+    if not green_server_is_this_lineage(ctx) and not ctx.memory.result(CutoverResult).opened_at:
         raise Blocked(
             "Green's data does not carry this rotation's marker.",
             why="Its snapshot was taken before the fence, or of another database.",
@@ -122,7 +124,9 @@ def ready_to_flip(ctx: Context) -> bool:
     positions = blue.sequences()
     back = compare.set_back(positions, green.sequences())
     green.advance_sequences(positions)
-    ctx.memory.note("cutover", opened_at=ctx.clock.now().isoformat(), set_back=list(back))
+    ctx.memory.note(
+        CutoverResult, lambda known: replace(known, opened_at=ctx.clock.now().isoformat(), set_back=tuple(back))
+    )
     green.mark("green")
     open_writes(green)
     return True
@@ -138,7 +142,7 @@ def _still_fenced(ctx: Context, blue: DatabaseServer) -> None:
             details=state.open_tables[:20],
             code="not-fenced",
         )
-    if fingerprint(blue.schema()) != ctx.memory.outputs("validate").get("schema"):
+    if fingerprint(blue.schema()) != ctx.memory.result(ValidateResult).schema:
         raise Blocked(
             f"The schema of {ctx.rotation.blue} has changed since green was validated.",
             fix=f"rotator rollback {ctx.env.name}, then rotate again.",
@@ -163,10 +167,11 @@ def _probe(ctx: Context) -> bool | None:
     return True
 
 
-class Ungate(Step):
+class Ungate(Step[UngateResult]):
     """Take the gate out of the root. The records keep the short TTL for as long as a rollback may flip them back."""
 
     name = "ungate"
+    records = UngateResult
     title = "Take the gate out of the root"
     rechecked_until = "ungate"
     estimate_seconds = 40
@@ -176,12 +181,12 @@ class Ungate(Step):
         gates = [a for a in ctx.stages.state_addresses() if ".gate" in a]
         if gates or ctx.data.gate is not None or ctx.midway(self.name):
             return absent("the gate is still in the root")
-        return satisfied(ttl=ctx.data.endpoint.ttl)
+        return satisfied(UngateResult(ttl=ctx.data.endpoint.ttl))
 
     def act(self, ctx: Context) -> None:
         """Apply without it."""
         ctx.apply(Stage.UNGATE, replace(ctx.data, gate=None))
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: UngateResult) -> str:
         """One line for people."""
-        return f"the TTL stays {outputs['ttl']} s until retire"
+        return f"the TTL stays {result.ttl} s until retire"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked, DatabaseError
 from rotator.model import Strategy
+from rotator.results import CutoverResult, FenceResult
 from rotator.steps.base import (
     Context,
     Observation,
-    Outputs,
     Step,
     absent,
     conflict,
@@ -22,10 +24,11 @@ from rotator.steps.world import elsewhere, instance, server
 APPROVAL = Gate.FENCED
 
 
-class Fence(Step):
+class Fence(Step[FenceResult]):
     """Stop writes on blue until the flip (strategy snapshot: the write pause begins here)."""
 
     name = "fence"
+    records = FenceResult
     title = "Fence blue: writes pause"
     rechecked_until = "cutover"
     estimate_seconds = 3
@@ -37,7 +40,7 @@ class Fence(Step):
             return self._lifted(ctx) or self._resolvers(ctx) or self._operator(ctx)
         state = blue.fence_state()
         if state.on and state.rotation_id == ctx.rotation.identity:
-            return satisfied(by="rotator", tables=state.fenced_tables)
+            return satisfied(replace(ctx.memory.result(FenceResult), by="rotator", tables=state.fenced_tables))
         if state.fenced_tables and state.rotation_id != ctx.rotation.identity:
             return conflict(
                 f"{ctx.rotation.blue} is fenced by another rotation ({state.rotation_id}).",
@@ -46,7 +49,7 @@ class Fence(Step):
         return self._lifted(ctx) or self._resolvers(ctx) or absent(f"{ctx.rotation.blue} takes writes")
 
     def _lifted(self, ctx: Context) -> Observation | None:
-        lifted = ctx.memory.outputs(self.name).get("lifted_at")
+        lifted = ctx.memory.result(FenceResult).lifted_at
         if not lifted:
             return None
         return conflict(
@@ -59,7 +62,7 @@ class Fence(Step):
 
     def _operator(self, ctx: Context) -> Observation:
         if APPROVAL in ctx.options.approvals or ctx.memory.is_done(self.name):
-            return satisfied(by="operator", tables=None)
+            return satisfied(replace(ctx.memory.result(FenceResult), by="operator", tables=None))
         return needs_approval(
             f'database.access is "none", so you must stop all writes to {ctx.rotation.blue} yourself.',
             f"Stop the writers, make sure, then run: rotator rotate {ctx.env.name} --approve {APPROVAL}",
@@ -74,20 +77,20 @@ class Fence(Step):
         blue.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
         blue.mark("blue")
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: FenceResult) -> FenceResult:
         """Note when the pause began."""
-        return {"fenced_at": ctx.clock.now().isoformat(), **outputs}
+        return replace(result, fenced_at=result.fenced_at or ctx.clock.now().isoformat())
 
     def undo(self, ctx: Context) -> str:
         """Let writes through on blue again, as long as the record points at it. From then on there is no going on."""
-        ctx.memory.note(self.name, lifted_at=ctx.clock.now().isoformat())
+        ctx.memory.note(FenceResult, lambda known: replace(known, lifted_at=ctx.clock.now().isoformat()))
         return lift(ctx)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: FenceResult) -> str:
         """One line for people."""
-        if outputs["by"] == "operator":
+        if result.by == "operator":
             return "writes stopped by the operator (not checked: database.access is none)"
-        return f"{outputs['tables']} tables refuse writes"
+        return f"{result.tables} tables refuse writes"
 
 
 def lift(ctx: Context) -> str:
@@ -137,7 +140,7 @@ def open_writes(server_: DatabaseServer, *, busy: bool = False) -> str:
 
 def _shut_green(ctx: Context) -> None:
     """Green is born fenced, with the fence in its snapshot; only a cutover that has begun to open it needs this."""
-    if not ctx.memory.outputs("cutover").get("opened_at") and not _busy(ctx):
+    if not ctx.memory.result(CutoverResult).opened_at and not _busy(ctx):
         return
     found = ctx.rds.instance(ctx.rotation.green)
     if found is None or found.address is None or found.port is None or ctx.databases is None:

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from rotator.database.replication import lsn
 from rotator.errors import Blocked, RotatorError
+from rotator.results import CutoverResult, OpenResult, WayBackResult
+from rotator.results_retire import CloseWayBackResult
 from rotator.steps import edits
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
+from rotator.steps.base import Context, Observation, Step, absent, satisfied, skipped
 from rotator.steps.fence import lift, open_writes
 from rotator.steps.gates import Gate
 from rotator.steps.keeping_up import prove
@@ -31,19 +33,20 @@ from rotator.steps.world import is_at, server
 APPROVAL = Gate.NO_WAY_BACK
 
 
-class WayBack(Step):
+class WayBack(Step[WayBackResult]):
     """Turn the replication round: blue, still fenced, follows green until retire."""
 
     name = "way-back"
+    records = WayBackResult
     title = "Open the way back: blue follows green"
     rechecked_until = "way-back"
     estimate_seconds = 5
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when a marker written on green has arrived on blue."""
-        if ctx.memory.outputs(self.name).get("opened"):
+        if ctx.memory.result(WayBackResult).opened:
             return satisfied()
-        if ctx.memory.outputs(self.name).get("given_up"):
+        if ctx.memory.result(WayBackResult).given_up:
             return skipped("by your decision: after the flip there is no way back without losing writes")
         return absent("not open yet")
 
@@ -53,7 +56,7 @@ class WayBack(Step):
             forward(ctx).unsubscribe()
             forward(ctx).close_slots()
             close_way_back(ctx)
-            ctx.memory.note(self.name, given_up=True)
+            ctx.memory.note(WayBackResult, lambda known: replace(known, given_up=True))
         else:
             open_way_back(ctx)
         green = server(ctx, ctx.rotation.green)
@@ -65,15 +68,16 @@ class WayBack(Step):
         refuse_serving(ctx, ctx.rotation.green, "The way back stays open.")
         return close_way_back(ctx)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: WayBackResult) -> str:
         """One line for people."""
         return "what is written on green arrives on blue; rollback loses nothing until retire"
 
 
-class CloseWayBack(Step):
+class CloseWayBack(Step[CloseWayBackResult]):
     """Before blue goes: end its subscription, and remove from green what the rotation made there."""
 
     name = "close-way-back"
+    records = CloseWayBackResult
     title = "Close the way back"
     commits = "rollback after it loses what is written on green"
     rechecked_until = "close-way-back"
@@ -81,25 +85,27 @@ class CloseWayBack(Step):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied once closed."""
-        return satisfied() if ctx.memory.outputs(self.name).get("closed") else absent("blue follows green")
+        return satisfied() if ctx.memory.result(CloseWayBackResult).closed else absent("blue follows green")
 
     def act(self, ctx: Context) -> None:
         """Blue's subscription, then slots, publications, login and record on both; identities put back on green."""
-        full = ctx.memory.outputs("open").get("full", {})
+        full = ctx.memory.result(OpenResult).full or {}
         close_way_back(ctx)
         if ctx.rds.instance(ctx.rotation.blue) is not None:
             forward(ctx).close(full)
         green_alone(ctx).close(full)
-        ctx.memory.note(self.name, closed=True)
+        ctx.memory.note(CloseWayBackResult, lambda known: replace(known, closed=True))
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: CloseWayBackResult) -> str:
         """One line for people."""
         return "blue no longer follows green"
 
 
 def open_way_back(ctx: Context) -> None:
     """End green's subscription first: else it would get its own changes back. Then blue follows green. Idempotent."""
-    ctx.memory.note("way-back", begun=True)  # before it is there: a rollback takes back what was begun
+    ctx.memory.note(
+        WayBackResult, lambda known: replace(known, begun=True)
+    )  # before it is there: a rollback takes back what was begun
     forward(ctx).unsubscribe()
     forward(ctx).close_slots()
     link = backward(ctx)
@@ -110,11 +116,11 @@ def open_way_back(ctx: Context) -> None:
             fix="Green serves and is complete; the way back without a loss is closed. " + without_way_back(ctx),
             code="way-back",
         )
-    positions = ctx.memory.outputs("cutover").get("back") or {}
+    positions = ctx.memory.result(CutoverResult).back or {}
     link.subscribe({name: lsn(text) for name, text in positions.items()} or None)
     link.enable()
     prove(ctx, link, ctx.rotation.blue)
-    ctx.memory.note("way-back", opened=True)
+    ctx.memory.note(WayBackResult, lambda known: replace(known, opened=True))
 
 
 def close_way_back(ctx: Context) -> str:
@@ -140,7 +146,7 @@ def flip_back_without_loss(ctx: Context) -> str:
         if carried:
             _flip_record(ctx, lambda: _finished(ctx))
         else:
-            if not ctx.memory.outputs("way-back").get("opened") and backward(ctx).slots():
+            if not ctx.memory.result(WayBackResult).opened and backward(ctx).slots():
                 open_way_back(ctx)
             if way_back(ctx):
                 return ""
@@ -149,7 +155,7 @@ def flip_back_without_loss(ctx: Context) -> str:
         if ctx.options.lose_writes and is_at(ctx, ctx.rotation.blue) is at_blue and not carried_back(ctx):
             return ""
         raise
-    ctx.memory.note("cutover", returned=True)
+    ctx.memory.note(CutoverResult, lambda known: replace(known, returned=True))
     green = server(ctx, ctx.rotation.green)
     if green is not None:
         green.end_clients()
@@ -176,7 +182,7 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
         with link.window(budgets(ctx), left, back_slots=False, imprint=imprint) as window:
             window.prepare(lambda _, text: ctx.progress(None, text), lambda: None)
             window.run()
-        ctx.memory.note("cutover", carried_back=True)
+        ctx.memory.note(CutoverResult, lambda known: replace(known, carried_back=True))
         return True
 
     if at_blue:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from rotator.errors import Blocked, DatabaseUnreachable
 from rotator.model import EndpointSpec
+from rotator.results import LowerTtlResult
 from rotator.steps.base import Context, Observation, in_progress
 from rotator.steps.key import longest_ttl, old_ttl_left
 from rotator.steps.world import instance
@@ -35,7 +36,7 @@ def before_fence(ctx: Context) -> Observation | None:
     None once that has been seen, twice: a cache that keeps answers longer than it is told shows a short rest of a long
     time once, and then a long time again. Raises Blocked at the deadline; writes go on all the while.
     """
-    noted, now = ctx.memory.outputs("lower-ttl"), ctx.clock.now()
+    noted, now = ctx.memory.result(LowerTtlResult), ctx.clock.now()
     left = old_ttl_left(noted, now)
     if left > 0:
         text = f"resolvers may hold the old TTL for {left:.0f} s more (writes go on)"
@@ -45,7 +46,7 @@ def before_fence(ctx: Context) -> Observation | None:
     wrong = _not_lowered(ctx) or _not_lowered_again(ctx)
     if not wrong:
         return None
-    lowered = noted.get("lowered_at")
+    lowered = noted.lowered_at
     if lowered and now < datetime.fromisoformat(lowered) + timedelta(seconds=longest_ttl(noted) + PATIENCE_SECONDS):
         return in_progress(f"waiting for the resolver to serve the lowered TTL: {wrong} (writes go on)")
     raise Blocked(

@@ -8,8 +8,9 @@ from rotator.aws.managed import secret_of
 from rotator.aws.settings import rekeyed
 from rotator.errors import Blocked
 from rotator.model import DatabaseSpec, Imports, Instance, RootData, Stage, Strategy
+from rotator.results import CutoverResult, GreenResult, KeyResult
 from rotator.steps import edits
-from rotator.steps.base import Context, Kind, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.steps.base import Context, Kind, Observation, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.quarantine import quarantine, wanted, while_it_is_made
 from rotator.steps.snapshots import look
 from rotator.steps.world import STRANGER, any_at, blue_instance, made_by, ours, server
@@ -21,10 +22,11 @@ MAKING = frozenset({"creating", "backing-up", "modifying", "rebooting"})
 """States that pass by themselves, in which RDS refuses to modify an instance (InvalidDBInstanceState)."""
 
 
-class Green(Step):
+class Green(Step[GreenResult]):
     """Restore green through Terraform; the module's preconditions prove the snapshot's key before anything is made."""
 
     name = "green"
+    records = GreenResult
     title = "Restore green under the new key"
     estimate_seconds = 240
 
@@ -36,7 +38,7 @@ class Green(Step):
         if not ours(ctx, found.tags):
             return conflict(f"An instance {ctx.rotation.green} exists {made_by(ctx, found.tags)}.", STRANGER)
         ctx.refuse_unheard_of(self.name, found.identifier)
-        key = ctx.memory.outputs("key")["key_arn"]
+        key = ctx.memory.result(KeyResult).key_arn
         if found.kms_key_arn != key or not found.encrypted:
             return conflict(
                 f"{found.identifier} is under key {found.kms_key_arn}, not under the new key {key}.",
@@ -49,7 +51,8 @@ class Green(Step):
             return absent("the state does not hold it yet")
         if found.status not in RESTING:
             return in_progress(f"{found.identifier} {found.status}")
-        return satisfied(identifier=found.identifier, address=found.address, key_arn=found.kms_key_arn)
+        known = ctx.memory.result(GreenResult)
+        return satisfied(replace(known, identifier=found.identifier, address=found.address, key_arn=found.kms_key_arn))
 
     def act(self, ctx: Context) -> None:
         """Apply the green stage; an instance that a killed run left outside the state is imported, not made anew."""
@@ -74,18 +77,18 @@ class Green(Step):
         ctx.take_in(Stage.GREEN, replace(data, imports=Imports(databases={name: ctx.rotation.green})))
         return True
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: GreenResult) -> GreenResult:
         """Shut it, then forget the snapshot in the data: it may be deleted later, and the plan must stay clean then."""
         if wanted(ctx):
             quarantine(ctx)
-            outputs = {**outputs, **ctx.memory.outputs(self.name)}
+            result = replace(result, quarantined=ctx.memory.result(GreenResult).quarantined)
         database = ctx.data.generations[ctx.rotation.target].database
         if database is not None and database.snapshot_identifier is not None:
             ctx.memory.write_root(edits.edit_database(ctx.data, ctx.rotation.target, snapshot_identifier=None))
         secret = secret_of(ctx.rds.instance(ctx.rotation.green))
         if secret is None:
-            return outputs
-        return {**outputs, "secret_arn": secret, "old_secret_arn": secret_of(ctx.rds.instance(ctx.rotation.blue))}
+            return result
+        return replace(result, secret_arn=secret, old_secret_arn=secret_of(ctx.rds.instance(ctx.rotation.blue)))
 
     def undo(self, ctx: Context) -> str:
         """Delete green, unless it serves; what was written on it since the flip is kept in a snapshot first."""
@@ -109,10 +112,10 @@ class Green(Step):
         ctx.apply(Stage.ROLLBACK, edits.with_generation(ctx.data, ctx.rotation.target, database=None))
         return f"{ctx.rotation.green} deleted{kept}"
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: GreenResult) -> str:
         """One line for people."""
-        secret = f", master password in secret {outputs['secret_arn']}" if outputs.get("secret_arn") else ""
-        return f"{outputs['identifier']} at {outputs['address']}, key {outputs['key_arn']}{secret}"
+        secret = f", master password in secret {result.secret_arn}" if result.secret_arn else ""
+        return f"{result.identifier} at {result.address}, key {result.key_arn}{secret}"
 
 
 def _await_half_made(ctx: Context) -> None:
@@ -129,7 +132,7 @@ def _await_half_made(ctx: Context) -> None:
 def green_database(ctx: Context) -> DatabaseSpec:
     """Green as data: what blue has, another identifier, the copy, the new key."""
     blue = blue_instance(ctx)
-    old, new = blue.kms_key_arn, ctx.memory.outputs("key").get("key_arn")
+    old, new = blue.kms_key_arn, ctx.memory.result(KeyResult).key_arn
     return DatabaseSpec(
         identifier=ctx.rotation.green,
         settings=rekeyed(blue.settings, old, new) if old and new else blue.settings,
@@ -151,10 +154,10 @@ def _foreign_tags(tags: object) -> dict[str, str]:
 
 def keep_writes(ctx: Context) -> str:
     """Before a green that has served is deleted: a snapshot of it, so that writes made on it can be fetched."""
-    cutover = ctx.memory.outputs("cutover")
+    cutover = ctx.memory.result(CutoverResult)
     if (
-        not cutover.get("opened_at")
-        or cutover.get("returned")
+        not cutover.opened_at
+        or cutover.returned
         or ctx.options.delete_snapshots
         or ctx.rds.instance(ctx.rotation.green) is None
     ):

@@ -12,29 +12,29 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rotator.results import Ranges
 from rotator.steps.base import Context
 
 Hot = tuple[Mapping[str, Any], ...]
 _BOUNDS = ("low", "high")
 
 
-def kept(ctx: Context, word: str, hot: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Keep the ranges here; what the journal is to hold of them instead, under `word` and `word`_digest."""
+def kept(ctx: Context, word: str, hot: Iterable[Mapping[str, Any]]) -> tuple[Ranges, str]:
+    """Keep the ranges here, under `word`; what the journal is to hold of them instead, and a digest of their bounds."""
     ranges, salt = [dict(each) for each in hot], secrets.token_hex(16)
     ctx.memory.keep(word, {"salt": salt, "ranges": ranges})
-    tables = [{name: value for name, value in each.items() if name not in _BOUNDS} for each in ranges]
-    return {word: tables, f"{word}_digest": _digest(salt, ranges)}
+    tables = tuple({name: value for name, value in each.items() if name not in _BOUNDS} for each in ranges)
+    return tables, _digest(salt, ranges)
 
 
-def recalled(ctx: Context, step: str, word: str) -> Hot | None:
-    """The ranges that the step noted; None when they are not there any more, or are not the ones that were noted."""
-    noted = ctx.memory.outputs(step)
-    if not noted.get(word):
+def recalled(ctx: Context, word: str, noted: Ranges | None, digest: str | None) -> Hot | None:
+    """The ranges that were noted so; None when they are not there any more, or are not the ones that were noted."""
+    if not noted:
         return ()
     found = ctx.memory.kept(word)
     if not isinstance(found, Mapping) or not isinstance(found.get("ranges"), list):
         return None
-    if _digest(str(found.get("salt")), found["ranges"]) != noted.get(f"{word}_digest"):
+    if _digest(str(found.get("salt")), found["ranges"]) != digest:
         return None
     return tuple(found["ranges"])
 

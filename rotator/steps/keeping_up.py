@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rotator.database.replication import Link, Worker
 from rotator.errors import Blocked, DatabaseError, RotatorError
+from rotator.results import CatchUpResult, CutoverResult, WayBackResult
 from rotator.steps.base import Context
 from rotator.steps.links import backward, forward, log_tail
 from rotator.steps.past_fence import by_hand, without_way_back
@@ -77,12 +78,12 @@ def lost(ctx: Context, link: Link, target: str) -> str:
 
 def resume(ctx: Context) -> None:
     """Before a run goes on: what an error or an older version has switched off is tried again."""
-    cutover = ctx.memory.outputs("cutover").get("applied")
+    cutover = ctx.memory.result(CutoverResult).applied
     if ctx.rds.instance(ctx.rotation.green) is None:
         return
-    if ctx.memory.outputs("catch-up").get("enabled") and not cutover:
+    if ctx.memory.result(CatchUpResult).enabled and not cutover:
         forward(ctx).resume()
-    elif ctx.memory.outputs("way-back").get("opened") and cutover:
+    elif ctx.memory.result(WayBackResult).opened and cutover:
         backward(ctx).resume()
 
 

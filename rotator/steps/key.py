@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 
 from rotator.errors import Blocked
 from rotator.model import Imports, KeySpec, RootData, Stage
+from rotator.results import KeyResult, LowerTtlResult
 from rotator.steps import edits
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.steps.base import Context, Observation, Step, absent, conflict, satisfied
 from rotator.steps.world import STRANGER, made_by, ours
 
 
-class NewKey(Step):
+class NewKey(Step[KeyResult]):
     """Create the next generation's customer managed key with its alias."""
 
     name = "key"
+    records = KeyResult
     title = "Create the new key"
     estimate_seconds = 35
 
@@ -41,7 +43,7 @@ class NewKey(Step):
             or ctx.midway(self.name)
         ):
             return absent("the state does not hold it yet")
-        return satisfied(key_arn=key.arn, alias=alias)
+        return satisfied(replace(ctx.memory.result(KeyResult), key_arn=key.arn, alias=alias))
 
     def act(self, ctx: Context) -> None:
         """Apply the key stage; a key that a killed run left outside the state is imported, not made anew."""
@@ -57,12 +59,12 @@ class NewKey(Step):
         ctx.take_in(Stage.KEY, replace(after, imports=Imports(keys=keys, aliases={name: ctx.rotation.new_alias})))
         return True
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: KeyResult) -> KeyResult:
         """Prove that it is another key than blue's."""
         blue = ctx.rds.instance(ctx.rotation.blue)
-        if blue is not None and blue.kms_key_arn == outputs["key_arn"]:
+        if blue is not None and blue.kms_key_arn == result.key_arn:
             raise Blocked("The new key is blue's own key.", fix="Choose another [key] alias.", code="same-key")
-        return {**outputs, "old_key_arn": blue.kms_key_arn if blue else None}
+        return replace(result, old_key_arn=blue.kms_key_arn if blue else None)
 
     def undo(self, ctx: Context) -> str:
         """Schedule the new key for deletion, unless something that is kept still uses it."""
@@ -79,9 +81,9 @@ class NewKey(Step):
         ctx.apply(Stage.ROLLBACK, edits.without_generation(ctx.data, ctx.rotation.target))
         return "new key scheduled for deletion"
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: KeyResult) -> str:
         """One line for people."""
-        return f"{outputs['alias']} ({outputs['key_arn']})"
+        return f"{result.alias} ({result.key_arn})"
 
 
 def new_key(ctx: Context) -> KeySpec:
@@ -100,30 +102,31 @@ def new_key(ctx: Context) -> KeySpec:
     )
 
 
-def old_ttl_left(noted: Outputs, now: datetime) -> float:
+def old_ttl_left(noted: LowerTtlResult, now: datetime) -> float:
     """Seconds for which a resolver may still hold the answer with the old, long TTL; 0 when it was never lowered."""
-    if "lowered_at" not in noted or "ttl_before" not in noted:
+    if noted.lowered_at is None or noted.ttl_before is None:
         return 0.0
-    safe = datetime.fromisoformat(noted["lowered_at"]) + timedelta(seconds=longest_ttl(noted))
+    safe = datetime.fromisoformat(noted.lowered_at) + timedelta(seconds=longest_ttl(noted))
     return max(0.0, (safe - now).total_seconds())
 
 
-def longest_ttl(noted: Outputs) -> float:
+def longest_ttl(noted: LowerTtlResult) -> float:
     """Seconds that the longest of the records' own TTLs has; 0 when none was noted."""
-    return float(max([noted.get("ttl_before", 0), *noted.get("own_ttls", {}).values()]))
+    return float(max([noted.ttl_before or 0, *(noted.own_ttls or {}).values()]))
 
 
 def own_ttls(ctx: Context) -> Mapping[str, int]:
     """The TTLs that the records had before, by their keys; empty when they were never lowered."""
-    noted = ctx.memory.outputs("lower-ttl")
-    own = {ctx.data.endpoint.key: noted["ttl_before"]} if "ttl_before" in noted else {}
-    return {**own, **noted.get("own_ttls", {})}
+    noted = ctx.memory.result(LowerTtlResult)
+    own = {ctx.data.endpoint.key: noted.ttl_before} if noted.ttl_before is not None else {}
+    return {**own, **(noted.own_ttls or {})}
 
 
-class LowerTtl(Step):
+class LowerTtl(Step[LowerTtlResult]):
     """Lower the records' TTLs, so that clients learn of the flip at once. Resolvers forget the long one meanwhile."""
 
     name = "lower-ttl"
+    records = LowerTtlResult
     title = "Lower the record's TTL"
     rechecked_until = "cutover"
     estimate_seconds = 35
@@ -132,39 +135,40 @@ class LowerTtl(Step):
         """Satisfied when Route 53 has no TTL that is longer than wanted."""
         wanted = ctx.env.config.dns.rotation_ttl
         record = ctx.dns.record(ctx.data.endpoint.zone_id, ctx.data.endpoint.name)
-        noted = ctx.memory.outputs(self.name)
-        cut_off = "ttl_before" in noted and "lowered_at" not in noted
+        noted = ctx.memory.result(LowerTtlResult)
+        cut_off = noted.ttl_before is not None and noted.lowered_at is None
         if record is None or record.ttl is None or record.ttl > wanted or ctx.midway(self.name) or cut_off:
             return absent("TTL not lowered yet")
         further = (ctx.dns.record(each.zone_id, each.name) for each in ctx.data.also)
         # One that is gone has none; the flip says what is to be done about it.
         if any(each is not None and (each.ttl is None or each.ttl > wanted) for each in further):
             return absent("not every TTL is lowered yet")
-        return satisfied(ttl=record.ttl)
+        return satisfied(replace(noted, ttl=record.ttl))
 
     def act(self, ctx: Context) -> None:
         """Apply the TTL; the journal keeps the old one to put back."""
-        noted = ctx.memory.outputs(self.name)
-        if "ttl_before" not in noted:
+        noted = ctx.memory.result(LowerTtlResult)
+        if noted.ttl_before is None:
             own = {record.key: record.ttl for record in ctx.data.names}
-            ctx.memory.note(self.name, ttl_before=ctx.data.endpoint.ttl, own_ttls=own)
+            before = ctx.data.endpoint.ttl
+            ctx.memory.note(LowerTtlResult, lambda known: replace(known, ttl_before=before, own_ttls=own))
         ctx.apply(Stage.LOWER_TTL, edits.with_ttl(ctx.data, ctx.env.config.dns.rotation_ttl))
-        ctx.memory.note(self.name, lowered_at=ctx.clock.now().isoformat())
+        ctx.memory.note(LowerTtlResult, lambda known: replace(known, lowered_at=ctx.clock.now().isoformat()))
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: LowerTtlResult) -> LowerTtlResult:
         """Keep what to put back."""
-        before = outputs.get("ttl_before", outputs["ttl"])
-        return {"lowered_at": ctx.clock.now().isoformat(), **outputs, "ttl_before": before}
+        before = result.ttl if result.ttl_before is None else result.ttl_before
+        return replace(result, ttl_before=before, lowered_at=result.lowered_at or ctx.clock.now().isoformat())
 
     def undo(self, ctx: Context) -> str:
         """Put the old TTL back."""
-        before = ctx.memory.outputs(self.name).get("ttl_before")
+        before = ctx.memory.result(LowerTtlResult).ttl_before
         after = edits.with_own_ttls(ctx.data, own_ttls(ctx))
         if after == ctx.data:
             return ""
         ctx.apply(Stage.ROLLBACK, after)
         return f"TTL is {before} s again"
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: LowerTtlResult) -> str:
         """One line for people."""
-        return f"{outputs['ttl_before']} s -> {outputs['ttl']} s"
+        return f"{result.ttl_before} s -> {result.ttl} s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rotator.model import EndpointSpec
+from rotator.results import CutoverResult
 from rotator.steps.base import Context
 from rotator.steps.world import adrift
 
@@ -16,7 +17,7 @@ def leaving(ctx: Context) -> tuple[EndpointSpec, ...]:
     one that still leads to blue must flip with the others. After the flip: whatever is deleted or was moved by hand.
     """
     root = ctx.memory.root()
-    if root is None or ctx.memory.outputs("cutover").get("applied"):
+    if root is None or ctx.memory.result(CutoverResult).applied:
         return strays(ctx)
     candidates = strays(ctx) if ctx.memory.began("key") else root.also
     return tuple(record for record in candidates if record.name not in ctx.env.config.dns.also)

@@ -8,6 +8,8 @@ from rotator.database.interface import DatabaseOpener
 from rotator.database.replication import Budgets, Link
 from rotator.errors import Blocked, RotatorError
 from rotator.model import Strategy
+from rotator.results import CutoverResult, WayBackResult
+from rotator.results_retire import CloseWayBackResult
 from rotator.steps.base import Context
 from rotator.steps.world import any_at, blue_instance, instance, server
 
@@ -134,8 +136,8 @@ def green_may_hold_writes(ctx: Context) -> bool:
 
     A fence with a lease has not been sealed: what was written just before it may not have flowed yet.
     """
-    cutover, found = ctx.memory.outputs("cutover"), ctx.rds.instance(ctx.rotation.green)
-    if not cutover.get("opened_at") or cutover.get("returned") or found is None or carried_back(ctx):
+    cutover, found = ctx.memory.result(CutoverResult), ctx.rds.instance(ctx.rotation.green)
+    if not cutover.opened_at or cutover.returned or found is None or carried_back(ctx):
         return False
     green = server(ctx, ctx.rotation.green)
     return green is None or not green.fence_state().sealed or any_at(ctx, ctx.rotation.green)
@@ -147,23 +149,23 @@ def carried_back(ctx: Context) -> bool:
 
     A kill may have come before that could be noted; but blue opens in that window alone, once green has been sealed.
     """
-    noted = ctx.memory.outputs("cutover")
-    known = noted.get("carried_back") or noted.get("returning")
+    noted = ctx.memory.result(CutoverResult)
+    known = noted.carried_back or noted.returning
     if ctx.rotation.strategy is not Strategy.REPLICATE or not (known or any_at(ctx, ctx.rotation.blue)):
         return False
-    if not noted.get("opened_at") or any(ctx.rds.instance(n) is None for n in (ctx.rotation.blue, ctx.rotation.green)):
+    if not noted.opened_at or any(ctx.rds.instance(n) is None for n in (ctx.rotation.blue, ctx.rotation.green)):
         return False
     blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
     if blue is None or green is None or not green.fence_state().sealed:
         return False
-    return bool(noted.get("carried_back")) or not blue.fence_state().on
+    return bool(noted.carried_back) or not blue.fence_state().on
 
 
 def way_back(ctx: Context) -> str:
     """Why the way back after the flip is closed; empty when it is open: writes made on green arrive on blue."""
-    if ctx.memory.outputs("close-way-back").get("closed"):
+    if ctx.memory.result(CloseWayBackResult).closed:
         return "retire has closed it"
-    if not ctx.memory.outputs("way-back").get("opened"):
+    if not ctx.memory.result(WayBackResult).opened:
         return "it has not been opened yet"
     try:
         link = backward(ctx)

@@ -10,12 +10,14 @@ from rotator.aws.uses import LastUse, Use, by_aliases, by_grants, of_log_groups,
 from rotator.config import soak_seconds
 from rotator.errors import AwsCredentialsError, AwsError
 from rotator.naming import base_identifier
+from rotator.results import KeyResult
+from rotator.results_retire import DisableKeyResult
 from rotator.steps.base import Context
 
 
 def old_key(ctx: Context) -> str | None:
     """ARN of the key that blue was under; None when it had none."""
-    value = ctx.memory.outputs("key").get("old_key_arn")
+    value = ctx.memory.result(KeyResult).old_key_arn
     return str(value) if value else None
 
 
@@ -84,7 +86,7 @@ def disabled_until(ctx: Context, since: datetime) -> datetime:
 
 def may_be_scheduled(ctx: Context) -> bool:
     """Whether the old key has been disabled for long enough, by the journal."""
-    since = ctx.memory.outputs("disable-key").get("disabled_at")
+    since = ctx.memory.result(DisableKeyResult).disabled_at
     return since is not None and disabled_until(ctx, datetime.fromisoformat(since)) <= ctx.clock.now()
 
 
@@ -103,17 +105,17 @@ def state_in_words(ctx: Context, kept: str = "") -> str:
 
     `kept` is why the last retire did not schedule it.
     """
-    noted, arn = ctx.memory.outputs("disable-key"), old_key(ctx)
-    key = ctx.kms.key(arn) if arn and noted.get("key_arn") else None
+    noted, arn = ctx.memory.result(DisableKeyResult), old_key(ctx)
+    key = ctx.kms.key(arn) if arn and noted.key_arn else None
     if key is None:
         return ""
     if key.state == "Enabled":
         return f"{arn} is ENABLED again, by hand: rotator retire {ctx.env.name} says what to do"
-    if key.state != "Disabled" or "disabled_at" not in noted:
+    if key.state != "Disabled" or noted.disabled_at is None:
         return f"{arn} {key.state}"
-    until = disabled_until(ctx, datetime.fromisoformat(noted["disabled_at"])).isoformat("T", "seconds")
+    until = disabled_until(ctx, datetime.fromisoformat(noted.disabled_at)).isoformat("T", "seconds")
     then = f"{kept}. After that retire can schedule it" if kept else f"its deletion can be scheduled from {until} on"
-    return f"{arn} disabled since {noted['disabled_at']}; {then} (back at once: aws kms enable-key --key-id {arn})"
+    return f"{arn} disabled since {noted.disabled_at}; {then} (back at once: aws kms enable-key --key-id {arn})"
 
 
 def listed(uses: Iterable[Use]) -> str:

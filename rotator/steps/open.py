@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rotator.errors import Blocked
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, satisfied
+from rotator.results import OpenResult
+from rotator.steps.base import Context, Observation, Step, absent, conflict, satisfied
 from rotator.steps.fence import lift
 from rotator.steps.links import forward, watch
 
 
-class Open(Step):
+class Open(Step[OpenResult]):
     """A login for the rotation, publications and slots on blue, the record of DDL. Writes go on."""
 
     name = "open"
+    records = OpenResult
     title = "Open the replication on blue"
     rechecked_until = "cutover"
     estimate_seconds = 5
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when every database has its slot, and none is lost."""
-        noted = ctx.memory.outputs(self.name)
+        noted = ctx.memory.result(OpenResult)
         slots = forward(ctx).slots()
         lost = [slot.name for slot in slots if slot.lost]
         if lost:
@@ -26,34 +30,37 @@ class Open(Step):
                 f"the slot {', '.join(lost)} is lost: its log has been removed (max_slot_wal_keep_size).",
                 f"Take this rotation back (rotator rollback {ctx.env.name}), then rotate again.",
             )
-        if not noted.get("databases") or len(slots) != len(noted["databases"]):
+        if not noted.databases or len(slots) != len(noted.databases):
             return absent(f"{len(slots)} slots on {ctx.rotation.blue}")
-        return satisfied(**noted)
+        return satisfied(noted)
 
     def act(self, ctx: Context) -> None:
         """Note which tables get another identity before they do, then open."""
         link = forward(ctx)
         allowed = ctx.env.config.rotation.replica_identity_full
-        known = ctx.memory.outputs(self.name).get("full", {})
-        ctx.memory.note(self.name, full={**link.bare(), **known} if allowed else {})
+        known = ctx.memory.result(OpenResult).full or {}
+        full = {**link.bare(), **known} if allowed else {}
+        ctx.memory.note(OpenResult, lambda noted: replace(noted, full=full))
         opened = link.open(allow_full=allowed, progress=ctx.progress)
-        ctx.memory.note(self.name, databases=list(opened.databases), tables=opened.tables)
+        ctx.memory.note(
+            OpenResult, lambda known: replace(known, databases=tuple(opened.databases), tables=opened.tables)
+        )
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: OpenResult) -> OpenResult:
         """Keep where the slots stand."""
         watch(ctx, forward(ctx))
-        return outputs
+        return result
 
     def undo(self, ctx: Context) -> str:
         """Remove slots, publications and all else that was made on blue; blue takes writes."""
         if ctx.rds.instance(ctx.rotation.blue) is None:
             raise Blocked(f"{ctx.rotation.blue} is gone.", fix="Nothing can be taken back.", code="no-such-database")
         opened = lift(ctx)
-        words = forward(ctx).close(ctx.memory.outputs(self.name).get("full", {}))
+        words = forward(ctx).close(ctx.memory.result(OpenResult).full or {})
         return "; ".join((opened, *words))
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: OpenResult) -> str:
         """One line for people."""
-        full = outputs.get("full") or {}
+        full = result.full or {}
         more = f"; {len(full)} with REPLICA IDENTITY FULL for now" if full else ""
-        return f"{outputs['tables']} tables in {', '.join(outputs['databases'])} are published, slots are held{more}"
+        return f"{result.tables} tables in {', '.join(result.databases or ())} are published, slots are held{more}"

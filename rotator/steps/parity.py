@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.aws.mending import mends
 from rotator.aws.parity import differences
 from rotator.model import Instance
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.results import ParityResult
+from rotator.steps.base import Context, Observation, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.green import RESTING
 from rotator.steps.world import blue_instance, instance, server
 
@@ -22,10 +24,11 @@ NEAR = 0.05
 """RDS computes some values from the memory that the host leaves: such may differ by a little."""
 
 
-class Parity(Step):
+class Parity(Step[ParityResult]):
     """Blue and green differ in nothing but identifier, endpoint, key, and times."""
 
     name = "parity"
+    records = ParityResult
     title = "Compare blue's and green's settings"
     rechecked_until = "cutover"
     estimate_seconds = 2
@@ -40,14 +43,14 @@ class Parity(Step):
         running = tuple(_running(ctx, ignored))
         if running:
             return _differs(blue, green, running)
-        return satisfied(ignored=list(ignored), fields=len(blue.raw))
+        return satisfied(replace(ctx.memory.result(ParityResult), ignored=tuple(ignored), fields=len(blue.raw)))
 
     def _not_yet(self, ctx: Context, blue: Instance, green: Instance, found: tuple[str, ...]) -> Observation | None:
         """What the tool sets itself: absent until it has been set, in progress until RDS shows it."""
         wanted = mends(blue, {line.split(":")[0] for line in found})
         if not wanted or ctx.memory.is_done(self.name):
             return None
-        noted = ctx.memory.outputs(self.name).get("set_at")
+        noted = ctx.memory.result(ParityResult).set_at
         if noted is None:
             return absent(f"to be set on green: {', '.join(wanted)}")
         fresh = ctx.clock.now() < datetime.fromisoformat(noted) + SHOWN
@@ -61,12 +64,15 @@ class Parity(Step):
         ignored = ctx.env.config.rotation.parity_ignore
         wanted = mends(blue, {line.split(":")[0] for line in lines} - set(ignored))
         ctx.rds.modify(green.identifier, wanted)
-        ctx.memory.note(self.name, set=sorted(wanted), set_at=ctx.clock.now().isoformat("T", "seconds"))
+        ctx.memory.note(
+            ParityResult,
+            lambda known: replace(known, set=tuple(sorted(wanted)), set_at=ctx.clock.now().isoformat("T", "seconds")),
+        )
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: ParityResult) -> str:
         """One line for people."""
-        mended = f"; set on green: {', '.join(outputs['set'])}" if outputs.get("set") else ""
-        return f"{outputs['fields']} fields compared, no difference{mended}"
+        mended = f"; set on green: {', '.join(result.set)}" if result.set else ""
+        return f"{result.fields} fields compared, no difference{mended}"
 
 
 def _differs(blue: Instance, green: Instance, found: tuple[str, ...]) -> Observation:

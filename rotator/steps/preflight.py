@@ -9,9 +9,10 @@ from rotator.aws.mending import lost, unsettled
 from rotator.aws.settings import not_carried
 from rotator.errors import AwsCredentialsError, AwsError, Blocked
 from rotator.model import Finding, Instance, Key, Strategy
+from rotator.results import PreflightResult
 from rotator.steps.adopt import adopted_alias, will_adopt
 from rotator.steps.adopt_findings import shared_key
-from rotator.steps.base import Context, Observation, Outputs, Step, satisfied
+from rotator.steps.base import Context, Observation, Step, satisfied
 from rotator.steps.choose import reasons_against, replicate_findings
 from rotator.steps.findings import block, warn
 from rotator.steps.green import green_tags
@@ -25,10 +26,11 @@ TAG_LIMIT = 50
 CLUSTER_KEYS = ("DBClusterIdentifier", "ReadReplicaDBInstanceIdentifiers", "ReadReplicaSourceDBInstanceIdentifier")
 
 
-class Preflight(Step):
+class Preflight(Step[PreflightResult]):
     """Credentials, Terraform, blue, its key, names, the record, quotas, and the database's own findings."""
 
     name = "preflight"
+    records = PreflightResult
     title = "Check that the rotation can work"
     rechecked_until = "adopt"
     estimate_seconds = 5
@@ -42,27 +44,28 @@ class Preflight(Step):
         blocking = tuple(f for f in findings if f.blocks)
         if blocking:
             raise _refusal(blocking)
-        return satisfied(
+        result = PreflightResult(
             account=caller.account,
             terraform=version,
             engine=f"{blue.engine} {blue.engine_version}",
             strategy=str(ctx.rotation.strategy),
             old_key_arn=blue.kms_key_arn,
             encryption=_encryption(ctx, blue),
-            warnings=[_sentences(finding) for finding in findings],
+            warnings=tuple(_sentences(finding) for finding in findings),
         )
+        return satisfied(result)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: PreflightResult) -> str:
         """One line for people."""
-        count = len(outputs["warnings"])
+        count = len(result.warnings or ())
         warned = f", {count} warning{'s' if count > 1 else ''}" if count else ""
-        sessions = f", sessions: {outputs['encryption']}" if outputs.get("encryption") else ""
-        about = (outputs["engine"], f"account {outputs['account']}", f"Terraform {outputs['terraform']}")
-        return f"{', '.join(about)}, strategy {outputs['strategy']}{warned}{sessions}"
+        sessions = f", sessions: {result.encryption}" if result.encryption else ""
+        about = (str(result.engine), f"account {result.account}", f"Terraform {result.terraform}")
+        return f"{', '.join(about)}, strategy {result.strategy}{warned}{sessions}"
 
-    def warnings(self, outputs: Outputs) -> tuple[str, ...]:
+    def warnings(self, result: PreflightResult) -> tuple[str, ...]:
         """The findings that do not block: before anything is made there is still time to fix them."""
-        return tuple(outputs["warnings"])
+        return result.warnings or ()
 
 
 def _encryption(ctx: Context, blue: Instance) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rotator.errors import RotatorError
 from rotator.model import Strategy
+from rotator.results import CutoverResult, GreenResult, ReencryptResult, SeedResult
 from rotator.steps.base import Context, Progress
 from rotator.steps.links import forward
 from rotator.steps.world import is_at, ours
@@ -19,18 +22,19 @@ def quarantine(ctx: Context) -> bool:
     found = ctx.rds.instance(ctx.rotation.green)
     if found is None or found.address is None or found.port is None or not ours(ctx, found.tags):
         return False
-    if ctx.memory.outputs("cutover").get("opened_at") or is_at(ctx, ctx.rotation.green):
+    if ctx.memory.result(CutoverResult).opened_at or is_at(ctx, ctx.rotation.green):
         return False  # it serves, or is about to
     done = forward(ctx).quarantine(ctx.env.config.rotation.fence_budget)
-    noted = list(ctx.memory.outputs("green").get("quarantined", ()))
-    ctx.memory.note("green", quarantined=list(dict.fromkeys([*noted, *done])))
+    ctx.memory.note(
+        GreenResult, lambda known: replace(known, quarantined=tuple(dict.fromkeys([*(known.quarantined or ()), *done])))
+    )
     return True
 
 
 def wanted(ctx: Context) -> bool:
     """Whether there may be a green that has not been shut yet. With strategy snapshot it is born shut."""
-    begun = bool(ctx.memory.outputs("re-encrypt"))
-    return ctx.rotation.strategy is Strategy.REPLICATE and begun and not ctx.memory.outputs("seed").get("seed")
+    begun = not ctx.memory.result(ReencryptResult).empty
+    return ctx.rotation.strategy is Strategy.REPLICATE and begun and not ctx.memory.result(SeedResult).seed
 
 
 def at_once(ctx: Context) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from rotator.model import EndpointSpec, Stage
+from rotator.results_retire import RestoreTtlResult
 from rotator.steps import edits
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied
+from rotator.steps.base import Context, Observation, Step, absent, satisfied
 from rotator.steps.key import own_ttls
 
 
-class RestoreTtl(Step):
+class RestoreTtl(Step[RestoreTtlResult]):
     """Put the records' own TTLs back. Until then a rollback takes its clients along within seconds."""
 
     name = "restore-ttl"
+    records = RestoreTtlResult
     title = "Restore the record's TTL"
     rechecked_until = "restore-ttl"
     estimate_seconds = 40
@@ -20,16 +22,16 @@ class RestoreTtl(Step):
         """Satisfied when Route 53 and the data have the old TTLs again."""
         after = edits.with_own_ttls(ctx.data, own_ttls(ctx))
         if after == ctx.data and not ctx.midway(self.name) and all(_has_ttl(ctx, each) for each in after.names):
-            return satisfied(ttl=after.endpoint.ttl)
+            return satisfied(RestoreTtlResult(ttl=after.endpoint.ttl))
         return absent(f"the TTL is not {after.endpoint.ttl} s yet")
 
     def act(self, ctx: Context) -> None:
         """Apply the TTLs."""
         ctx.apply(Stage.RESTORE_TTL, edits.with_own_ttls(ctx.data, own_ttls(ctx)))
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: RestoreTtlResult) -> str:
         """One line for people."""
-        return f"{outputs['ttl']} s again"
+        return f"{result.ttl} s again"
 
 
 def _has_ttl(ctx: Context, record: EndpointSpec) -> bool:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from rotator.errors import Blocked
 from rotator.model import Stage
+from rotator.results import CutoverResult, KeyResult, SoakResult, need
+from rotator.results_retire import (
+    FinalReencryptResult,
+    FinalSnapshotResult,
+    RetireCheckResult,
+    RetireDatabaseResult,
+    UnprotectResult,
+)
 from rotator.steps import edits, records
 from rotator.steps.base import (
     Context,
     Kind,
     Observation,
-    Outputs,
     Step,
     absent,
     conflict,
@@ -25,17 +33,18 @@ from rotator.steps.snapshots import look, source
 from rotator.steps.world import elsewhere, is_at, server
 
 
-class RetireCheck(Step):
+class RetireCheck(Step[RetireCheckResult]):
     """The soak is over, green serves, and blue has taken no write since the flip."""
 
     name = "retire-check"
+    records = RetireCheckResult
     title = "Check that blue may go"
     rechecked_until = "retire-database"
     estimate_seconds = 3
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when blue may go; raises Blocked while the soak lasts."""
-        until = datetime.fromisoformat(ctx.memory.outputs("soak")["until"])
+        until = datetime.fromisoformat(need(ctx.memory.result(SoakResult).until))
         if ctx.clock.now() < until:
             raise Blocked(
                 f"The soak lasts until {until.isoformat(' ', 'seconds')}.",
@@ -64,11 +73,11 @@ class RetireCheck(Step):
                 f"Compare them with {ctx.rotation.green}, and save what only {blue_name} has; then: "
                 f"rotator retire {ctx.env.name} --approve {Gate.BLUE_TOUCHED}",
             )
-        return satisfied(**_left_behind(ctx))
+        return satisfied(RetireCheckResult(left_behind=_left_behind(ctx)))
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: RetireCheckResult) -> str:
         """One line for people."""
-        left = outputs.get("left_behind")
+        left = result.left_behind
         return "soak over, green serves, blue fenced" + (f"; records that will dangle: {left}" if left else "")
 
 
@@ -77,20 +86,20 @@ def _touched(ctx: Context) -> tuple[str, ...]:
 
     Nothing can be said where that was not noted, or once this rotation itself has changed blue for the last time.
     """
-    sealed = ctx.memory.outputs("cutover").get("imprint")
+    sealed = ctx.memory.result(CutoverResult).imprint
     if not sealed or ctx.memory.began("close-way-back"):
         return ()
     return backward(ctx).touched(sealed)
 
 
-def _left_behind(ctx: Context) -> Outputs:
+def _left_behind(ctx: Context) -> str | None:
     """Records that still name blue. Raises Blocked for those that lead clients there: soon that is nobody's name."""
     blue = ctx.rds.instance(ctx.rotation.blue)
     if blue is None:
-        return {}
+        return None
     found = records.at(ctx.dns, blue)
     if isinstance(found, records.NotListed):
-        return {"left_behind": f"not known ({found.what})"}
+        return f"not known ({found.what})"
     leading = tuple(each for each in found if each.kind in records.LEADING)
     if leading:
         raise Blocked(
@@ -99,58 +108,61 @@ def _left_behind(ctx: Context) -> Outputs:
             fix=f"Make each a CNAME to {ctx.env.config.dns.record}, or remove it; then run retire again.",
             code="records-at-blue",
         )
-    return {"left_behind": ", ".join(map(records.words, found))} if found else {}
+    return ", ".join(map(records.words, found)) if found else None
 
 
-class FinalSnapshot(Step):
+class FinalSnapshot(Step[FinalSnapshotResult]):
     """Blue's last snapshot, still under the old key."""
 
     name = "final-snapshot"
+    records = FinalSnapshotResult
     title = "Take blue's final snapshot"
     rechecked_until = "final-reencrypt"
     estimate_seconds = 30
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when it is available."""
-        return look(ctx, ctx.rotation.final_snapshot, ctx.rotation.blue, step=self.name)
+        return look(ctx, ctx.rotation.final_snapshot, ctx.rotation.blue, FinalSnapshotResult, made_here=True)
 
     def act(self, ctx: Context) -> None:
         """Ask RDS for it."""
         tags = {**ctx.env.config.tags, **ctx.rotation.tags}
         ctx.rds.create_snapshot(ctx.rotation.blue, ctx.rotation.final_snapshot, tags)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: FinalSnapshotResult) -> str:
         """One line for people."""
-        return str(outputs["snapshot"])
+        return str(result.snapshot)
 
 
-class FinalReencrypt(Step):
+class FinalReencrypt(Step[FinalReencryptResult]):
     """The final snapshot's copy under the new key: what outlives the old key."""
 
     name = "final-reencrypt"
+    records = FinalReencryptResult
     title = "Copy the final snapshot under the new key"
     rechecked_until = "retire-database"
     estimate_seconds = 60
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when it is available and its key, read back, is the new key."""
-        return look(ctx, ctx.rotation.final_copy, ctx.rotation.blue, ctx.memory.outputs("key")["key_arn"])
+        return final_copy(ctx)
 
     def act(self, ctx: Context) -> None:
         """Ask RDS for the copy."""
         tags = {**ctx.env.config.tags, **ctx.rotation.tags}
-        key = ctx.memory.outputs("key")["key_arn"]
+        key = need(ctx.memory.result(KeyResult).key_arn)
         ctx.rds.copy_snapshot(source(ctx, ctx.rotation.final_snapshot), ctx.rotation.final_copy, key, tags)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: FinalReencryptResult) -> str:
         """One line for people."""
-        return f"{outputs['snapshot']}, key read back: {outputs['key_arn']}"
+        return f"{result.snapshot}, key read back: {result.key_arn}"
 
 
-class Unprotect(Step):
+class Unprotect(Step[UnprotectResult]):
     """Make blue deletable: only now, with the verified final copy at hand."""
 
     name = "unprotect"
+    records = UnprotectResult
     title = "Lift blue's deletion protection"
     commits = "no rollback after it"
     rechecked_until = "retire-database"
@@ -158,18 +170,24 @@ class Unprotect(Step):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied once applied."""
-        return satisfied() if ctx.memory.outputs(self.name).get("applied") else absent()
+        return satisfied() if ctx.memory.result(UnprotectResult).applied else absent()
 
     def act(self, ctx: Context) -> None:
         """Apply."""
         delete = not ctx.env.config.retire.keep_automated_backups
         after = edits.unprotected(ctx.data, ctx.rotation.source, delete_automated_backups=delete)
         ctx.apply(Stage.UNPROTECT, after)
-        ctx.memory.note(self.name, applied=True)
+        ctx.memory.note(UnprotectResult, lambda known: replace(known, applied=True))
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: UnprotectResult) -> str:
         """One line for people."""
         return "deletion protection off"
+
+
+def final_copy(ctx: Context) -> Observation:
+    """A look at blue's final snapshot under the new key."""
+    key = need(ctx.memory.result(KeyResult).key_arn)
+    return look(ctx, ctx.rotation.final_copy, ctx.rotation.blue, FinalReencryptResult, key)
 
 
 def no_final_copy(ctx: Context, seen: Observation) -> Blocked:
@@ -182,10 +200,11 @@ def no_final_copy(ctx: Context, seen: Observation) -> Blocked:
     )
 
 
-class RetireDatabase(Step):
+class RetireDatabase(Step[RetireDatabaseResult]):
     """Delete blue through Terraform. The point of no return."""
 
     name = "retire-database"
+    records = RetireDatabaseResult
     title = "Delete blue"
     commits = "blue is gone; its final snapshot stays"
     estimate_seconds = 80
@@ -195,14 +214,14 @@ class RetireDatabase(Step):
         found = ctx.rds.instance(ctx.rotation.blue)
         held = f'module.database["{ctx.rotation.source}"].aws_db_instance.this' in ctx.stages.state_addresses()
         if found is None and not held and not ctx.midway(self.name):
-            return satisfied(identifier=ctx.rotation.blue)
+            return satisfied(RetireDatabaseResult(identifier=ctx.rotation.blue))
         if found is not None and found.status == "deleting" and not held:
             return in_progress(f"{found.identifier} deleting")
         return absent()
 
     def act(self, ctx: Context) -> None:
         """Prove the final copy once more, then apply."""
-        copy = look(ctx, ctx.rotation.final_copy, ctx.rotation.blue, ctx.memory.outputs("key")["key_arn"])
+        copy = final_copy(ctx)
         if copy.kind is not Kind.SATISFIED:
             raise no_final_copy(ctx, copy)
         generation = ctx.data.generations.get(ctx.rotation.source)
@@ -213,6 +232,6 @@ class RetireDatabase(Step):
             data = edits.without_generation(ctx.data, ctx.rotation.source)
         ctx.apply(Stage.RETIRE_DATABASE, data)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: RetireDatabaseResult) -> str:
         """One line for people."""
-        return f"{outputs['identifier']} is gone"
+        return f"{result.identifier} is gone"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.aws.uses import Use
 from rotator.errors import KeyStaysDisabled
 from rotator.model import Key, Stage
+from rotator.results_retire import DisableKeyResult, RetireKeyResult, RetireSnapshotsResult
 from rotator.steps import edits
 from rotator.steps.base import (
     Context,
     Kind,
     Observation,
-    Outputs,
     Step,
     absent,
     conflict,
@@ -31,8 +32,8 @@ from rotator.steps.old_key import (
     under_old_key,
     uses_outside,
 )
-from rotator.steps.retire import no_final_copy
-from rotator.steps.snapshots import look, remove
+from rotator.steps.retire import final_copy, no_final_copy
+from rotator.steps.snapshots import remove
 from rotator.steps.world import server
 
 CLOCKS = timedelta(minutes=5)
@@ -41,10 +42,11 @@ SCHEDULED = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 NOT_OURS = "the old key is not managed by this root"
 
 
-class RetireSnapshots(Step):
+class RetireSnapshots(Step[RetireSnapshotsResult]):
     """Delete what this rotation left under the old key, and the working copy; the re-encrypted final copy stays."""
 
     name = "retire-snapshots"
+    records = RetireSnapshotsResult
     title = "Delete the snapshots under the old key"
     commits = "the deleted snapshots are gone"
     estimate_seconds = 10
@@ -57,7 +59,7 @@ class RetireSnapshots(Step):
 
     def act(self, ctx: Context) -> None:
         """Delete them; prove first that the final copy is there."""
-        copy = look(ctx, ctx.rotation.final_copy, ctx.rotation.blue, ctx.memory.outputs("key")["key_arn"])
+        copy = final_copy(ctx)
         if copy.kind is not Kind.SATISFIED:
             raise no_final_copy(ctx, copy)
         names = [*under_old_key(ctx).deletable, ctx.rotation.copy_snapshot]
@@ -66,27 +68,28 @@ class RetireSnapshots(Step):
             ctx.progress(None, f"deleting {name}")
             if remove(ctx, name, foreign=name in _matched(ctx)):
                 deleted.append(name)
-        ctx.memory.note(self.name, deleted=deleted)
+        ctx.memory.note(RetireSnapshotsResult, lambda known: replace(known, deleted=tuple(deleted)))
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: RetireSnapshotsResult) -> RetireSnapshotsResult:
         """Take the tool's own schema out of the database that serves; raises what its clients have left there."""
         # A later rotation's green may serve by now, and this one may be gone.
         green = server(ctx, ctx.rotation.green) if ctx.data.serving == ctx.rotation.target else None
         left = forget(ctx, green) if green is not None else None
         if left is not None:
             raise left
-        return outputs
+        return result
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: RetireSnapshotsResult) -> str:
         """One line for people."""
-        deleted = outputs.get("deleted") or []
+        deleted = result.deleted or ()
         return f"deleted: {', '.join(deleted) or 'none'}"
 
 
-class DisableKey(Step):
+class DisableKey(Step[DisableKeyResult]):
     """Disable the old key: what still needs it shows now, while it can be enabled again. Never under what is known."""
 
     name = "disable-key"
+    records = DisableKeyResult
     title = "Disable the old key"
     rechecked_until = "retire-key"
     estimate_seconds = 40
@@ -102,33 +105,37 @@ class DisableKey(Step):
         enabled = key is not None and key.state == "Enabled"
         if uses:
             return skipped(f"{_stays(enabled)}, because it is still used by {listed(uses)}")
-        if ctx.memory.outputs(self.name).get("enabled_again") and Gate.DISABLE_KEY not in ctx.options.approvals:
+        if ctx.memory.result(DisableKeyResult).enabled_again and Gate.DISABLE_KEY not in ctx.options.approvals:
             return needs_approval(
                 "the old key was disabled, and somebody has enabled it again: something needed it.",
                 f"Move that to another key, then: rotator retire {ctx.env.name} --approve {Gate.DISABLE_KEY}",
             )
         if enabled or generation.key.is_enabled or ctx.midway(self.name):
             return absent("the old key is enabled")
-        return satisfied(key_arn=arn, state=key.state if key else "gone")
+        return satisfied(replace(ctx.memory.result(DisableKeyResult), key_arn=arn, state=key.state if key else "gone"))
 
     def act(self, ctx: Context) -> None:
         """Apply; from now on it is disabled."""
         ctx.apply(Stage.DISABLE_KEY, edits.edit_key(ctx.data, ctx.rotation.source, is_enabled=False))
-        ctx.memory.note(self.name, disabled_at=ctx.clock.now().isoformat("T", "seconds"), enabled_again=False)
+        ctx.memory.note(
+            DisableKeyResult,
+            lambda known: replace(known, disabled_at=ctx.clock.now().isoformat("T", "seconds"), enabled_again=False),
+        )
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: DisableKeyResult) -> DisableKeyResult:
         """Keep since when: a key that was found disabled counts from now."""
-        return {"disabled_at": ctx.clock.now().isoformat("T", "seconds"), **outputs}
+        return replace(result, disabled_at=result.disabled_at or ctx.clock.now().isoformat("T", "seconds"))
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: DisableKeyResult) -> str:
         """One line for people."""
-        return f"{outputs['key_arn']} {outputs['state']}"
+        return f"{result.key_arn} {result.state}"
 
 
-class RetireKey(Step):
+class RetireKey(Step[RetireKeyResult]):
     """Schedule the old key for deletion, unless something that must be kept lies under it."""
 
     name = "retire-key"
+    records = RetireKeyResult
     title = "Schedule the old key for deletion"
     commits = "the key is gone when its waiting time is over; until then KMS can cancel it"
     estimate_seconds = 30
@@ -142,24 +149,24 @@ class RetireKey(Step):
         arn = old_key(ctx)
         key = ctx.kms.key(arn) if arn else None
         if generation is None:
-            taken_out = ctx.memory.outputs(self.name).get("taken_out")
-            if taken_out and key is not None and key.state in SCHEDULED and under_old_key(ctx).kept:
+            known = ctx.memory.result(RetireKeyResult)
+            if known.taken_out and key is not None and key.state in SCHEDULED and under_old_key(ctx).kept:
                 return self._scheduled_by_another(ctx, key)
-            if key is None or ctx.memory.outputs("disable-key").get("key_arn") != arn:
+            if key is None or ctx.memory.result(DisableKeyResult).key_arn != arn:
                 return skipped(NOT_OURS)
             date = key.deletion_date.isoformat() if key.deletion_date else None
-            return satisfied(key_arn=arn, state=key.state, deletion_date=date)
+            return satisfied(replace(known, key_arn=arn, state=key.state, deletion_date=date, stays=None))
         if generation.key is None or arn is None:
             return skipped(NOT_OURS)
         outside = (*instances_under(ctx, arn), *uses_outside(ctx, arn, generation.key.alias))
         if outside:
             enabled = key is not None and key.state == "Enabled"
-            return skipped(f"{_stays(enabled)}, because it is still used by {listed(outside)}")
+            return _kept(f"{_stays(enabled)}, because it is still used by {listed(outside)}")
         found = under_old_key(ctx)
         deletable = (Use(f"snapshot {name}", "the next retire deletes it") for name in found.deletable)
         left = (*found.uses, *deletable)
         if left:
-            return skipped(f"the old key stays disabled, because it is needed by {listed(left)}")
+            return _kept(f"{_stays(False)}, because it is needed by {listed(left)}")
         return self._disabled_long_enough(ctx, arn)
 
     def _scheduled_by_another(self, ctx: Context, key: Key) -> Observation:
@@ -171,9 +178,9 @@ class RetireKey(Step):
         )
 
     def _disabled_long_enough(self, ctx: Context, arn: str) -> Observation:
-        noted = ctx.memory.outputs("disable-key").get("disabled_at")
+        noted = ctx.memory.result(DisableKeyResult).disabled_at
         if noted is None:
-            return skipped(f"{_stays(True)}: what used it until now does no longer; run retire again")
+            return _kept(f"{_stays(True)}: what used it until now does no longer; run retire again")
         since = datetime.fromisoformat(noted)
         until, used = disabled_until(ctx, since), last_use(ctx, arn)
         last = f"{used.at.isoformat(' ', 'seconds')} ({used.operation})" if used else "no time that KMS tells"
@@ -198,9 +205,13 @@ class RetireKey(Step):
         ctx.apply(Stage.RETIRE_KEY, edits.without_generation(ctx.data, ctx.rotation.source))
         ctx.stages.check_clean()
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: RetireKeyResult) -> str:
         """One line for people."""
-        return f"{outputs['key_arn']} {outputs['state']}, will be deleted {outputs['deletion_date']}"
+        return f"{result.key_arn} {result.state}, will be deleted {result.deletion_date}"
+
+
+def _kept(reason: str) -> Observation:
+    return skipped(reason, RetireKeyResult(stays=True))
 
 
 def _stays(enabled: bool) -> str:

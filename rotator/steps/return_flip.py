@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rotator.errors import RotatorError, TerraformStateLocked
 from rotator.model import RootData, Stage
+from rotator.results import CutoverResult
 from rotator.steps.base import Context
 from rotator.steps.fence import open_writes
 from rotator.steps.links import carried_back
@@ -18,7 +20,7 @@ def flip_record_back(ctx: Context, after: RootData, decide: Callable[[], bool]) 
     green = server(ctx, ctx.rotation.green) if ctx.rds.instance(ctx.rotation.green) is not None else None
     if green is not None and is_at(ctx, ctx.rotation.green) and not green.fence_state().on:
         # Whoever goes on after a kill knows by it that green was shut by us alone.
-        ctx.memory.note("cutover", returning=True)
+        ctx.memory.note(CutoverResult, lambda known: replace(known, returning=True))
     try:
         ctx.apply_through_gate(Stage.ROLLBACK_CUTOVER, after, decide)
     except TerraformStateLocked:
@@ -64,7 +66,7 @@ def _stay(ctx: Context) -> tuple[str, ...]:
     if carried_back(ctx):
         finish_opening(ctx)
         return (_going_on(ctx),)
-    if not ctx.memory.outputs("cutover").get("returning") or not is_at(ctx, ctx.rotation.green):
+    if not ctx.memory.result(CutoverResult).returning or not is_at(ctx, ctx.rotation.green):
         return ()
     green, blue = server(ctx, ctx.rotation.green), server(ctx, ctx.rotation.blue)
     if green is None or blue is None or not green.fence_state().on:
@@ -72,7 +74,7 @@ def _stay(ctx: Context) -> tuple[str, ...]:
     if not blue.fence_state().on:
         blue.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
     left = open_writes(green, busy=True)
-    ctx.memory.note("cutover", returning=None)
+    ctx.memory.note(CutoverResult, lambda known: replace(known, returning=None))
     return (f"the record did not move: {ctx.rotation.green} takes writes again{left}",)
 
 

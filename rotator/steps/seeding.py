@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rotator.database.replication import lsn, lsn_text
 from rotator.database.seed import Bracket
 from rotator.errors import Blocked
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied
+from rotator.results import GreenResult, SeedResult, SnapshotResult, need
+from rotator.steps.base import Context, Observation, Step, absent, satisfied
 from rotator.steps.links import forward, log_lines, watch
 from rotator.steps.outlived import refuse_serving
 from rotator.steps.snapshots import TakeSnapshot
@@ -27,38 +30,41 @@ class MarkedSnapshot(TakeSnapshot):
                 fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run rotate again.",
                 code="subscription",
             )
-        ctx.memory.note(self.name, low=lsn_text(link.mark("low")))
+        low = lsn_text(link.mark("low"))
+        ctx.memory.note(SnapshotResult, lambda known: replace(known, low=low))
         super().act(ctx)
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: SnapshotResult) -> SnapshotResult:
         """Write the row after it."""
-        return {**outputs, "high": lsn_text(forward(ctx).mark("high"))}
+        return replace(result, high=lsn_text(forward(ctx).mark("high")))
 
 
-class Seed(Step):
+class Seed(Step[SeedResult]):
     """Make green harmless, then find where its data ends, from at least two exact sources that agree."""
 
     name = "seed"
+    records = SeedResult
     title = "Find the seed position"
     rechecked_until = "catch-up"
     estimate_seconds = 5
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied once it has been found."""
-        noted = ctx.memory.outputs(self.name)
-        return satisfied(**noted) if noted.get("seed") else absent("not found yet")
+        noted = ctx.memory.result(SeedResult)
+        return satisfied(noted) if noted.seed else absent("not found yet")
 
     def act(self, ctx: Context) -> None:
         """Quarantine, then decide; raises Blocked with every figure when the sources do not agree."""
         link = forward(ctx)
         refuse_serving(ctx, ctx.rotation.green, "It is not put in quarantine.")
         again = link.quarantine(ctx.env.config.rotation.fence_budget)
-        quarantined = [*ctx.memory.outputs("green").get("quarantined", ()), *again]
-        ctx.memory.note(self.name, imprint=link.imprint())
+        quarantined = [*(ctx.memory.result(GreenResult).quarantined or ()), *again]
+        imprint = link.imprint()
+        ctx.memory.note(SeedResult, lambda known: replace(known, imprint=imprint))
         watch(ctx, link)
-        snapshot = ctx.memory.outputs("snapshot")
+        snapshot = ctx.memory.result(SnapshotResult)
         confirmed = max(slot.confirmed for slot in link.slots())
-        bracket = Bracket(confirmed, lsn(snapshot["low"]), lsn(snapshot["high"]))
+        bracket = Bracket(confirmed, lsn(need(snapshot.low)), lsn(need(snapshot.high)))
         found = link.seed(log_lines(ctx, ctx.rotation.green), bracket)
         if found.position is None:
             raise Blocked(
@@ -68,15 +74,19 @@ class Seed(Step):
                 details=found.figures,
                 code="seed",
             )
+        position = lsn_text(found.position)
         ctx.memory.note(
-            self.name,
-            seed=lsn_text(found.position),
-            sources=list(found.sources),
-            figures=list(found.figures),
-            quarantined=list(quarantined),
+            SeedResult,
+            lambda known: replace(
+                known,
+                seed=position,
+                sources=tuple(found.sources),
+                figures=tuple(found.figures),
+                quarantined=tuple(quarantined),
+            ),
         )
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: SeedResult) -> str:
         """One line for people."""
-        removed = f"; quarantine: {'; '.join(outputs['quarantined'])}" if outputs["quarantined"] else ""
-        return f"{outputs['seed']}, as {' and '.join(outputs['sources'])} say{removed}"
+        removed = f"; quarantine: {'; '.join(result.quarantined)}" if result.quarantined else ""
+        return f"{result.seed}, as {' and '.join(result.sources or ())} say{removed}"

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rotator.errors import Blocked
 from rotator.model import Snapshot
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, conflict, in_progress, satisfied
+from rotator.results import KeyResult, ReencryptResult, SnapshotResult, need
+from rotator.steps.base import Context, Observation, Step, absent, conflict, in_progress, satisfied
 from rotator.steps.world import STRANGER, made_by, ours
 
 FAILED = frozenset({"failed", "incompatible-restore", "incompatible-network"})
 
 
 def look(
-    ctx: Context, identifier: str, instance: str, key_arn: str | None = None, *, step: str | None = None
+    ctx: Context,
+    identifier: str,
+    instance: str,
+    kind: type[SnapshotResult] = SnapshotResult,
+    key_arn: str | None = None,
+    *,
+    made_here: bool = False,
 ) -> Observation:
     """A look at a snapshot of `instance` by this rotation; with `key_arn`, it must be under exactly that key.
 
-    `step` is the one that makes it.
+    `kind`: what it is recorded as. `made_here`: by the step of that kind.
     """
     found = ctx.rds.snapshot(identifier)
     if found is None:
@@ -24,8 +33,8 @@ def look(
         return conflict(
             f"A snapshot {identifier} (of {found.instance_identifier}) exists {made_by(ctx, found.tags)}.", STRANGER
         )
-    if step is not None:
-        ctx.refuse_unheard_of(step, f"snapshot {identifier}")
+    if made_here:
+        ctx.refuse_unheard_of(kind.step, f"snapshot {identifier}")
     if found.status in FAILED:
         return conflict(
             f"Snapshot {identifier} ended as {found.status}.",
@@ -39,7 +48,9 @@ def look(
             f"Snapshot {identifier} is under key {found.kms_key_arn}, not under the new key {key_arn}.",
             "Delete that copy and run it again; restoring it would keep the old key.",
         )
-    return satisfied(snapshot=found.identifier, arn=found.arn, key_arn=found.kms_key_arn)
+    return satisfied(
+        replace(ctx.memory.result(kind), snapshot=found.identifier, arn=found.arn, key_arn=found.kms_key_arn)
+    )
 
 
 def source(ctx: Context, identifier: str) -> Snapshot:
@@ -66,17 +77,18 @@ def remove(ctx: Context, identifier: str, *, foreign: bool = False) -> bool:
     return True
 
 
-class TakeSnapshot(Step):
+class TakeSnapshot(Step[SnapshotResult]):
     """Snapshot blue, after the fence: it holds every acknowledged write."""
 
     name = "snapshot"
+    records = SnapshotResult
     title = "Snapshot blue"
     rechecked_until = "green"
     estimate_seconds = 30
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when the snapshot is available."""
-        return look(ctx, ctx.rotation.source_snapshot, ctx.rotation.blue, step=self.name)
+        return look(ctx, ctx.rotation.source_snapshot, ctx.rotation.blue, made_here=True)
 
     def act(self, ctx: Context) -> None:
         """Ask RDS for the snapshot."""
@@ -86,36 +98,37 @@ class TakeSnapshot(Step):
         """Keep the snapshot unless told otherwise."""
         return _undo(ctx, ctx.rotation.source_snapshot)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: SnapshotResult) -> str:
         """One line for people."""
-        return str(outputs["snapshot"])
+        return str(result.snapshot)
 
 
-class Reencrypt(Step):
+class Reencrypt(Step[ReencryptResult]):
     """Copy the snapshot under the new key: here RDS re-encrypts all data (CopyDBSnapshot, KmsKeyId)."""
 
     name = "re-encrypt"
+    records = ReencryptResult
     title = "Copy the snapshot under the new key"
     rechecked_until = "green"
     estimate_seconds = 60
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when the copy is available and its key, read back, is the new key."""
-        key = ctx.memory.outputs("key")["key_arn"]
-        return look(ctx, ctx.rotation.copy_snapshot, ctx.rotation.blue, key, step=self.name)
+        key = need(ctx.memory.result(KeyResult).key_arn)
+        return look(ctx, ctx.rotation.copy_snapshot, ctx.rotation.blue, ReencryptResult, key, made_here=True)
 
     def act(self, ctx: Context) -> None:
         """Ask RDS for the copy."""
-        key = ctx.memory.outputs("key")["key_arn"]
+        key = need(ctx.memory.result(KeyResult).key_arn)
         ctx.rds.copy_snapshot(source(ctx, ctx.rotation.source_snapshot), ctx.rotation.copy_snapshot, key, _tags(ctx))
 
     def undo(self, ctx: Context) -> str:
         """Keep the copy unless told otherwise."""
         return _undo(ctx, ctx.rotation.copy_snapshot)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: ReencryptResult) -> str:
         """One line for people."""
-        return f"{outputs['snapshot']}, key read back: {outputs['key_arn']}"
+        return f"{result.snapshot}, key read back: {result.key_arn}"
 
 
 def _tags(ctx: Context) -> dict[str, str]:

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.config import soak_seconds
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied
+from rotator.results import CutoverResult, SoakResult, need
+from rotator.steps.base import Context, Observation, Step, absent, satisfied
 
 
-class Soak(Step):
+class Soak(Step[SoakResult]):
     """Note until when blue must stay, and prove that the plan is clean."""
 
     name = "soak"
+    records = SoakResult
     title = "Check the plan and begin the soak"
     rechecked_until = "soak"
     estimate_seconds = 10
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied once noted."""
-        noted = ctx.memory.outputs(self.name)
-        return satisfied() if noted.get("until") else absent("not noted yet")
+        noted = ctx.memory.result(SoakResult)
+        return satisfied() if noted.until else absent("not noted yet")
 
     def act(self, ctx: Context) -> None:
         """Prove the clean plan, then note the time."""
         ctx.stages.check_clean()
-        flipped = datetime.fromisoformat(ctx.memory.outputs("cutover")["flipped_at"])
+        flipped = datetime.fromisoformat(need(ctx.memory.result(CutoverResult).flipped_at))
         until = flipped + timedelta(seconds=soak_seconds(ctx.env.config.rotation.soak))
-        ctx.memory.note(self.name, until=until.isoformat("T", "seconds"))
+        ctx.memory.note(SoakResult, lambda known: replace(known, until=until.isoformat("T", "seconds")))
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: SoakResult) -> str:
         """One line for people."""
-        return f"plan clean; blue may be retired from {outputs['until']}"
+        return f"plan clean; blue may be retired from {result.until}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from rotator.database.replication import Passed, lsn_text
 from rotator.errors import Blocked, RotatorError
 from rotator.model import Stage
 from rotator.network.interface import RecordWatch
+from rotator.results import CutoverResult, ValidateResult, WayBackResult
 from rotator.steps import edits
-from rotator.steps.base import Context, Kind, Observation, Outputs
+from rotator.steps.base import Context, Kind, Observation
 from rotator.steps.cutover import Cutover
 from rotator.steps.fence import lift
 from rotator.steps.flipback import flip_back_without_loss
@@ -53,22 +55,28 @@ class Switch(Cutover):
     def act(self, ctx: Context) -> None:
         """Apply with the gate; note how long each part of the pause took."""
         if not any_at(ctx, ctx.rotation.green):
-            if not is_fresh(ctx) or forward(ctx).touched(ctx.memory.outputs("validate")["imprint"]):
+            if not is_fresh(ctx) or forward(ctx).touched(ctx.memory.result(ValidateResult).imprint or {}):
                 compare_online(ctx)
             prove(ctx, forward(ctx), ctx.rotation.green)  # a connection that is lost now heals before the gate
-        flip, before = _Flip(), ctx.memory.outputs(self.name).get("opened_at")
+        flip, before = _Flip(), ctx.memory.result(CutoverResult).opened_at
         # From here on green may have been opened, whatever becomes of this run.
-        ctx.memory.note(self.name, opened_at=before or ctx.clock.now().isoformat())
+        ctx.memory.note(CutoverResult, lambda known: replace(known, opened_at=before or ctx.clock.now().isoformat()))
         if not any_at(ctx, ctx.rotation.green):
-            ctx.memory.note(self.name, imprint=None)  # of a window before, after which blue has been opened
+            # That of a window before, after which blue has been opened.
+            ctx.memory.note(CutoverResult, lambda known: replace(known, imprint=None))
         after = edits.serving(ctx.data, ctx.rotation.target)
         try:
             ctx.apply_through_gate(Stage.CUTOVER, after, lambda: self._at_gate(ctx, flip))
         except Exception:
             if before is None and not flip.opening:
-                ctx.memory.note(self.name, opened_at=None)  # the window was given up before green was opened
+                # The window was given up before green was opened.
+                ctx.memory.note(CutoverResult, lambda known: replace(known, opened_at=None))
             raise
-        ctx.memory.note(self.name, applied=True, flipped_at=ctx.clock.now().isoformat(), **_measured(ctx, flip))
+        flipped = ctx.clock.now().isoformat()
+        ctx.memory.note(CutoverResult, lambda known: replace(known, applied=True, flipped_at=flipped))
+        if flip.passed is not None:
+            measured = _measured(ctx, flip.passed, flip.watch)
+            ctx.memory.note(CutoverResult, measured)
 
     def _at_gate(self, ctx: Context, flip: _Flip) -> bool:
         """The gate's question. Leaving the window without having passed it lifts the fence.
@@ -80,7 +88,7 @@ class Switch(Cutover):
         link, target = forward(ctx), (instance(ctx, ctx.rotation.green).address or "").lower()
         watch(ctx, link)
         hot = shrink(ctx, link)
-        known = ctx.memory.outputs("validate").get("imprint")
+        known = ctx.memory.result(ValidateResult).imprint
         with link.window(budgets(ctx), hot, back_slots=True, imprint=known) as window:
             try:
                 window.prepare(lambda _, text: ctx.progress(None, text), lambda: _refuse_changes(ctx))
@@ -90,8 +98,9 @@ class Switch(Cutover):
                 flip.opening = window.opening
         # Before go, at the price of milliseconds of the pause: a rollback after a kill knows by it that the record may
         # have flipped, and how blue was sealed.
-        back = {"back": {name: lsn_text(at) for name, at in flip.passed.back.items()}} if flip.passed.back else {}
-        ctx.memory.note(self.name, imprint=_sealed(flip.passed), **back)
+        back = {name: lsn_text(at) for name, at in flip.passed.back.items()}
+        imprint = {name: dict(parts) for name, parts in flip.passed.imprint.items()}
+        ctx.memory.note(CutoverResult, lambda known: replace(known, imprint=imprint, back=back or known.back))
         flip.watch = ctx.resolver.watch(ctx.env.config.dns.record, target)
         return True
 
@@ -99,7 +108,7 @@ class Switch(Cutover):
         """Nothing is lost by going back: do it, so that everybody can write again, whatever their resolver says."""
         if not late.answered:
             return super().not_followed(ctx, late)
-        ctx.memory.note(self.name, taking_back=True)
+        ctx.memory.note(CutoverResult, lambda known: replace(known, taking_back=True))
         ctx.progress(None, f"{late.words[0]}: taking the flip back")
         stays = super().not_followed(ctx, late)
         try:
@@ -121,53 +130,49 @@ class Switch(Cutover):
         """Flip back to blue: through the way back without a loss, where it is open."""
         return flip_back_without_loss(ctx) or flip_back(ctx)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: CutoverResult) -> str:
         """One line for people."""
-        pause = outputs.get("pause_seconds")
+        pause = result.pause_seconds
         said = f"; writes paused for {pause * 1000:.0f} ms" if pause is not None else ""
-        return super().result(outputs) + said
+        return super().words(result) + said
 
 
 def _not_taken_back(ctx: Context, stays: Blocked, *words: str) -> Blocked:
     """Where nothing has been turned round, rotate can still go on; else only rollback can."""
     stays.details = (*stays.details, *words)
     if not _turned(ctx):
-        ctx.memory.note("cutover", taking_back=None)
+        ctx.memory.note(CutoverResult, lambda known: replace(known, taking_back=None))
         return stays
     stays.fix = f"Now: rotator rollback {ctx.env.name} puts everybody back on blue."
-    if ctx.memory.outputs("cutover").get("carried_back"):
+    if ctx.memory.result(CutoverResult).carried_back:
         stays.why = f"{ctx.rotation.blue} holds everything and takes writes; {ctx.rotation.green} is shut."
     return stays
 
 
 def _turned(ctx: Context) -> bool:
     """Whether the way back has been begun: the replication to green has ended with it."""
-    noted = ctx.memory.outputs("way-back")
-    return bool(noted.get("begun") or noted.get("opened") or ctx.memory.outputs("cutover").get("returned"))
+    noted = ctx.memory.result(WayBackResult)
+    return bool(noted.begun or noted.opened or ctx.memory.result(CutoverResult).returned)
 
 
-def _measured(ctx: Context, flip: _Flip) -> Outputs:
+def _measured(ctx: Context, passed: Passed, seen: RecordWatch | None) -> Callable[[CutoverResult], CutoverResult]:
     """The pause from the last commit that blue could take to the flip of the record, by part; in seconds."""
-    if flip.passed is None:
-        return {}
-    parts = dict(flip.passed.parts)
-    changed = flip.watch.changed(SEEN_SECONDS) if flip.watch is not None else None
+    parts = dict(passed.parts)
+    changed = seen.changed(SEEN_SECONDS) if seen is not None else None
     pause = None
     if changed is not None:
-        pause = changed - flip.passed.began
+        pause = changed - passed.began
         parts["flip"] = pause - sum(parts.values())
-    return {
-        "closed_at": (ctx.clock.now() - timedelta(seconds=ctx.clock.monotonic() - flip.passed.began)).isoformat(),
-        "pause_seconds": round(pause, 4) if pause is not None else None,
-        "parts": {name: round(value, 4) for name, value in parts.items()},
-        "cut_off": list(flip.passed.cut_off),
-        "sequences": flip.passed.sequences,
-        "set_back": list(flip.passed.set_back),
-    }
-
-
-def _sealed(passed: Passed) -> Outputs:
-    return {name: dict(parts) for name, parts in passed.imprint.items()}
+    closed = ctx.clock.now() - timedelta(seconds=ctx.clock.monotonic() - passed.began)
+    return lambda known: replace(
+        known,
+        closed_at=closed.isoformat(),
+        pause_seconds=round(pause, 4) if pause is not None else None,
+        parts={name: round(value, 4) for name, value in parts.items()},
+        cut_off=tuple(passed.cut_off),
+        sequences=passed.sequences,
+        set_back=tuple(passed.set_back),
+    )
 
 
 def _flipped(ctx: Context) -> bool:
@@ -190,17 +195,18 @@ def reopen(ctx: Context) -> None:
 
     First an apply that outlived its driver ends, as it may flip the record yet.
     """
-    noted = ctx.memory.outputs("cutover")
-    if noted.get("taking_back") and not _turned(ctx):
-        ctx.memory.note("cutover", taking_back=None)  # cut off before anything was begun
-    elif noted.get("taking_back"):
+    noted = ctx.memory.result(CutoverResult)
+    if noted.taking_back and not _turned(ctx):
+        # Cut off before anything was begun.
+        ctx.memory.note(CutoverResult, lambda known: replace(known, taking_back=None))
+    elif noted.taking_back:
         raise Blocked(
             "The flip was taken back, because the resolver did not follow; or that was cut off.",
             why="The replication to green has ended with it, so this rotation cannot go on.",
             fix=f"rotator rollback {ctx.env.name}; rotate again once the resolver is as it should be.",
             code="flipped-back",
         )
-    if not noted.get("opened_at") or noted.get("applied"):
+    if not noted.opened_at or noted.applied:
         return
     settle(ctx)
     _lift_unflipped(ctx)
@@ -211,8 +217,8 @@ def take_back_unflipped(ctx: Context) -> None:
 
     The imprint is noted right before go: with it, what green holds is carried back instead.
     """
-    noted = ctx.memory.outputs("cutover")
-    if noted.get("opened_at") and not any(noted.get(word) for word in ("applied", "imprint", "returned")):
+    noted = ctx.memory.result(CutoverResult)
+    if noted.opened_at and not (noted.applied or noted.imprint or noted.returned):
         _lift_unflipped(ctx)
 
 
@@ -220,13 +226,13 @@ def _lift_unflipped(ctx: Context) -> None:
     blue = server(ctx, ctx.rotation.blue)
     if is_at(ctx, ctx.rotation.blue) and blue is not None and blue.fence_state().fenced_tables:
         lift(ctx)
-        ctx.memory.note("cutover", opened_at=None, imprint=None)
+        ctx.memory.note(CutoverResult, lambda known: replace(known, opened_at=None, imprint=None))
 
 
 def _refuse_changes(ctx: Context) -> None:
     """Nothing that was compared may have been changed by DDL since; green must hold this rotation's data."""
     blue = server(ctx, ctx.rotation.blue)
-    noted = ctx.memory.outputs("validate")
+    noted = ctx.memory.result(ValidateResult)
     link = forward(ctx)
     ddl, fed = link.ddl(), link.feeds()
     if fed:
@@ -236,7 +242,7 @@ def _refuse_changes(ctx: Context) -> None:
             fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run rotate again.",
             code="subscription",
         )
-    if blue is None or fingerprint(blue.schema()) != noted.get("schema") or list(ddl) != list(noted.get("ddl", ())):
+    if blue is None or fingerprint(blue.schema()) != noted.schema or tuple(ddl) != (noted.ddl or ()):
         raise Blocked(
             f"The schema of {ctx.rotation.blue} has changed since green was validated.",
             why="Logical replication carries no DDL, so green lacks the change.",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rotator.database.replication import Link, Verified
 from rotator.errors import Blocked
+from rotator.results import CutoverResult
 from rotator.steps.base import Context
 from rotator.steps.in_flux import Hot, kept, recalled
 from rotator.steps.past_fence import by_hand, without_way_back
@@ -23,10 +25,10 @@ def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, Hot]:
     blue = server(ctx, ctx.rotation.blue)
     if blue is None or (any_at(ctx, ctx.rotation.blue) and not blue.fence_state().on):
         return None, ()
-    noted = ctx.memory.outputs("cutover")
-    sealed = noted.get("imprint") or {}
+    noted = ctx.memory.result(CutoverResult)
+    sealed = noted.imprint or {}
     changed = link.touched(sealed) if sealed else (f"nothing was noted of {ctx.rotation.blue} when it was sealed",)
-    hot = recalled(ctx, "cutover", "hot_back")
+    hot = recalled(ctx, "hot_back", noted.hot_back, noted.hot_back_digest)
     if not changed and hot is None:
         changed = ("what was in flux when they were compared is not known any more",)
     if not changed:
@@ -36,7 +38,10 @@ def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, Hot]:
     imprint = link.imprint()
     found = link.verify(ctx.progress)
     _refuse(ctx, found, changed)
-    ctx.memory.note("cutover", imprint=imprint, **kept(ctx, "hot_back", found.hot))
+    ranges, digest = kept(ctx, "hot_back", found.hot)
+    ctx.memory.note(
+        CutoverResult, lambda known: replace(known, imprint=imprint, hot_back=ranges, hot_back_digest=digest)
+    )
     return imprint, found.hot
 
 

@@ -10,14 +10,16 @@ from rotator.database import compare
 from rotator.database.interface import DatabaseServer, Progress
 from rotator.errors import Blocked
 from rotator.model import Table, TableDigest
-from rotator.steps.base import Context, Observation, Outputs, Step, absent, satisfied, skipped
+from rotator.results import KeyResult, ValidateResult
+from rotator.steps.base import Context, Observation, Step, absent, satisfied, skipped
 from rotator.steps.world import instance, server
 
 
-class Validate(Step):
+class Validate(Step[ValidateResult]):
     """Connect as the application does; compare schema, extensions, sequences, and every table's rows and checksum."""
 
     name = "validate"
+    records = ValidateResult
     title = "Validate green against blue"
     rechecked_until = "validate"
     estimate_seconds = 30
@@ -26,8 +28,8 @@ class Validate(Step):
         """Satisfied once this run's comparison has been noted; skipped where the tool may not connect."""
         if ctx.databases is None:
             return skipped('database.access is "none": nothing inside the database was compared')
-        noted = ctx.memory.outputs(self.name)
-        return satisfied(**noted) if noted.get("compared") else absent("not compared yet")
+        noted = ctx.memory.result(ValidateResult)
+        return satisfied(noted) if noted.compared else absent("not compared yet")
 
     def act(self, ctx: Context) -> None:
         """Compare; raises Blocked with every difference found."""
@@ -41,8 +43,7 @@ class Validate(Step):
         refuse("sequences", compare.compare_sequences(blue.sequences(), green.sequences()))
         tables = blue.tables()
         rows = _compare_tables(ctx, blue, green, tables)
-        ctx.memory.note(
-            self.name,
+        result = ValidateResult(
             compared=True,
             version=version,
             tables=len(tables),
@@ -50,21 +51,22 @@ class Validate(Step):
             schema=fingerprint(schema),
             encryption=str(green.encryption()),
         )
+        ctx.memory.note(ValidateResult, lambda _: result)
 
-    def verify(self, ctx: Context, outputs: Outputs) -> Outputs:
+    def verify(self, ctx: Context, result: ValidateResult) -> ValidateResult:
         """Prove green's key once more, from RDS."""
-        green, key = instance(ctx, ctx.rotation.green), ctx.memory.outputs("key")["key_arn"]
+        green, key = instance(ctx, ctx.rotation.green), ctx.memory.result(KeyResult).key_arn
         if green.kms_key_arn != key:
             raise Blocked(
                 f"Green is under {green.kms_key_arn}, not under the new key {key}.",
                 fix=f"rotator rollback {ctx.env.name}",
                 code="wrong-key",
             )
-        return outputs
+        return result
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: ValidateResult) -> str:
         """One line for people."""
-        return f"{outputs['tables']} tables, {outputs['rows']:,} rows, schema, sequences and extensions are equal"
+        return f"{result.tables} tables, {result.rows or 0:,} rows, schema, sequences and extensions are equal"
 
 
 def fingerprint(schema: Mapping[str, str]) -> str:

@@ -10,8 +10,9 @@ from rotator.database import compare
 from rotator.database.interface import DatabaseServer
 from rotator.database.replication import Link
 from rotator.errors import Blocked
-from rotator.steps.base import Context, Observation, Outputs, absent, satisfied
-from rotator.steps.in_flux import kept, recalled
+from rotator.results import SeedResult, ValidateResult
+from rotator.steps.base import Context, Observation, absent, satisfied
+from rotator.steps.in_flux import Hot, kept, recalled
 from rotator.steps.links import forward, watch
 from rotator.steps.validate import Validate, fingerprint, refuse
 from rotator.steps.world import server
@@ -29,27 +30,27 @@ class VerifyOnline(Validate):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied once this run's comparison has been noted."""
-        noted = ctx.memory.outputs(self.name)
-        return satisfied(**noted) if noted.get("compared") else absent("not compared yet")
+        noted = ctx.memory.result(ValidateResult)
+        return satisfied(noted) if noted.compared else absent("not compared yet")
 
     def act(self, ctx: Context) -> None:
         """Compare; raises Blocked with every difference found."""
         compare_online(ctx)
 
-    def warnings(self, outputs: Outputs) -> tuple[str, ...]:
+    def warnings(self, result: ValidateResult) -> tuple[str, ...]:
         """Materialized views that stay behind: the tables that they are made of are equal."""
-        return stale_views(outputs)
+        return stale_views(result)
 
-    def result(self, outputs: Outputs) -> str:
+    def words(self, result: ValidateResult) -> str:
         """One line for people."""
-        hot = len(outputs["hot"])
+        hot = len(result.hot or ())
         flux = f"; {hot} chunks in flux are compared again inside the fence" if hot else ""
-        return f"{outputs['tables']} tables, {outputs['rows']:,} rows, schema and extensions are equal{flux}"
+        return f"{result.tables} tables, {result.rows or 0:,} rows, schema and extensions are equal{flux}"
 
 
-def stale_views(outputs: Outputs) -> tuple[str, ...]:
+def stale_views(result: ValidateResult) -> tuple[str, ...]:
     """In words, with what to do."""
-    stale = ", ".join(outputs.get("stale") or ())
+    stale = ", ".join(result.stale or ())
     if not stale:
         return ()
     return (
@@ -71,22 +72,24 @@ def compare_online(ctx: Context) -> None:
     refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()), ddl)
     found = link.verify(_watching(ctx, link))
     refuse("contents", found.differences, by_key=found.by_key)
-    ctx.memory.note(
-        "validate",
+    hot, digest = kept(ctx, "hot", found.hot)
+    result = ValidateResult(
         compared=True,
         compared_at=ctx.clock.now().isoformat(),
         version=version,
         tables=len(found.digests),
         rows=found.rows,
         digests={name: dict(each) for name, each in found.digests.items()},
-        **kept(ctx, "hot", found.hot),
-        refreshed=list(found.refreshed),
-        stale=list(found.stale),
-        ddl=list(ddl),
+        hot=hot,
+        hot_digest=digest,
+        refreshed=tuple(found.refreshed),
+        stale=tuple(found.stale),
+        ddl=tuple(ddl),
         schema=fingerprint(schema),
         encryption=str(green.encryption()),
         imprint=imprint,
     )
+    ctx.memory.note(ValidateResult, lambda _: result)
 
 
 def _shut(ctx: Context, link: Link, green: DatabaseServer) -> Mapping[str, Any]:
@@ -94,7 +97,7 @@ def _shut(ctx: Context, link: Link, green: DatabaseServer) -> Mapping[str, Any]:
 
     What has been written by then is found by the comparison. Until green is opened the imprint must stay the same.
     """
-    before = ctx.memory.outputs("validate").get("imprint") or ctx.memory.outputs("seed").get("imprint")
+    before = ctx.memory.result(ValidateResult).imprint or ctx.memory.result(SeedResult).imprint
     if before and green.fence_state().on and not link.touched(before):
         return dict(before)
     link.shut(ctx.env.config.rotation.fence_budget)
@@ -117,7 +120,7 @@ def _watching(ctx: Context, link: Link) -> Callable[[float, str], None]:
 
 def shrink(ctx: Context, link: Link) -> tuple[Mapping[str, Any], ...]:
     """What is still in flux, looked at again so that little is left for the fence. Raises Blocked for differences."""
-    hot = recalled(ctx, "validate", "hot")
+    hot = _in_flux(ctx)
     if hot is None:
         raise Blocked(
             "What was in flux when blue and green were compared is not known any more.",
@@ -132,10 +135,15 @@ def shrink(ctx: Context, link: Link) -> tuple[Mapping[str, Any], ...]:
     return found.hot
 
 
+def _in_flux(ctx: Context) -> Hot | None:
+    noted = ctx.memory.result(ValidateResult)
+    return recalled(ctx, "hot", noted.hot, noted.hot_digest)
+
+
 def is_fresh(ctx: Context) -> bool:
     """Whether the noted comparison is young enough to flip on, and what was in flux in it is known."""
-    noted = ctx.memory.outputs("validate")
-    at = noted.get("compared_at")
-    if recalled(ctx, "validate", "hot") is None:
+    noted = ctx.memory.result(ValidateResult)
+    at = noted.compared_at
+    if _in_flux(ctx) is None:
         return False
-    return at is not None and bool(noted.get("imprint")) and ctx.clock.now() - datetime.fromisoformat(at) < FRESH
+    return at is not None and bool(noted.imprint) and ctx.clock.now() - datetime.fromisoformat(at) < FRESH

@@ -7,6 +7,7 @@ from dataclasses import replace
 from rotator.database.interface import DatabaseServer
 from rotator.errors import Blocked, WaitingForApproval
 from rotator.model import Strategy, WriteStats
+from rotator.results import CutoverResult, WayBackResult
 from rotator.steps import edits
 from rotator.steps.base import Context
 from rotator.steps.fence import APPROVAL
@@ -21,14 +22,14 @@ def refuse_unasked(ctx: Context) -> None:
 
     Changes nothing. Where the tool may not connect, the writers on green must have been stopped by hand as well.
     """
-    if not ctx.memory.outputs("cutover").get("opened_at") or ctx.memory.outputs("cutover").get("returned"):
+    if not ctx.memory.result(CutoverResult).opened_at or ctx.memory.result(CutoverResult).returned:
         return
     closed = ""
     if ctx.rotation.strategy is Strategy.REPLICATE:
         if not green_may_hold_writes(ctx):
             return
         closed = way_back(ctx)
-        if not closed or (not ctx.memory.outputs("way-back").get("opened") and backward(ctx).slots()):
+        if not closed or (not ctx.memory.result(WayBackResult).opened and backward(ctx).slots()):
             return
         closed = f" The way back without a loss is closed: {closed}."
     name = ctx.env.name

@@ -8,7 +8,9 @@ from rotator.config import Env
 from rotator.errors import Blocked
 from rotator.model import Rotation, Strategy
 from rotator.naming import base_identifier, plan_rotation
-from rotator.workflow.journal import RETIRABLE, Journal, Phase, RotationRecord, Status
+from rotator.results_retire import CleanUpResult
+from rotator.workflow.journal import RETIRABLE, Journal, Phase, RotationRecord
+from rotator.workflow.step_record import Status
 
 _UNDER_WAY = frozenset({Status.INTENDED, Status.ACTED})
 NOTHING = frozenset({Status.NONE, Status.UNDONE})
@@ -105,7 +107,7 @@ def already_retired(rotation: Rotation, why: str) -> Blocked:
 
 def left_behind(record: RotationRecord) -> tuple[str, ...]:
     """Tables of blue that still carry an idle trigger of a rotation that has been rolled back."""
-    return tuple(record.step("clean-up").outputs.get("left") or ())
+    return tuple(record.result(CleanUpResult).left or ())
 
 
 def untouched(journal: Journal, record: RotationRecord) -> bool:

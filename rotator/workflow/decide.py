@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from rotator.steps.base import Kind
-from rotator.workflow.journal import Status
+from rotator.workflow.step_record import Status
 
 
 class Move(StrEnum):

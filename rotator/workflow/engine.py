@@ -8,10 +8,11 @@ from datetime import datetime
 
 from rotator.errors import AwsError, Blocked, WaitingForApproval, WaitingForAws
 from rotator.report.interface import Reporter
-from rotator.steps.base import Clock, Context, Kind, Observation, Progress, Step
+from rotator.results import Result
+from rotator.steps.base import AnyStep, Clock, Context, Kind, Observation, Progress
 from rotator.workflow.decide import Move, decide
-from rotator.workflow.journal import Status, StepRecord
 from rotator.workflow.memory import JournalMemory
+from rotator.workflow.step_record import Status, StepRecord
 
 # How many looks may find nothing after an accepted call: AWS answers are eventually consistent for some seconds.
 PATIENCE = 20
@@ -42,7 +43,7 @@ class Engine:
         self.at: str | None = None
         """The step at work: the one that stopped the run, after an error. None before, between and after steps."""
 
-    def run(self, ctx: Context, steps: Sequence[Step]) -> None:
+    def run(self, ctx: Context, steps: Sequence[AnyStep]) -> None:
         """Take all steps to done or skipped. Raises the first RotatorError."""
         for step in steps:
             if self._settled(step):
@@ -52,11 +53,11 @@ class Engine:
             self._run_step(context, step)
             self.at = None
 
-    def undo(self, ctx: Context, steps: Sequence[Step]) -> None:
+    def undo(self, ctx: Context, steps: Sequence[AnyStep]) -> None:
         """Take steps back in the given order; each is recorded as undone, so that a killed rollback goes on."""
         for step in steps:
             record = self._memory.record.step(step.name)
-            if record.status is Status.UNDONE or (record.status is Status.NONE and not record.outputs):
+            if record.status is Status.UNDONE or (record.status is Status.NONE and record.result.empty):
                 continue  # what another step noted in its name was begun, and must go as well
             began = self._clock.monotonic()
             self.at = step.name
@@ -73,12 +74,12 @@ class Engine:
     def _progress(self, step: str) -> Progress:
         return lambda fraction, detail: self._reporter.progress(step, fraction, detail)
 
-    def _settled(self, step: Step) -> bool:
+    def _settled(self, step: AnyStep) -> bool:
         if self._memory.status(step.name) is not Status.DONE or step.rechecked_until is None:
             return False
         return self._memory.status(step.rechecked_until) in (Status.DONE, Status.SKIPPED)
 
-    def _run_step(self, ctx: Context, step: Step) -> None:
+    def _run_step(self, ctx: Context, step: AnyStep) -> None:
         run = _Run(self._clock.monotonic(), self._stamp())
         quiet = self._memory.status(step.name) is Status.DONE
         if not quiet:
@@ -101,7 +102,7 @@ class Engine:
             else:
                 self._stop(move, step, seen)
 
-    def _look(self, ctx: Context, step: Step, run: _Run) -> Observation:
+    def _look(self, ctx: Context, step: AnyStep, run: _Run) -> Observation:
         """Observe, riding out an AWS that does not answer for a while: looking changes nothing."""
         for attempt in range(LOOKS):
             try:
@@ -114,7 +115,7 @@ class Engine:
                 run.waited += self._poll
         raise AssertionError("unreachable")
 
-    def _act(self, ctx: Context, step: Step, run: _Run) -> None:
+    def _act(self, ctx: Context, step: AnyStep, run: _Run) -> None:
         record = self._memory.record.step(step.name)
         started = record.started or run.started
         self._memory.put(step.name, replace(record, status=Status.INTENDED, started=started))
@@ -122,7 +123,7 @@ class Engine:
         record = self._memory.record.step(step.name)
         self._memory.put(step.name, replace(record, status=Status.ACTED))
 
-    def _wait(self, ctx: Context, step: Step, seen: Observation, run: _Run) -> None:
+    def _wait(self, ctx: Context, step: AnyStep, seen: Observation, run: _Run) -> None:
         run.misses = run.misses + 1 if seen.kind is Kind.ABSENT else 0
         if run.misses > PATIENCE:
             self._stop(Move.STOP_LOST, step, seen)
@@ -135,25 +136,26 @@ class Engine:
         self._clock.wait(self._poll)
         run.waited += self._poll
 
-    def _finish(self, ctx: Context, step: Step, seen: Observation, run: _Run) -> None:
-        noted = self._memory.outputs(step.name)
-        outputs = step.verify(ctx, {**noted, **seen.outputs})
+    def _finish(self, ctx: Context, step: AnyStep, seen: Observation, run: _Run) -> None:
+        result = step.verify(ctx, seen.result or self._memory.result(step.records))
         seconds = self._clock.monotonic() - run.began
         record = self._memory.record.step(step.name)
         done = StepRecord(
-            Status.DONE, record.started or run.started, self._stamp(), record.seconds + seconds, run.waited, outputs
+            Status.DONE, record.started or run.started, self._stamp(), record.seconds + seconds, run.waited, result
         )
         self._memory.put(step.name, done)
-        self._reporter.done(step.name, step.result(outputs), seconds, run.waited)
-        for warning in step.warnings(outputs):
+        self._reporter.done(step.name, step.words(result), seconds, run.waited)
+        for warning in step.warnings(result):
             self._reporter.note(f"warning: {warning}")
 
-    def _skip(self, step: Step, seen: Observation, run: _Run) -> None:
-        record = StepRecord(Status.SKIPPED, run.started, self._stamp(), outputs=seen.outputs, reason=seen.reason)
+    def _skip(self, step: AnyStep, seen: Observation, run: _Run) -> None:
+        record = StepRecord(
+            Status.SKIPPED, run.started, self._stamp(), result=seen.result or Result(), reason=seen.reason
+        )
         self._memory.put(step.name, record)
         self._reporter.skipped(step.name, seen.reason)
 
-    def _stop(self, move: Move, step: Step, seen: Observation) -> None:
+    def _stop(self, move: Move, step: AnyStep, seen: Observation) -> None:
         if move is Move.ASK:
             raise WaitingForApproval(f"Step {step.name} waits for you: {seen.reason}", fix=seen.fix)
         if move is Move.STOP_CONFLICT:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rotator.errors import Interrupted, RotatorError, TerraformStateLocked, WaitingForApproval, WaitingForAws
 from rotator.model import Strategy
+from rotator.results import CutoverResult, FenceResult
 from rotator.steps.base import Context
 from rotator.steps.fence import lift
-from rotator.workflow.journal import Status, StepRecord
 from rotator.workflow.memory import JournalMemory
+from rotator.workflow.step_record import Status, StepRecord
 
 # Those who stop a run on purpose mean to go on; so does an apply that outlived its killed driver and holds the state
 # lock: the fence stays, and they are told so.
@@ -41,7 +43,9 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
     nothing_built_on_it = memory.record.step("snapshot").status is Status.NONE
     if not nothing_built_on_it:
         # Before lifting: a kill in between must not let a later run go on with a snapshot that lacks writes.
-        unwritten = _unwritten(lambda: memory.note("fence", lifted_at=ctx.clock.now().isoformat()))
+        unwritten = _unwritten(
+            lambda: memory.note(FenceResult, lambda known: replace(known, lifted_at=ctx.clock.now().isoformat()))
+        )
     try:
         words = lift(ctx)
     except RotatorError as fault:
@@ -95,11 +99,11 @@ def _after_window(ctx: Context, error: RotatorError) -> tuple[str, ...]:
     blue, name = ctx.rotation.blue, ctx.env.name
     if isinstance(error, TerraformStateLocked):
         return (f"{blue} is left as it is: another apply may still flip. Wait, then: rotator rotate {name}",)
-    if ctx.memory.outputs("cutover").get("returned"):
+    if ctx.memory.result(CutoverResult).returned:
         return (f"{blue} serves and takes writes; this rotation ends with: rotator rollback {name}",)
-    if ctx.memory.outputs("cutover").get("taking_back"):
+    if ctx.memory.result(CutoverResult).taking_back:
         return (f"the flip is being taken back, which only a rollback can finish: rotator rollback {name}",)
-    if ctx.memory.outputs("cutover").get("applied"):
+    if ctx.memory.result(CutoverResult).applied:
         return (
             f"{blue} is left as it is: green has served, and may hold writes that {blue} does not have. "
             f"Go on with: rotator rotate {name}; or: rotator rollback {name}",

@@ -5,7 +5,6 @@ The root's data (generations, serving, endpoint) lives here; generations.auto.tf
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -15,9 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from rotator.errors import Blocked, ConfigError
 from rotator.model import RootData, Rotation
+from rotator.results import R
+from rotator.results_retire import RetireDatabaseResult
 from rotator.terraform.data import from_json, to_json
 from rotator.workflow.read import damaged
 from rotator.workflow.scrub import scrubbed
+from rotator.workflow.step_record import Status, StepRecord, step_from_json, step_to_json, typed
 
 VERSION = 1
 
@@ -38,30 +40,6 @@ class Phase(StrEnum):
 OPEN = frozenset({Phase.ROTATING, Phase.ROLLING_BACK})
 BLUE_GONE = frozenset({Phase.KEY_KEPT, Phase.KEY_DISABLED, Phase.RETIRED})
 RETIRABLE = frozenset({Phase.SOAKING, Phase.RETIRING, Phase.KEY_KEPT, Phase.KEY_DISABLED})
-
-
-class Status(StrEnum):
-    """Where one step stands."""
-
-    NONE = "none"
-    INTENDED = "intended"
-    ACTED = "acted"
-    DONE = "done"
-    SKIPPED = "skipped"
-    UNDONE = "undone"
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """One step's lines in the journal. Times are ISO 8601 in UTC; `seconds` is wall time, `waited` the part AWS had."""
-
-    status: Status = Status.NONE
-    started: str | None = None
-    finished: str | None = None
-    seconds: float = 0.0
-    waited: float = 0.0
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +79,11 @@ class RotationRecord:
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
 
+    def result(self, kind: type[R]) -> R:
+        """What the step of that kind has recorded; an empty one where it has nothing."""
+        found = self.step(kind.step).result
+        return found if isinstance(found, kind) else kind()
+
     def step(self, name: str) -> StepRecord:
         """The record of a step; an empty one when it never began."""
         return self.steps.get(name, StepRecord())
@@ -108,7 +91,7 @@ class RotationRecord:
     @property
     def blue_gone(self) -> bool:
         """Whether at most the old key is left of it; a kill on the way leaves the phase behind."""
-        deleted = self.step("retire-database").status is Status.DONE
+        deleted = self.step(RetireDatabaseResult.step).status is Status.DONE
         return self.phase in BLUE_GONE or (self.phase is Phase.RETIRING and deleted)
 
     def with_run(self, run: Run) -> RotationRecord:
@@ -205,32 +188,22 @@ def journal_from_json(document: Mapping[str, Any]) -> Journal:
         ) from None
 
 
-_STEP, _NAMES, _RUN = TypeAdapter(StepRecord), TypeAdapter(Rotation), TypeAdapter(Run)
+_NAMES, _RUN = TypeAdapter(Rotation), TypeAdapter(Run)
 _TEXT, _NUMBER = TypeAdapter(str), TypeAdapter(int)
 
 
 def _rotation_to_json(record: RotationRecord) -> dict[str, Any]:
-    steps = {name: asdict(step) for name, step in record.steps.items()}
     return {
         "rotation": asdict(record.rotation),
         "phase": record.phase,
         "started": record.started,
         "runs": [asdict(run) for run in record.runs],
-        "steps": steps,
+        "steps": {name: step_to_json(step) for name, step in record.steps.items()},
     }
 
 
 def _rotation_from_json(document: Mapping[str, Any]) -> RotationRecord:
-    steps = {name: _typed(_STEP, step) for name, step in scrubbed(document["steps"]).items()}
+    steps = {name: step_from_json(name, step) for name, step in scrubbed(document["steps"]).items()}
     started = _TEXT.validate_python(document["started"], strict=True)
-    runs = tuple(_typed(_RUN, run) for run in document.get("runs") or ())
-    return RotationRecord(_typed(_NAMES, document["rotation"]), Phase(document["phase"]), started, steps, runs)
-
-
-def _typed(kind: TypeAdapter[Any], values: Mapping[str, Any]) -> Any:
-    """A dataclass of these values, each of its type, and no others."""
-    made = kind.validate_json(json.dumps(values), strict=True)
-    unknown = sorted(set(values) - set(asdict(made)))
-    if unknown:
-        raise ValueError(f"not known here: {', '.join(unknown)}")
-    return made
+    runs = tuple(typed(_RUN, run) for run in document.get("runs") or ())
+    return RotationRecord(typed(_NAMES, document["rotation"]), Phase(document["phase"]), started, steps, runs)

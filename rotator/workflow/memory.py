@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
 from rotator.model import Imports, RootData, Strategy
-from rotator.steps.base import Outputs
+from rotator.results import R
 from rotator.steps.edits import without_names
-from rotator.workflow.journal import Journal, Phase, RotationRecord, Run, Status, StepRecord
+from rotator.workflow.journal import Journal, Phase, RotationRecord, Run
+from rotator.workflow.step_record import Status, StepRecord
 from rotator.workflow.stores import Store
 
 _COMPARES_NOTHING = frozenset(Phase) - {Phase.ROTATING, Phase.ROLLING_BACK}
@@ -76,14 +77,13 @@ class JournalMemory:
         )
         self._save(replace(self._journal, root=root, pending=pending))
 
-    def outputs(self, step: str) -> Outputs:
-        """What a step recorded."""
-        return self.record.step(step).outputs
+    def result(self, kind: type[R]) -> R:
+        """What the step of that kind has recorded."""
+        return self.record.result(kind)
 
-    def note(self, step: str, **outputs: Any) -> None:
-        """Add facts to a step's record."""
-        record = self.record.step(step)
-        self.put(step, replace(record, outputs={**record.outputs, **outputs}))
+    def note(self, kind: type[R], change: Callable[[R], R]) -> None:
+        """Change what the step of that kind has recorded."""
+        self.put(kind.step, replace(self.record.step(kind.step), result=change(self.result(kind))))
 
     def keep(self, word: str, value: Any) -> None:
         """Keep, beside the journal and never in it, what may hold values of rows."""

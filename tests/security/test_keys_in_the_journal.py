@@ -17,6 +17,7 @@ from rotations import bench
 
 from rotator.commands.rotation import rollback
 from rotator.errors import Blocked, DatabaseError
+from rotator.results import CutoverResult
 from rotator.steps.base import Options
 from rotator.workflow.journal import journal_from_json
 from rotator.workflow.stores import JOURNAL_FILE, LocalStore
@@ -123,5 +124,5 @@ def test_an_older_journal_loses_its_bounds_and_statements_with_the_next_save(tmp
     store = LocalStore("shop", tmp_path)
     store.save(journal_from_json(document))
     assert SECRET not in file.read_text()
-    cut_off = store.load().rotations[0].step("cutover").outputs["cut_off"]
-    assert cut_off == ["pid 7 (user app, open since 10:00:00.1 UTC)", "pid 8 (user app)"]
+    cut_off = store.load().rotations[0].result(CutoverResult).cut_off
+    assert cut_off == ("pid 7 (user app, open since 10:00:00.1 UTC)", "pid 8 (user app)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from test_replicate_in_memory import GREEN, assert_rotated
 
 from rotator.commands.rotation import rollback, rotate
 from rotator.errors import Blocked, DatabaseError, DatabaseUnreachable, RotatorError, TerraformError
+from rotator.results import CutoverResult
 from rotator.steps.base import Options
 from rotator.workflow.memory import JournalMemory
 from rotator.workflow.stores import LocalStore
@@ -152,7 +154,7 @@ def test_killed_before_go_a_rollback_opens_blue_at_once(tmp_path: Path, tried_be
         with pytest.raises(TerraformError):
             rotate(found, Options())
         world.past_gate = False
-        assert memory(tmp_path).outputs("cutover").get("imprint")
+        assert memory(tmp_path).result(CutoverResult).imprint
         assert world.write("blue was opened again")
     dies_at(world, "open green", after=True)
     killed(world, tmp_path, "replicate", rotate)
@@ -183,7 +185,7 @@ def test_killed_after_go_what_green_holds_is_carried_back_without_comparing_all(
 
 def test_what_was_in_flux_is_looked_at_again_right_before_the_window_back(tmp_path: Path) -> None:
     world = rotated(tmp_path)
-    memory(tmp_path).note("cutover", imprint=None)
+    memory(tmp_path).note(CutoverResult, partial(replace, imprint=None))
     world.replication.flux = ({"table": "item"},)
     world.replication.refuse_window = "blue does not have all of green's changes in time"
     compared = len(world.replication.compared)

@@ -8,7 +8,7 @@ import pytest
 
 from rotator.steps.base import Kind
 from rotator.workflow.decide import Move, decide
-from rotator.workflow.journal import Status
+from rotator.workflow.step_record import Status
 
 EVERY = list(itertools.product(Status, Kind))
 

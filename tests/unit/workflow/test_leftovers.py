@@ -19,10 +19,12 @@ from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import render, status
 from rotator.errors import Blocked, DatabaseError, WaitingForApproval
 from rotator.model import Finding, Strategy
+from rotator.results_retire import CleanUpResult
 from rotator.steps import last_steps, rollback_steps
 from rotator.steps.base import Options
-from rotator.workflow.journal import Phase, Status, StepRecord
+from rotator.workflow.journal import Phase
 from rotator.workflow.memory import JournalMemory
+from rotator.workflow.step_record import Status, StepRecord
 from rotator.workflow.stores import LocalStore
 
 
@@ -155,7 +157,7 @@ def test_what_an_earlier_rotation_left_is_removed_before_the_next_one_begins(tmp
     with pytest.raises(DatabaseError):
         run(world, tmp_path)
     assert subscriptions(world) == []
-    assert JournalMemory(LocalStore("shop", tmp_path), "shop-g1").outputs("clean-up") == {"left": []}
+    assert JournalMemory(LocalStore("shop", tmp_path), "shop-g1").result(CleanUpResult).left == ()
 
 
 def test_the_strip_of_a_rollback_announces_the_clean_up(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from rotator.commands.rotation import rotate
 from rotator.commands.status import render, status
 from rotator.commands.workbench import Workbench
 from rotator.errors import Blocked
+from rotator.results import ParityResult
 from rotator.steps.base import Options
 from rotator.workflow.stores import LocalStore
 
@@ -134,8 +135,8 @@ def test_what_the_restore_lost_is_set_before_the_comparison_and_also_after_a_kil
     assert names.count("modify") == 1
     green = world.instances[f"{BLUE}-g1"]
     assert {field: green.raw[field] for field in INSIGHTS} == INSIGHTS
-    done = LocalStore("shop", tmp_path / "count").load().rotations[0].step("parity").outputs
-    assert done["set"] == sorted(INSIGHTS)
+    done = LocalStore("shop", tmp_path / "count").load().rotations[0].result(ParityResult)
+    assert done.set == tuple(sorted(INSIGHTS))
     world = with_raw(new_world(), **INSIGHTS)
     world.kill_at, world.kill_after = names.index("modify") + 1, after
     with pytest.raises(Killed):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
 from rotator.errors import Blocked, DatabaseError, WaitingForApproval
 from rotator.model import Stage
+from rotator.results import CutoverResult
 from rotator.steps.base import Options
-from rotator.workflow.journal import Status, StepRecord
 from rotator.workflow.memory import JournalMemory
+from rotator.workflow.step_record import Status, StepRecord
 from rotator.workflow.stores import LocalStore
 
 
@@ -129,7 +132,7 @@ def test_with_nothing_noted_of_blue_all_of_it_is_compared_before_the_flip_back(t
         world = world_with_links()
         run(world, folder)
         memory = JournalMemory(LocalStore("shop", folder), "shop-g1")
-        memory.note("cutover", imprint=None)  # a journal of an older version
+        memory.note(CutoverResult, partial(replace, imprint=None))  # a journal of an older version
         if not differs:
             back(world, folder)
             assert world.write("on blue again")
