@@ -124,9 +124,8 @@ def _follow(bench: Workbench, kept: _Kept, key: Key | None) -> None:
     ctx = bench.context(memory, kept.record, Options())
     ctx.apply(Stage.RETIRE_KEY, edits.without_generation(ctx.data, kept.generation))
     if kept.record.blue_gone:
-        memory.note(
-            RetireKeyResult, lambda known: replace(known, taken_out=True)
-        )  # retire asks once more what lies under it
+        # Retire asks once more what lies under it.
+        memory.note(RetireKeyResult, lambda known: replace(known, taken_out=True))
     bench.reporter.note(f"the kept key {kept.arn} {_state(key)}, by somebody else: it is taken out of Terraform's data")
 
 

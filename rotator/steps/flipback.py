@@ -103,9 +103,8 @@ class CloseWayBack(Step[CloseWayBackResult]):
 
 def open_way_back(ctx: Context) -> None:
     """End green's subscription first: else it would get its own changes back. Then blue follows green. Idempotent."""
-    ctx.memory.note(
-        WayBackResult, lambda known: replace(known, begun=True)
-    )  # before it is there: a rollback takes back what was begun
+    # Before it is there: a rollback takes back what was begun.
+    ctx.memory.note(WayBackResult, lambda known: replace(known, begun=True))
     forward(ctx).unsubscribe()
     forward(ctx).close_slots()
     link = backward(ctx)
