@@ -89,7 +89,7 @@ def planted_in(conninfo: str, planted: Planted) -> Iterator[None]:
     ended = threading.Event()
     threads = [
         threading.Thread(target=_change, args=(conninfo, keys, planted, ended)),
-        threading.Thread(target=_hold, args=(conninfo, planted, ended)),
+        *(threading.Thread(target=_hold, args=(conninfo, planted, ended, late)) for late in (0.0, HELD_SECONDS / 2)),
     ]
     for each in threads:
         each.start()
@@ -116,16 +116,18 @@ def _change(conninfo: str, keys: list[str], planted: Planted, ended: threading.E
             continue  # fenced, or gone with blue
 
 
-def _hold(conninfo: str, planted: Planted, ended: threading.Event) -> None:
+def _hold(conninfo: str, planted: Planted, ended: threading.Event, late: float) -> None:
     """Transactions of some seconds, with a value in their statement: the window finds one open, and cuts it off.
 
-    (One without an end would keep the rotation from its first step.)
+    (One without an end would keep the rotation from its first step.) Two by turns, the second `late` by seconds: with
+    one alone the window could find the calm moment between two transactions.
     """
-    held = planted.one("statement")
+    held, key = planted.one("statement"), f"k{1 + bool(late)}"
+    ended.wait(late)
     while not ended.wait(0.5):
         try:
             with psycopg.connect(conninfo) as connection:
-                connection.execute(f"/* {held} */ update planted set note = note where id = 'k1'")  # type: ignore[arg-type]
+                connection.execute(f"/* {held} */ update planted set note = note where id = '{key}'")  # type: ignore[arg-type]
                 _until_cut_off(connection, planted, ended)
         except psycopg.Error:
             continue  # fenced, or gone with blue
