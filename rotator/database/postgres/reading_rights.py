@@ -32,12 +32,6 @@ _OTHERS = (
         "has_language_privilege(o.oid, 'plpgsql', 'USAGE')",
         "format('GRANT USAGE ON LANGUAGE plpgsql TO %I;', o.rolname)",
     ),
-    (
-        """not exists (select from pg_default_acl d where d.defaclrole = o.oid and d.defaclobjtype = 'f'
-              and d.defaclnamespace = 0 and not exists (select from aclexplode(d.defaclacl) x
-                where x.grantee in (0, o.oid) and x.privilege_type = 'EXECUTE'))""",
-        "format('ALTER DEFAULT PRIVILEGES FOR ROLE %I GRANT EXECUTE ON FUNCTIONS TO %I;', o.rolname, o.rolname)",
-    ),
 )
 """What owner `o` of table `c` needs for a function that reads it, and the GRANT of it, as SQL."""
 
