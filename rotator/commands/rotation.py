@@ -48,6 +48,8 @@ from rotator.workflow.step_record import Status, StepRecord
 _Canary = tuple[Mapping[str, Any] | None, tuple[str, ...]]
 """The write canary's report, or None and why there is none."""
 
+UNKNOWN = "Whether writes were lost is NOT known."
+
 _AROUND = timedelta(seconds=0.5)
 """The last acknowledged write may be a little older than the fence."""
 
@@ -212,9 +214,14 @@ def _canary(bench: Workbench) -> _Canary:
     if bench.canary is None:
         return None, ()
     try:
-        return bench.canary(), ()
+        report = bench.canary()
+        if report.get("lost") is None:
+            return report, (
+                f"The canary's tables could not be checked: {UNKNOWN} {report.get('problem') or ''}".strip(),
+            )
+        return report, ()
     except RotatorError as error:
-        return None, (f"{error.what} Whether writes were lost is NOT known. {error.why}",)
+        return None, (f"{error.what} {UNKNOWN} {error.why}",)
 
 
 def _snapshots(record: RotationRecord) -> dict[str, str]:

@@ -100,11 +100,12 @@ def _pause(summary: Summary) -> str:
 def _canary(report: Mapping[str, Any] | None, at_flip: float | None) -> str:
     if report is None:
         return ""
-    lost, doubled = report.get("lost", "?"), report.get("doubled", "?")
+    lost, doubled = report.get("lost"), report.get("doubled")
+    found = "NOT checked:" if lost is None or doubled is None else f"{lost} lost, {doubled} doubled of"
     pause = report.get("longest_pause_seconds")
     flip = f", pause at the flip {duration(at_flip)}" if at_flip is not None else ""
     longest = f", longest pause {duration(pause)}" if isinstance(pause, int | float) else ""
-    return f"{lost} lost, {doubled} doubled of {report.get('acknowledged', '?')} acknowledged writes{flip}{longest}"
+    return f"{found} {report.get('acknowledged', '?')} acknowledged writes{flip}{longest}"
 
 
 def _times(summary: Summary) -> str:

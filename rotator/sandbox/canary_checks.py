@@ -6,6 +6,7 @@ acknowledged or not: a transaction's effects are all there or none is.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ import psycopg
 from rotator.sandbox.canary_mix import CYCLE, LINES, QUEUE_AGE, SLOTS, Work, residues
 
 EXAMPLES = 10
+# All checks together. They read whole tables, which grow by some hundred rows a second.
+LOOK_SECONDS = 45.0
 Connection = psycopg.Connection[tuple[Any, ...]]
 Run = tuple[int, int, int]
 """(writer, first, last): numbers that were acknowledged."""
@@ -116,8 +119,12 @@ class Findings:
     examples: tuple[Example, ...]
 
 
-def look(connection: Connection, acknowledged: Sequence[Run]) -> Findings:
-    """All checks in one snapshot; `acknowledged` must have been read before. Raises psycopg.Error."""
+def look(connection: Connection, acknowledged: Sequence[Run], seconds: float = LOOK_SECONDS) -> Findings:
+    """All checks in one snapshot; `acknowledged` must have been read before.
+
+    Raises psycopg.Error; psycopg.errors.QueryCanceled when they take longer than `seconds`.
+    """
+    ends = time.monotonic() + seconds
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     parameters = _parameters(acknowledged)
@@ -126,6 +133,8 @@ def look(connection: Connection, acknowledged: Sequence[Run]) -> Findings:
     with connection.transaction():
         for check in (_LOST, _DOUBLED, _COUNTERS, _LINES, _QUEUE, _NEVER):
             query = _SUMMED.format(check=check, examples=EXAMPLES)
+            left = max(1, int((ends - time.monotonic()) * 1000))
+            connection.execute("select set_config('statement_timeout', %s, true)", (str(left),))
             rows = connection.execute(query.encode(), parameters).fetchall()
             lost += int(rows[0][5]) if rows else 0
             doubled += int(rows[0][6]) if rows else 0

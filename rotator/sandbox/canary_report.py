@@ -135,7 +135,6 @@ def _ask(settings: CanarySettings, acknowledged: Sequence[Run]) -> tuple[str, Fi
         hostaddr=addresses[0],
         connect_timeout=5,
         application_name="canary-report",
-        options="-c statement_timeout=60000",
     )
     with psycopg.connect(where, autocommit=True) as connection:
         return addresses[0], look(connection, acknowledged)

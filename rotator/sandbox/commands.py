@@ -29,7 +29,7 @@ __all__ = ["Gone", "SandboxStatus", "calls", "canary", "down", "exports", "rende
 DAEMON = "rotator.sandbox.daemon"
 STOP_SECONDS = 60.0
 KILL_SECONDS = 20.0
-REQUEST_SECONDS = 30.0
+REQUEST_SECONDS = 60.0  # longer than the canary looks (canary_checks.LOOK_SECONDS)
 DYING_SECONDS = 2.0
 
 
@@ -231,5 +231,6 @@ def _get(env: Env, page: str) -> dict[str, Any]:
         raise SandboxError(
             f"the sandbox at {where.endpoint_url} does not answer",
             why=str(error),
-            fix="wait until it is up, or take it down and up again",
+            fix=f"wait until it is up; or begin anew, without what is in it (its databases, state and journal): "
+            f"rotator sandbox down {env.name}, then up",
         ) from error

@@ -58,7 +58,9 @@ def to_retire(env: Env, journal: Journal) -> tuple[RotationRecord, ...]:
         raise Blocked(
             f"Rotation {current.rotation.id} is {current.phase}: nothing is retired meanwhile.",
             why="Both work on the same root, and retiring would take the marker that the other rotation needs.",
-            fix=f"Finish it (rotator rotate {env.name}) or take it back (rotator rollback {env.name}) first.",
+            fix=f"Finish taking it back first: rotator rollback {env.name}"
+            if current.phase is Phase.ROLLING_BACK
+            else f"Finish it (rotator rotate {env.name}) or take it back (rotator rollback {env.name}) first.",
             code="rotation-unfinished",
         )
     waiting = [r for r in journal.rotations if r.phase in RETIRABLE]

@@ -15,7 +15,8 @@ import pytest
 from lossy_proxy import LossyProxy
 
 from rotator.sandbox import canary as canary_module
-from rotator.sandbox import canary_report, processes, seed
+from rotator.sandbox import canary_checks, canary_report, processes, seed
+from rotator.sandbox import commands as sandbox_commands
 from rotator.sandbox import fleet as fleet_module
 from rotator.sandbox.canary import Canary
 from rotator.sandbox.canary_mix import QUEUE_AGE, Work, work
@@ -60,11 +61,13 @@ class World:
         address = self.proxy if name == "proxy" else self.fleet.addresses().get(name)
         return (Answer(name, "A", address, 1),) if address and kind == "A" else ()
 
-    def sql(self, identifier: str, statement: str, database: str = "shop") -> list[tuple[Any, ...]]:
+    def connect(self, identifier: str, database: str = "shop") -> psycopg.Connection[tuple[Any, ...]]:
         login = self.settings.login
-        with psycopg.connect(
-            host=self.fleet.addresses()[identifier], user=login.user, password=login.password, dbname=database
-        ) as connection:
+        where = self.fleet.addresses()[identifier]
+        return psycopg.connect(host=where, user=login.user, password=login.password, dbname=database)
+
+    def sql(self, identifier: str, statement: str, database: str = "shop") -> list[tuple[Any, ...]]:
+        with self.connect(identifier, database) as connection:
             connection.autocommit = statement.startswith(("CREATE DATABASE", "DROP DATABASE"))
             done = connection.execute(statement)  # type: ignore[call-overload]
             return done.fetchall() if done.description else []
@@ -123,6 +126,15 @@ def until(canary: Canary, condition: Callable[[CanaryReport], bool], seconds: fl
             return report
         assert time.monotonic() < deadline, report
         time.sleep(0.05)
+
+
+def test_a_look_ends_in_time_whatever_holds_it_up(world: World) -> None:
+    with world.connect("blue") as holder, world.connect("blue") as looking:
+        holder.execute("LOCK TABLE canary.counter")
+        began = time.monotonic()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            canary_checks.look(looking, (), seconds=0.3)
+    assert time.monotonic() - began < canary_checks.LOOK_SECONDS < sandbox_commands.REQUEST_SECONDS
 
 
 def test_nothing_is_lost_or_doubled_while_it_runs_and_numbers_go_on_after_a_restart(

@@ -27,6 +27,7 @@ from rotator.errors import (
     WaitingForApproval,
 )
 from rotator.model import Imports, Stage
+from rotator.report.summary import render_text
 from rotator.steps.base import Options
 from rotator.workflow.journal import Journal, Phase
 from rotator.workflow.stores import LocalStore
@@ -291,6 +292,13 @@ def test_a_bad_verdict_of_the_canary_is_not_forgotten_by_the_next_run(tmp_path: 
             rotate(replace(bench(world, tmp_path), canary=lambda: {"lost": 1, "doubled": 0}), Options())
         assert caught.value.code == "canary"
     assert list(world.instances) == [BLUE, GREEN]
+
+
+def test_a_canary_that_could_not_look_is_never_told_as_nothing_lost(tmp_path: Path) -> None:
+    unseen = {"lost": None, "doubled": None, "acknowledged": 7, "problem": "canceling statement"}
+    summary = rotate(replace(bench(new_world(), tmp_path), canary=lambda: unseen), Options())
+    assert any("NOT known. canceling statement" in note for note in summary.notes)
+    assert "NOT checked: 7 acknowledged writes" in render_text(summary)
 
 
 def test_a_record_that_was_put_back_by_hand_still_asks_before_greens_writes_go(tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def test_a_rollback_names_the_step_that_stopped_it_and_how_to_go_on(tmp_path: Pa
         rollback(stopping(world, tmp_path, step, reporter), Options(lose_writes=True))
     assert reporter.said("failed") == [step]
     assert phase(tmp_path) is Phase.ROLLING_BACK
+    with pytest.raises(Blocked) as early:  # rotate is refused until the rollback has ended: it is not the way on
+        retire(bench(world, tmp_path), Options())
+    assert early.value.fix == "Finish taking it back first: rotator rollback shop"
     advice = " ".join((caught.value.fix, *caught.value.details))
     assert "rotator rollback shop" in advice
     assert "rotator rotate" not in advice
