@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rotator.model import EndpointSpec
 from rotator.report.interface import Reporter, StepInfo, StepState
-from rotator.steps import last_steps
 from rotator.steps.base import AnyStep, Context
 from rotator.steps.letting_go import let_go
+from rotator.steps.registry import last_steps
 from rotator.workflow.journal import RotationRecord
 from rotator.workflow.step_record import Status
 

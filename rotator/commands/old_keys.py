@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rotator.commands.workbench import Workbench
 from rotator.errors import RotatorError
+from rotator.results_retire import RetireKeyResult
 from rotator.steps.base import Context, Options
 from rotator.steps.old_key import may_be_scheduled, old_key, state_in_words
 from rotator.workflow.journal import Journal, Phase, RotationRecord
@@ -19,7 +20,7 @@ def old_keys(bench: Workbench, journal: Journal, shown: RotationRecord | None, u
         waits = record.blue_gone and record.phase is not Phase.RETIRED
         if not waits and record is not shown:
             continue
-        ctx, why = _context(bench, journal, record), record.step("retire-key").reason
+        ctx, why = _context(bench, journal, record), record.step(RetireKeyResult.step).reason
         try:
             words = state_in_words(ctx, why if record.phase is Phase.KEY_KEPT else "")
         except RotatorError as error:

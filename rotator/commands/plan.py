@@ -8,33 +8,18 @@ from typing import Any
 from rotator.commands.kept_keys import follow_states
 from rotator.commands.known import refuse_unknown
 from rotator.commands.workbench import Workbench
-from rotator.model import Stage
 from rotator.report.text import roughly
-from rotator.steps import retire_steps, rotation_steps
+from rotator.results import PreflightResult
 from rotator.steps.adopt import first_data, more_data
 from rotator.steps.base import Options
 from rotator.steps.choose import choose
 from rotator.steps.forecast import forecast
 from rotator.steps.letting_go import forgotten, leaving
+from rotator.steps.registry import retire_steps, rotation_steps
 from rotator.terraform.expected import describe
 from rotator.workflow.begin import begin
 from rotator.workflow.memory import JournalMemory
 from rotator.workflow.stores import Preview
-
-# Steps that apply a stage; the others call AWS or the database.
-_STAGE_OF = {
-    "adopt": Stage.ADOPT,
-    "key": Stage.KEY,
-    "lower-ttl": Stage.LOWER_TTL,
-    "green": Stage.GREEN,
-    "cutover": Stage.CUTOVER,
-    "ungate": Stage.UNGATE,
-    "restore-ttl": Stage.RESTORE_TTL,
-    "unprotect": Stage.UNPROTECT,
-    "retire-database": Stage.RETIRE_DATABASE,
-    "disable-key": Stage.DISABLE_KEY,
-    "retire-key": Stage.RETIRE_KEY,
-}
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,7 @@ def plan(bench: Workbench) -> RotationPlan:
     gone = leaving(ctx)
     memory.let_go([each.key for each in gone])
     rotation, retire = rotation_steps(ctx.rotation.strategy), retire_steps(ctx.rotation.strategy)
-    begun = any(name != "preflight" for name in record.steps)
+    begun = any(name != PreflightResult.step for name in record.steps)
     with bench.waiting("preflight: AWS, blue and its database"):
         seen = None if begun else rotation[0].observe(ctx).result
         warnings = rotation[0].warnings(seen) if seen is not None else ()
@@ -97,7 +82,7 @@ def plan(bench: Workbench) -> RotationPlan:
     adopted = journal.root is not None and not (start.imports.also or start.imports.record)
     with bench.waiting("forecast of the stages"):
         found = () if begun else tuple(forecast(ctx, start, adopted=adopted))
-    stages = {s: describe(s, b, a) for s, b, a in found}
+    changes = {each.step: describe(each.stage, each.before, each.after) for each in found}
     with bench.waiting("terraform init and plan of the root"):
         midway = stored.pending is not None
         now = forgotten(gone) or bench.stages.review(start, adopted=stored.root is not None, midway=midway)
@@ -108,7 +93,7 @@ def plan(bench: Workbench) -> RotationPlan:
                 s.name,
                 s.title,
                 str(record.step(s.name).status),
-                stages.get(_STAGE_OF[s.name], ()) if s.name in _STAGE_OF else (),
+                changes.get(s.name, ()),
                 s.reversible,
                 s.estimate_seconds,
                 s.commits,

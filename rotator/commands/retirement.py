@@ -15,10 +15,10 @@ from rotator.commands.supervise import supervised
 from rotator.commands.workbench import Workbench
 from rotator.errors import Blocked, KeyStaysDisabled, RotatorError, WaitingForApproval
 from rotator.report.summary import Summary
-from rotator.results_retire import RetireKeyResult
-from rotator.steps import key_steps, retire_steps
+from rotator.results_retire import DisableKeyResult, RetireKeyResult, RetireSnapshotsResult
 from rotator.steps.base import AnyStep, Context, Options
 from rotator.steps.letting_go import strays
+from rotator.steps.registry import key_steps, retire_steps
 from rotator.workflow.begin import to_retire
 from rotator.workflow.engine import Engine
 from rotator.workflow.journal import Phase, RotationRecord
@@ -63,7 +63,7 @@ def _one(bench: Workbench, memory: JournalMemory, options: Options) -> None:
     def work() -> None:
         let_go_aloud(bench.reporter, ctx, strays(ctx))
         if gone:
-            memory.put("retire-snapshots", StepRecord())  # what keeps the key may have become deletable
+            memory.put(RetireSnapshotsResult.step, StepRecord())  # what keeps the key may have become deletable
             take_note(ctx, memory)
             _to_the_end(ctx, memory, engine, steps)
         else:
@@ -81,7 +81,7 @@ def _to_the_end(ctx: Context, memory: JournalMemory, engine: Engine, steps: Sequ
         if memory.record.blue_gone:
             # Nothing but the key is left: another rotation may begin meanwhile.
             with suppress(RotatorError):  # the journal cannot be written: that is the error at hand, or is told next
-                memory.phase(Phase.KEY_DISABLED if memory.is_done("disable-key") else Phase.KEY_KEPT)
+                memory.phase(Phase.KEY_DISABLED if memory.is_done(DisableKeyResult.step) else Phase.KEY_KEPT)
         raise
     memory.phase(Phase.KEY_KEPT if memory.result(RetireKeyResult).stays else Phase.RETIRED)
 
@@ -119,4 +119,4 @@ def _outcome(memory: JournalMemory) -> str:
 
 
 def _reason(memory: JournalMemory) -> str:
-    return memory.record.step("retire-key").reason
+    return memory.record.step(RetireKeyResult.step).reason

@@ -19,6 +19,7 @@ from rotator.errors import DatabaseError, RotatorError
 from rotator.model import Strategy
 from rotator.report.summary import Summary
 from rotator.results import (
+    AdoptResult,
     CutoverResult,
     FenceResult,
     GreenResult,
@@ -27,15 +28,16 @@ from rotator.results import (
     ReencryptResult,
     SnapshotResult,
     ValidateResult,
+    WayBackResult,
 )
-from rotator.results_retire import FinalReencryptResult, FinalSnapshotResult, RetireSnapshotsResult
-from rotator.steps import last_steps, rollback_steps, rotation_steps
+from rotator.results_retire import CloseWayBackResult, FinalReencryptResult, FinalSnapshotResult, RetireSnapshotsResult
 from rotator.steps.base import Options
 from rotator.steps.choose import decide
 from rotator.steps.keeping_up import resume
 from rotator.steps.letting_go import leaving, strays
 from rotator.steps.outlived import settle
 from rotator.steps.quarantine import at_once
+from rotator.steps.registry import Back, last_steps, rollback_steps, rotation_steps
 from rotator.steps.return_flip import open_again
 from rotator.steps.switch import reopen, take_back_unflipped
 from rotator.steps.unheard import refuse_unheard_of_flip
@@ -122,13 +124,12 @@ def rollback(bench: Workbench, options: Options) -> Summary:
             follow_on_the_way(bench, memory)
         if memory.root() is not None:
             memory.commit()
-        back = rollback_steps(ctx.rotation.strategy)
         # Blue takes writes again before anything is seen to that can wait; a flip back cannot be planned before it.
-        first = 0 if memory.began("cutover") else [step.name for step in back].index("green")
-        engine.undo(ctx, back[:first])
+        first: tuple[Back, ...] = () if memory.began(CutoverResult.step) else (Back.NAME, Back.WRITES)
+        engine.undo(ctx, rollback_steps(ctx.rotation.strategy, *first) if first else ())
         follow_on_the_way(bench, memory)
-        engine.undo(ctx, back[first:])
-        if memory.root() is not None and memory.record.step("adopt").status is Status.DONE:
+        engine.undo(ctx, rollback_steps(ctx.rotation.strategy, *(set(Back) - set(first))))
+        if memory.root() is not None and memory.record.step(AdoptResult.step).status is Status.DONE:
             bench.stages.check_clean()
         clean_up()
         memory.phase(Phase.ROLLED_BACK)
@@ -186,7 +187,7 @@ def summarise(
 
 def _way_back(record: RotationRecord) -> tuple[str, ...]:
     """What strategy replicate leaves running during the soak, for those who have alarms to set."""
-    open_, closed = record.step("way-back").status, record.step("close-way-back").status
+    open_, closed = record.step(WayBackResult.step).status, record.step(CloseWayBackResult.step).status
     if record.phase is not Phase.SOAKING or open_ is not Status.DONE or closed is Status.DONE:
         return ()
     names = record.rotation

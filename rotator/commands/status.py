@@ -12,11 +12,12 @@ from rotator.commands.workbench import Workbench
 from rotator.database.replication import Link, Slot
 from rotator.errors import RotatorError
 from rotator.model import Strategy
-from rotator.results import CutoverResult, SoakResult, WayBackResult
-from rotator.steps import records, retire_steps, rotation_steps
+from rotator.results import CutoverResult, GreenResult, OpenResult, SoakResult, WayBackResult
+from rotator.steps import records
 from rotator.steps.base import Context, Options
 from rotator.steps.keeping_up import standing
 from rotator.steps.links import backward, forward, size, way_back
+from rotator.steps.registry import retire_steps, rotation_steps
 from rotator.workflow.begin import left_behind
 from rotator.workflow.journal import Journal, Phase, RotationRecord
 from rotator.workflow.memory import JournalMemory
@@ -182,7 +183,7 @@ def _green(bench: Workbench, record: RotationRecord, unknown: list[str]) -> str 
         return name if bench.rds.instance(name) is not None else None
     except RotatorError as error:
         unknown.append(f"green: {error.what}")
-        return name if record.step("green").status is Status.DONE else None
+        return name if record.step(GreenResult.step).status is Status.DONE else None
 
 
 def _lines(record: RotationRecord) -> tuple[StepLine, ...]:
@@ -247,7 +248,7 @@ def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, 
     """What the slots hold back, and whether the way back is open."""
     if record is None or record.rotation.strategy is not Strategy.REPLICATE or bench.databases is None:
         return ()
-    if record.blue_gone or record.step("open").status is Status.NONE:
+    if record.blue_gone or record.step(OpenResult.step).status is Status.NONE:
         return ()
     ctx = bench.context(JournalMemory(Preview(bench.store.load()), record.rotation.id), record, Options())
     lines = [
@@ -256,7 +257,7 @@ def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, 
         for slot in link.slots()
     ]
     lines += _standing(ctx)
-    if record.step("cutover").status is Status.DONE and record.phase is not Phase.ROLLED_BACK:
+    if record.step(CutoverResult.step).status is Status.DONE and record.phase is not Phase.ROLLED_BACK:
         closed = way_back(ctx)
         lines.append(f"way back CLOSED: {closed}" if closed else "way back open: rollback loses no write")
     return tuple(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rotator.model import EndpointSpec
-from rotator.results import CutoverResult
+from rotator.results import CutoverResult, KeyResult
 from rotator.steps.base import Context
 from rotator.steps.world import adrift
 
@@ -19,7 +19,7 @@ def leaving(ctx: Context) -> tuple[EndpointSpec, ...]:
     root = ctx.memory.root()
     if root is None or ctx.memory.result(CutoverResult).applied:
         return strays(ctx)
-    candidates = strays(ctx) if ctx.memory.began("key") else root.also
+    candidates = strays(ctx) if ctx.memory.began(KeyResult.step) else root.also
     return tuple(record for record in candidates if record.name not in ctx.env.config.dns.also)
 
 

@@ -9,6 +9,7 @@ from rotator.errors import Blocked
 from rotator.model import Stage
 from rotator.results import CutoverResult, KeyResult, SoakResult, need
 from rotator.results_retire import (
+    CloseWayBackResult,
     FinalReencryptResult,
     FinalSnapshotResult,
     RetireCheckResult,
@@ -87,7 +88,7 @@ def _touched(ctx: Context) -> tuple[str, ...]:
     Nothing can be said where that was not noted, or once this rotation itself has changed blue for the last time.
     """
     sealed = ctx.memory.result(CutoverResult).imprint
-    if not sealed or ctx.memory.began("close-way-back"):
+    if not sealed or ctx.memory.began(CloseWayBackResult.step):
         return ()
     return backward(ctx).touched(sealed)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from rotator.errors import journal_behind
+from rotator.results import CutoverResult
 from rotator.steps.base import Context
 from rotator.steps.world import any_at
 
 
 def refuse_unheard_of_flip(ctx: Context) -> None:
     """Raise Blocked when the record points at green although the flip was never begun."""
-    if not ctx.memory.began("cutover") and any_at(ctx, ctx.rotation.green):
+    if not ctx.memory.began(CutoverResult.step) and any_at(ctx, ctx.rotation.green):
         raise journal_behind(f"{ctx.env.config.dns.record} points at {ctx.rotation.green}, and it began no flip.")

@@ -8,7 +8,8 @@ from rotator.config import Env
 from rotator.errors import Blocked
 from rotator.model import Rotation, Strategy
 from rotator.naming import base_identifier, plan_rotation
-from rotator.results_retire import CleanUpResult
+from rotator.results import AdoptResult, PreflightResult
+from rotator.results_retire import CleanUpResult, DisableKeyResult, RetireKeyResult
 from rotator.workflow.journal import RETIRABLE, Journal, Phase, RotationRecord
 from rotator.workflow.step_record import Status
 
@@ -114,13 +115,15 @@ def left_behind(record: RotationRecord) -> tuple[str, ...]:
 
 def untouched(journal: Journal, record: RotationRecord) -> bool:
     """Nothing was made yet: at most the adoption was tried, and refused."""
-    tried = {"preflight", "adopt"} if journal.root is None and journal.pending is None else {"preflight"}
+    tried = {PreflightResult.step}
+    if journal.root is None and journal.pending is None:
+        tried.add(AdoptResult.step)
     return all(step.status in NOTHING for name, step in record.steps.items() if name not in tried)
 
 
 def cut_off(journal: Journal, record: RotationRecord) -> bool:
     """Whether a stage about that rotation's old key was begun, and has not ended."""
-    steps = (record.step(name).status for name in ("disable-key", "retire-key"))
+    steps = (record.step(name).status for name in (DisableKeyResult.step, RetireKeyResult.step))
     return journal.pending is not None and record.blue_gone and any(status in _UNDER_WAY for status in steps)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rotator.errors import Interrupted, RotatorError, TerraformStateLocked, WaitingForApproval, WaitingForAws
 from rotator.model import Strategy
-from rotator.results import CutoverResult, FenceResult
+from rotator.results import CutoverResult, FenceResult, OpenResult, SnapshotResult
 from rotator.steps.base import Context
 from rotator.steps.fence import lift
 from rotator.workflow.memory import JournalMemory
@@ -20,7 +20,7 @@ PAUSES = (WaitingForApproval, WaitingForAws, Interrupted, TerraformStateLocked)
 
 def is_fenced(memory: JournalMemory) -> bool:
     """Whether the journal has blue fenced by this rotation and the flip not done."""
-    fence, cutover = memory.record.step("fence"), memory.record.step("cutover")
+    fence, cutover = memory.record.step(FenceResult.step), memory.record.step(CutoverResult.step)
     if memory.record.rotation.strategy is Strategy.REPLICATE:
         return cutover.status in (Status.INTENDED, Status.ACTED)
     began = fence.status in (Status.INTENDED, Status.ACTED, Status.DONE)
@@ -40,7 +40,7 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
     going_on = f"go on with: rotator rotate {name}; or give up with: rotator rollback {name}"
     if isinstance(error, PAUSES) or ctx.env.config.rotation.on_failure == "keep-fence":
         return (f"{blue} stays fenced, writes are refused: {going_on}",)
-    nothing_built_on_it = memory.record.step("snapshot").status is Status.NONE
+    nothing_built_on_it = memory.record.step(SnapshotResult.step).status is Status.NONE
     if not nothing_built_on_it:
         # Before lifting: a kill in between must not let a later run go on with a snapshot that lacks writes.
         unwritten = _unwritten(
@@ -51,7 +51,7 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
     except RotatorError as fault:
         return (f"ATTENTION: {blue} is still fenced, writes are refused, and lifting failed: {fault.what}", going_on)
     if nothing_built_on_it:
-        unwritten = _unwritten(lambda: memory.put("fence", StepRecord(Status.UNDONE)))
+        unwritten = _unwritten(lambda: memory.put(FenceResult.step, StepRecord(Status.UNDONE)))
         return (words, *unwritten, f"run it again: rotator rotate {name}")
     return (
         words,
@@ -81,7 +81,7 @@ def _unwritten(write: Callable[[], None]) -> tuple[str, ...]:
 
 def _kept_log(ctx: Context, memory: JournalMemory) -> tuple[str, ...]:
     """Strategy replicate: a rotation that stands still makes blue's log grow."""
-    opened, flipped = memory.record.step("open"), memory.record.step("cutover")
+    opened, flipped = memory.record.step(OpenResult.step), memory.record.step(CutoverResult.step)
     if opened.status is not Status.DONE or flipped.status is Status.DONE:
         return ()
     name = ctx.env.name

@@ -9,7 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_RANGES = {"validate": ("hot",), "cutover": ("hot_back",)}
+from rotator.results import CutoverResult, ValidateResult
+
+_RANGES = {ValidateResult.step: ("hot",), CutoverResult.step: ("hot_back",)}
 _BOUNDS = ("low", "high")
 _QUOTED = re.compile(r"(Key \([^()]{1,500}\)=|Failing row contains )\(.*\)", re.DOTALL)
 """How PostgreSQL quotes a row in the details of an error."""

@@ -16,7 +16,7 @@ from rotator.errors import Blocked
 from rotator.model import Strategy
 from rotator.results import CutoverResult, KeyResult, Result, ValidateResult
 from rotator.results_retire import BY_STEP
-from rotator.steps import last_steps, retire_steps, rotation_steps
+from rotator.steps.registry import last_steps, retire_steps, rotation_steps
 from rotator.workflow.journal import Phase, journal_from_json, journal_to_json
 
 FILES = sorted((Path(__file__).parent / "journals").glob("*.json"))

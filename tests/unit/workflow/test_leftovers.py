@@ -20,8 +20,8 @@ from rotator.commands.status import render, status
 from rotator.errors import Blocked, DatabaseError, WaitingForApproval
 from rotator.model import Finding, Strategy
 from rotator.results_retire import CleanUpResult
-from rotator.steps import last_steps, rollback_steps
 from rotator.steps.base import Options
+from rotator.steps.registry import last_steps, rollback_steps
 from rotator.workflow.journal import Phase
 from rotator.workflow.memory import JournalMemory
 from rotator.workflow.step_record import Status, StepRecord

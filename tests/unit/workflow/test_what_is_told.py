@@ -18,8 +18,8 @@ from rotator.commands.rotation import rollback, rotate
 from rotator.commands.workbench import Workbench
 from rotator.errors import AwsError, Blocked, DatabaseError, RotatorError
 from rotator.model import Finding, Strategy
-from rotator.steps import retire_steps, rollback_steps
 from rotator.steps.base import Context, Options, Step
+from rotator.steps.registry import retire_steps, rollback_steps
 from rotator.workflow.begin import to_roll_back
 from rotator.workflow.engine import Engine
 from rotator.workflow.journal import Phase
