@@ -48,7 +48,7 @@ postgres: venv
 	@scripts/ensure-postgres
 
 need-env:
-	@scripts/need-env
+	@scripts/need-env '$(firstword $(MAKECMDGOALS))'
 
 need-login: need-env
 	@scripts/need-login

@@ -32,6 +32,13 @@ def test_an_env_that_is_missing_or_unknown_lists_those_there_are(target: str, en
     assert "envs" in ended.stderr or "ENV" in ended.stderr
     for folder in (path.parent.name for path in ROOT.glob("envs/*/rotation.toml")):
         assert folder in ended.stderr
+    assert re.findall(r"make \w+ ENV", ended.stderr) == [
+        f"make {target} ENV"
+    ]  # never another command than was asked for
+
+
+def test_env_in_small_letters_is_told_as_such() -> None:
+    assert "written in capitals" in make("-s", "plan", "env=local").stderr
 
 
 def test_nothing_of_env_is_run_as_a_command(tmp_path: Path) -> None:
