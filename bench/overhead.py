@@ -24,11 +24,11 @@ from scratch import ENV, REPOSITORY, project, rotator, sandbox
 from rotator import wiring
 from rotator.config_sandbox import located
 from rotator.model import Stage
-from rotator.steps import rotation_steps
 from rotator.steps.adopt import first_data
 from rotator.steps.base import Options
 from rotator.steps.choose import choose
 from rotator.steps.forecast import forecast
+from rotator.steps.registry import rotation_steps
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.data import write_data
 from rotator.terraform.environment import terraform_env
@@ -109,8 +109,8 @@ def prepare(stages: Path) -> dict[str, str]:
         ctx = bench.context(memory, record, Options())
         rotation_steps(record.rotation.strategy)[0].observe(ctx)
         start = first_data(ctx)
-        for stage, _, after in forecast(ctx, start, adopted=False):
-            write_data(stages / f"{stage}.json", after)
+        for each in forecast(ctx, start, adopted=False):
+            write_data(stages / f"{each.stage}.json", each.after)
             if stage is Stage.CUTOVER:
                 break
         ungated(stages / f"{Stage.CUTOVER}.json")
