@@ -111,7 +111,7 @@ def prepare(stages: Path) -> dict[str, str]:
         start = first_data(ctx)
         for each in forecast(ctx, start, adopted=False):
             write_data(stages / f"{each.stage}.json", each.after)
-            if stage is Stage.CUTOVER:
+            if each.stage is Stage.CUTOVER:
                 break
         ungated(stages / f"{Stage.CUTOVER}.json")
         config, names = bench.env.config, record.rotation
