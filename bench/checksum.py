@@ -30,12 +30,12 @@ from plain import open_plain
 from scratch import REPOSITORY
 
 from rotator.database.interface import Target
-from rotator.database.postgres.replication.chunks import Chunk
-from rotator.database.postgres.replication.reader import reader
-from rotator.database.postgres.replication.verify import CHUNK_ROWS, verify_online
-from rotator.database.postgres.replication.walk import walk
-from rotator.model import Table
-from rotator.sandbox.cluster import Cluster
+from rotator.database.postgres.compare.chunk_scanner import walk
+from rotator.database.postgres.compare.chunks import Chunk
+from rotator.database.postgres.compare.reader import reader
+from rotator.database.postgres.compare.verify import CHUNK_ROWS, verify_online
+from rotator.domain.database import Table
+from rotator.sandbox.postgres.cluster import Cluster
 
 COPY_GOAL = 1.0
 RELADIFF_GOAL = 4.0

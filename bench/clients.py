@@ -21,7 +21,7 @@ import psycopg
 from plain import open_plain
 
 from rotator.database.interface import Target
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 CLIENTS = 8
 RETRY_SECONDS = 0.005

@@ -29,7 +29,7 @@ from pair import running_blue, version
 
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.replication import Budgets, Passed
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 RATE = 500
 MEDIAN_GOAL, WORST_GOAL = 0.1, 0.5

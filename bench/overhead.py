@@ -22,19 +22,19 @@ from statistics import median
 from scratch import ENV, REPOSITORY, project, rotator, sandbox
 
 from rotator import wiring
-from rotator.config_sandbox import located
-from rotator.model import Stage
-from rotator.steps.adopt import first_data
-from rotator.steps.base import Options
-from rotator.steps.choose import choose
-from rotator.steps.forecast import forecast
-from rotator.steps.registry import rotation_steps
+from rotator.config.sandbox import located
+from rotator.domain.root import Stage
+from rotator.journal.memory import JournalMemory
+from rotator.journal.stores import Preview
+from rotator.rotation.begin import begin
+from rotator.rotation.forecast import forecast
+from rotator.rotation.registry import rotation_steps
+from rotator.rotation.steps.context import Options
+from rotator.rotation.steps.prepare.adopt import first_data
+from rotator.rotation.steps.prepare.choose import choose
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.data import write_data
 from rotator.terraform.environment import terraform_env
-from rotator.workflow.begin import begin
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.stores import Preview
 
 AWS_CLI = REPOSITORY / ".rotator" / "bench-venv" / "bin"
 OWN_SHARE_GOAL = 0.1

@@ -1,6 +1,7 @@
 """Blue and green as the sandbox makes them: real servers, a real snapshot in between, the master user of RDS.
 
-The servers are the sandbox's choice (see rotator.sandbox.binaries); ROTATOR_PG_BIN names another folder of programs.
+The servers are the sandbox's choice (see rotator.sandbox.postgres.binaries); ROTATOR_PG_BIN names another folder of
+programs.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from plain import open_plain
 from rotator.database.interface import Target
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.seed import Bracket
-from rotator.errors import DatabaseError
-from rotator.sandbox import binaries, snapshots
-from rotator.sandbox.authority import Authority
-from rotator.sandbox.cluster import Cluster
+from rotator.domain.errors import DatabaseError
+from rotator.sandbox.postgres import binaries, snapshots
+from rotator.sandbox.postgres.authority import Authority
+from rotator.sandbox.postgres.cluster import Cluster
 
 DATABASE, MASTER, ROTATION = "shop", "shop_admin", "bench-g1"
 CATCH_UP_SECONDS = 60.0

@@ -35,7 +35,7 @@ from rotator.database.interface import Target
 from rotator.database.postgres.names import SCHEMA as OWN_SCHEMA
 from rotator.database.postgres.replication import publish
 from rotator.database.postgres.replication.seed import read_recovery
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 SEED, REDO, SLOT, LATE = POSITIONS = ("seed", "redo", "slot", "late")
 WORDS = {

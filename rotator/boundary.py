@@ -13,11 +13,11 @@ from types import FrameType
 import click
 
 from rotator.crash import crash_text, message
-from rotator.errors import ExitCode, Interrupted, RotatorError
-from rotator.machine import explain
+from rotator.domain.errors import ExitCode, Interrupted, RotatorError
+from rotator.host.machine import explain
+from rotator.host.started import typed
 from rotator.report.errors import error_json, render_error
 from rotator.report.pipes import put
-from rotator.started import typed
 
 
 def run(work: Callable[[], None], *, as_json: bool, env: str | None = None) -> None:

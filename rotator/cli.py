@@ -17,16 +17,18 @@ from rotator.cli_sandbox import app as sandbox_app
 from rotator.commands import plan as plan_command
 from rotator.commands import retirement, rotation
 from rotator.commands import status as status_command
-from rotator.commands.workbench import Workbench
-from rotator.errors import UsageError, WaitingForApproval
-from rotator.machine import explain
+from rotator.commands.services import Workbench
+from rotator.domain.errors import UsageError, WaitingForApproval
+from rotator.host.machine import explain
+from rotator.host.started import typed
+from rotator.report import plan as plan_report
+from rotator.report import status as status_report
 from rotator.report.pipes import put
 from rotator.report.summary import Summary, render_text, to_json
 from rotator.report.text import fitted
 from rotator.report.visible import visible
-from rotator.started import typed
-from rotator.steps import gates
-from rotator.steps.base import Options
+from rotator.rotation.steps import gates
+from rotator.rotation.steps.context import Options
 from rotator.terraform.render import check_root, write_root
 
 app = typer.Typer(
@@ -90,7 +92,7 @@ def plan(env: EnvName, as_json: AsJson = False) -> None:
     def work() -> None:
         with wiring.workbench(env, "plan", as_json=as_json, locked=True) as bench:
             found = plan_command.plan(bench)
-            _say(env, as_json, found.to_json(), plan_command.render(found))
+            _say(env, as_json, found.to_json(), plan_report.render(found))
 
     run(work, as_json=as_json, env=env)
 
@@ -186,7 +188,7 @@ def status(env: EnvName, as_json: AsJson = False) -> None:
     def work() -> None:
         with wiring.workbench(env, "status", as_json=as_json, locked=False) as bench:
             found = status_command.status(bench)
-            _say(env, as_json, found.to_json(), status_command.render(found))
+            _say(env, as_json, found.to_json(), status_report.render(found))
 
     run(work, as_json=as_json, env=env)
 

@@ -12,12 +12,12 @@ import typer
 
 from rotator import wiring
 from rotator.boundary import run
-from rotator.config import Env
-from rotator.errors import LockedError, UsageError
-from rotator.machine import explain
+from rotator.config.schema import Env
+from rotator.domain.errors import LockedError, UsageError
+from rotator.host.machine import explain
+from rotator.journal.lock import holder
+from rotator.report.live.pulse import pulse
 from rotator.report.pipes import put
-from rotator.report.pulse import pulse
-from rotator.workflow.lock import holder
 
 app = typer.Typer(help="A local AWS: real PostgreSQL servers, a real DNS server, a write canary.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def _sandboxed(name: str) -> Env:
 def _imported() -> ModuleType:
     """The sandbox needs more packages than the tool itself: say so instead of a traceback."""
     try:
-        from rotator.sandbox import commands  # noqa: PLC0415
+        from rotator.sandbox.daemon import commands  # noqa: PLC0415
     except ImportError as fault:
         raise UsageError(
             "The sandbox is not installed.",

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 
 from rotator import __version__
-from rotator.errors import RotatorError
+from rotator.domain.errors import RotatorError
 from rotator.redaction import redact
 from rotator.report.visible import visible
 

@@ -13,32 +13,32 @@ from typing import Any
 from rotator.aws.managed import ManagedLogins, is_managed
 from rotator.aws.session import Aws
 from rotator.aws.signing import signed_headers
-from rotator.ca_bundle import bundle, doubts, trusted
-from rotator.clock import SystemClock
-from rotator.commands.workbench import Workbench
-from rotator.config import Env
-from rotator.config_file import load_env
-from rotator.config_sandbox import CANARY_PAGE, OWN_SERVICE, access_key, located
+from rotator.commands.services import Workbench
+from rotator.config.ca_bundle import bundle, doubts, trusted
+from rotator.config.load import load_env
+from rotator.config.sandbox import CANARY_PAGE, OWN_SERVICE, access_key, located
+from rotator.config.schema import Env
+from rotator.database.channel import Link
 from rotator.database.interface import DatabaseOpener, DatabaseServer
 from rotator.database.opener import Login, Opener, OwnLogin
-from rotator.database.replication import Link
-from rotator.errors import Blocked, ConfigError, UsageError
-from rotator.files import for_owner_alone
-from rotator.model import Instance
-from rotator.naming import base_identifier
+from rotator.domain.aws import Instance
+from rotator.domain.errors import Blocked, ConfigError, UsageError
+from rotator.domain.naming import base_identifier
+from rotator.host.clock import SystemClock
+from rotator.host.files import for_owner_alone
+from rotator.host.started import typed
+from rotator.journal.lock import env_lock, holder
+from rotator.journal.stores import LocalStore
 from rotator.network.canary import fetch_report
 from rotator.network.resolver import ClientResolver
-from rotator.report.choose import open_reporter
-from rotator.report.pulse import pulse
+from rotator.report.live.choose import open_reporter
+from rotator.report.live.pulse import pulse
 from rotator.report.spoken import SpokenReporter
-from rotator.started import typed
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.render import check_root
 from rotator.terraform.runner import TerraformRunner
 from rotator.terraform.stages import TerraformStages
-from rotator.workflow.lock import env_lock, holder
-from rotator.workflow.stores import LocalStore
 
 
 def project_root(start: Path | None = None) -> Path:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from rotator.aws.uses import Use
-from rotator.model import AutomatedBackup, Instance, Snapshot
-from rotator.naming import base_identifier
+from rotator.domain.aws import AutomatedBackup, Instance, Snapshot
+from rotator.domain.naming import base_identifier
 
 # Of the fields of a DBInstance, those that name a key; absent ones are no dependency.
 _FURTHER_KEYS = {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rotator.aws.settings import terraform_settings
 from rotator.aws.tags import own_tags
-from rotator.model import AutomatedBackup, Instance, JsonObject, Snapshot
+from rotator.domain.aws import AutomatedBackup, Instance, Snapshot
+from rotator.domain.json_object import JsonObject
 
 if TYPE_CHECKING:
     from mypy_boto3_rds.type_defs import (

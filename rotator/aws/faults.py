@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotator.errors import AwsCredentialsError, AwsError, AwsUnreachable
+from rotator.domain.errors import AwsCredentialsError, AwsError, AwsUnreachable
 
 _LONGEST_MESSAGE = 600
 _DENIED_ACTION = re.compile(r"not authorized to perform:?\s+([a-z0-9-]+:[A-Za-z]+)")

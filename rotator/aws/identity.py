@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.aws.faults import aws_faults
-from rotator.model import Caller
+from rotator.domain.aws import Caller
 
 if TYPE_CHECKING:
     from mypy_boto3_sts.client import STSClient

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from rotator.aws.logs import LogFile
 from rotator.aws.uses import Grant, LastUse
-from rotator.model import AutomatedBackup, Caller, Instance, Key, Quota, Record, Snapshot
+from rotator.domain.aws import AutomatedBackup, Caller, Instance, Key, Quota, Record, Snapshot
 
 
 class Rds(Protocol):

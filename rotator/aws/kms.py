@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from rotator.aws.faults import DENIED, aws_faults, code_of
 from rotator.aws.tags import own_tags
-from rotator.model import Key
+from rotator.domain.aws import Key
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from rotator.errors import AwsError
+from rotator.domain.errors import AwsError
 
 PAGE_LINES = 2000
 """Lines per request: with lines of up to 500 bytes a page stays below 1 MB."""

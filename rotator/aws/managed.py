@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rotator.aws.interface import Rds, Secrets
-from rotator.model import Instance
+from rotator.domain.aws import Instance
 
 KEPT_SECONDS = 60.0
 """RDS renews a managed password every week by itself: one that was read long ago is no longer the password."""

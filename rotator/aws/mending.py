@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rotator.aws.parity import IGNORED, ZONES
-from rotator.model import Instance, JsonObject
+from rotator.domain.aws import Instance
+from rotator.domain.json_object import JsonObject
 
 
 def _same(*names: str) -> Callable[[JsonObject], dict[str, Any]]:

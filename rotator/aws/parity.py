@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rotator.model import Instance, JsonObject
+from rotator.domain.aws import Instance
+from rotator.domain.json_object import JsonObject
 
 Reading = Callable[[Any, Instance], Any]
 """A field's value, and the instance it is of -> what counts of it."""

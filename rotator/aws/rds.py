@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from rotator.aws.elements import backup_of, cluster_snapshot_of, instance_of, snapshot_of, tag_list
 from rotator.aws.faults import aws_faults, code_of
 from rotator.aws.logs import LogFile, Page, lines_of, split
-from rotator.model import AutomatedBackup, Instance, Quota, Snapshot
+from rotator.domain.aws import AutomatedBackup, Instance, Quota, Snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_rds.client import RDSClient

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from rotator.aws.faults import aws_faults, code_of
-from rotator.errors import Blocked
-from rotator.model import Record
+from rotator.domain.aws import Record
+from rotator.domain.errors import Blocked
 
 if TYPE_CHECKING:
     from mypy_boto3_route53.client import Route53Client

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rotator.aws.faults import aws_faults
-from rotator.errors import AwsError
+from rotator.domain.errors import AwsError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient

@@ -14,7 +14,7 @@ from rotator.aws.kms import BotoKms
 from rotator.aws.rds import BotoRds
 from rotator.aws.route53 import BotoDns
 from rotator.aws.secrets import BotoSecrets
-from rotator.config import AwsConfig
+from rotator.config.schema import AwsConfig
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 60

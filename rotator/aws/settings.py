@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rotator.model import JsonObject
+from rotator.domain.json_object import JsonObject
 
 KEY_SETTINGS = ("performance_insights_kms_key_id", "master_user_secret_kms_key_id")
 """Settings that name a KMS key of their own, next to the storage's key."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rotator.model import EndpointSpec
-from rotator.report.interface import Reporter, StepInfo, StepState
-from rotator.steps.base import AnyStep, Context
-from rotator.steps.letting_go import let_go
-from rotator.steps.registry import last_steps
-from rotator.workflow.journal import RotationRecord
-from rotator.workflow.step_record import Status
+from rotator.domain.root import EndpointSpec
+from rotator.journal.document import RotationRecord
+from rotator.journal.step_record import Status
+from rotator.report.live.interface import Reporter, StepInfo, StepState
+from rotator.rotation.registry import last_steps
+from rotator.rotation.steps.context import Context
+from rotator.rotation.steps.prepare.letting_go import let_go
+from rotator.rotation.steps.step import AnyStep
 
 _UNDO_STATES = {Status.UNDONE: StepState.DONE}
 _STATES = {Status.DONE: StepState.DONE, Status.SKIPPED: StepState.SKIPPED}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rotator.results_retire import DisableKeyResult
-from rotator.steps import edits
-from rotator.steps.base import Context
-from rotator.steps.old_key import old_key
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.step_record import Status
+from rotator.domain import root_edits as edits
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results_retire import DisableKeyResult
+from rotator.journal.step_record import Status
+from rotator.rotation.steps.context import Context
+from rotator.rotation.steps.retire.old_key import old_key
 
 
 def take_note(ctx: Context, memory: JournalMemory) -> None:

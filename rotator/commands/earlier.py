@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from rotator.commands.workbench import Workbench
-from rotator.errors import RotatorError
-from rotator.results_retire import CleanUpResult
-from rotator.steps.base import Options
-from rotator.steps.cleanup import clean
-from rotator.workflow.begin import untouched
-from rotator.workflow.journal import Phase, RotationRecord
-from rotator.workflow.memory import JournalMemory
+from rotator.commands.services import Workbench
+from rotator.domain.errors import RotatorError
+from rotator.journal.document import Phase, RotationRecord
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results_retire import CleanUpResult
+from rotator.rotation.begin import untouched
+from rotator.rotation.steps.context import Options
+from rotator.rotation.steps.retire.cleanup import clean
 
 
 def clean_earlier(bench: Workbench, record: RotationRecord, options: Options) -> None:

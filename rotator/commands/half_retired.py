@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rotator.model import DatabaseSpec, RootData, Stage
-from rotator.results_retire import UnprotectResult
-from rotator.steps.base import Context
+from rotator.domain.root import DatabaseSpec, RootData, Stage
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results_retire import UnprotectResult
+from rotator.journal.step_record import Status
+from rotator.rotation.begin import already_retired
+from rotator.rotation.steps.context import Context
 from rotator.terraform.expected import database
-from rotator.workflow.begin import already_retired
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.step_record import Status
 
 
 def take_back_unprotect(ctx: Context, memory: JournalMemory) -> None:

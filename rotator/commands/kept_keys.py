@@ -10,17 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rotator.aws.dependents import dependents
-from rotator.commands.workbench import Workbench
-from rotator.errors import AwsError, Blocked, RotatorError
-from rotator.model import Key, Stage
-from rotator.results import KeyResult
-from rotator.results_retire import RetireKeyResult
-from rotator.steps import edits
-from rotator.steps.base import Options
-from rotator.steps.retire_key import SCHEDULED
-from rotator.workflow.begin import cut_off
-from rotator.workflow.journal import Journal, Phase, RotationRecord
-from rotator.workflow.memory import JournalMemory
+from rotator.commands.services import Workbench
+from rotator.domain import root_edits as edits
+from rotator.domain.aws import Key
+from rotator.domain.errors import AwsError, Blocked, RotatorError
+from rotator.domain.root import Stage
+from rotator.journal.document import Journal, Phase, RotationRecord
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results import KeyResult
+from rotator.journal.results_retire import RetireKeyResult
+from rotator.rotation.begin import cut_off
+from rotator.rotation.steps.context import Options
+from rotator.rotation.steps.retire.retire_key import SCHEDULED
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rotator.commands.kept_keys import follow_kept_keys
-from rotator.commands.workbench import Workbench
-from rotator.errors import Blocked
-from rotator.naming import base_identifier
-from rotator.workflow.journal import Journal
-from rotator.workflow.stores import DATA_FILE
+from rotator.commands.services import Workbench
+from rotator.domain.errors import Blocked
+from rotator.domain.naming import base_identifier
+from rotator.journal.document import Journal
+from rotator.journal.stores import DATA_FILE
 
 STATE_FILE = "terraform.tfstate"
 

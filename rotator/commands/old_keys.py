@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotator.commands.workbench import Workbench
-from rotator.errors import RotatorError
-from rotator.results_retire import RetireKeyResult
-from rotator.steps.base import Context, Options
-from rotator.steps.old_key import may_be_scheduled, old_key, state_in_words
-from rotator.workflow.journal import Journal, Phase, RotationRecord
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.stores import Preview
+from rotator.commands.services import Workbench
+from rotator.domain.errors import RotatorError
+from rotator.journal.document import Journal, Phase, RotationRecord
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results_retire import RetireKeyResult
+from rotator.journal.stores import Preview
+from rotator.rotation.steps.context import Context, Options
+from rotator.rotation.steps.retire.old_key import may_be_scheduled, old_key, state_in_words
 
 
 def old_keys(bench: Workbench, journal: Journal, shown: RotationRecord | None, unknown: list[str]) -> Iterator[str]:

@@ -10,20 +10,21 @@ from rotator.commands.announce import let_go_aloud
 from rotator.commands.disabled_key import take_note
 from rotator.commands.known import followed_journal
 from rotator.commands.rotation import heard_of_canary, summarise
+from rotator.commands.services import Workbench
 from rotator.commands.signed import sign
 from rotator.commands.supervise import supervised
-from rotator.commands.workbench import Workbench
-from rotator.errors import Blocked, KeyStaysDisabled, RotatorError, WaitingForApproval
+from rotator.domain.errors import Blocked, KeyStaysDisabled, RotatorError, WaitingForApproval
+from rotator.journal.document import Phase, RotationRecord
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results_retire import DisableKeyResult, RetireKeyResult, RetireSnapshotsResult
+from rotator.journal.step_record import StepRecord
 from rotator.report.summary import Summary
-from rotator.results_retire import DisableKeyResult, RetireKeyResult, RetireSnapshotsResult
-from rotator.steps.base import AnyStep, Context, Options
-from rotator.steps.letting_go import strays
-from rotator.steps.registry import key_steps, retire_steps
-from rotator.workflow.begin import to_retire
-from rotator.workflow.engine import Engine
-from rotator.workflow.journal import Phase, RotationRecord
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.step_record import StepRecord
+from rotator.rotation.begin import to_retire
+from rotator.rotation.engine import Engine
+from rotator.rotation.registry import key_steps, retire_steps
+from rotator.rotation.steps.context import Context, Options
+from rotator.rotation.steps.prepare.letting_go import strays
+from rotator.rotation.steps.step import AnyStep
 
 _WAITS = (KeyStaysDisabled, WaitingForApproval)
 

@@ -12,13 +12,14 @@ from rotator.commands.earlier import clean_earlier
 from rotator.commands.half_retired import take_back_unprotect
 from rotator.commands.kept_keys import follow_on_the_way
 from rotator.commands.known import followed_journal, whole_journal
+from rotator.commands.services import Workbench
 from rotator.commands.signed import last_run, sign
 from rotator.commands.supervise import supervised
-from rotator.commands.workbench import Workbench
-from rotator.errors import DatabaseError, RotatorError
-from rotator.model import Strategy
-from rotator.report.summary import Summary
-from rotator.results import (
+from rotator.domain.errors import DatabaseError, RotatorError
+from rotator.domain.rotation import Strategy
+from rotator.journal.document import Phase, RotationRecord
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results import (
     AdoptResult,
     CutoverResult,
     FenceResult,
@@ -30,22 +31,26 @@ from rotator.results import (
     ValidateResult,
     WayBackResult,
 )
-from rotator.results_retire import CloseWayBackResult, FinalReencryptResult, FinalSnapshotResult, RetireSnapshotsResult
-from rotator.steps.base import Options
-from rotator.steps.choose import decide
-from rotator.steps.keeping_up import resume
-from rotator.steps.letting_go import leaving, strays
-from rotator.steps.outlived import settle
-from rotator.steps.quarantine import at_once
-from rotator.steps.registry import Back, last_steps, rollback_steps, rotation_steps
-from rotator.steps.return_flip import open_again
-from rotator.steps.switch import reopen, take_back_unflipped
-from rotator.steps.unheard import refuse_unheard_of_flip
-from rotator.steps.wayback import refuse_unasked
-from rotator.workflow.begin import begin, goes_on, to_roll_back
-from rotator.workflow.journal import Phase, RotationRecord
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.step_record import Status, StepRecord
+from rotator.journal.results_retire import (
+    CloseWayBackResult,
+    FinalReencryptResult,
+    FinalSnapshotResult,
+    RetireSnapshotsResult,
+)
+from rotator.journal.step_record import Status, StepRecord
+from rotator.report.summary import Summary
+from rotator.rotation.begin import begin, goes_on, to_roll_back
+from rotator.rotation.registry import Back, last_steps, rollback_steps, rotation_steps
+from rotator.rotation.steps.context import Options
+from rotator.rotation.steps.copy.keeping_up import resume
+from rotator.rotation.steps.copy.quarantine import at_once
+from rotator.rotation.steps.cutover.outlived import settle
+from rotator.rotation.steps.cutover.switch import reopen, take_back_unflipped
+from rotator.rotation.steps.cutover.unheard import refuse_unheard_of_flip
+from rotator.rotation.steps.prepare.choose import decide
+from rotator.rotation.steps.prepare.letting_go import leaving, strays
+from rotator.rotation.steps.reverse.flip_back import refuse_unasked
+from rotator.rotation.steps.reverse.return_flip import open_again
 
 _Canary = tuple[Mapping[str, Any] | None, tuple[str, ...]]
 """The write canary's report, or None and why there is none."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rotator import __version__
-from rotator.commands.workbench import Workbench
-from rotator.errors import RotatorError
-from rotator.workflow.journal import RotationRecord, Run
-from rotator.workflow.memory import JournalMemory
+from rotator.commands.services import Workbench
+from rotator.domain.errors import RotatorError
+from rotator.journal.document import RotationRecord, Run
+from rotator.journal.memory import JournalMemory
 
 UNKNOWN = "unknown"
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from rotator.commands.known import unknown as unknown_things
 from rotator.commands.old_keys import old_keys, one_is_due
-from rotator.commands.workbench import Workbench
-from rotator.database.replication import Link, Slot
-from rotator.errors import RotatorError
-from rotator.model import Strategy
-from rotator.results import CutoverResult, GreenResult, OpenResult, SoakResult, WayBackResult
-from rotator.steps import records
-from rotator.steps.base import Context, Options
-from rotator.steps.keeping_up import standing
-from rotator.steps.links import backward, forward, size, way_back
-from rotator.steps.registry import retire_steps, rotation_steps
-from rotator.workflow.begin import left_behind
-from rotator.workflow.journal import Journal, Phase, RotationRecord
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.step_record import Status
-from rotator.workflow.stores import Preview
+from rotator.commands.services import Workbench
+from rotator.database.channel import Link
+from rotator.database.replication import Slot
+from rotator.domain.errors import RotatorError
+from rotator.domain.rotation import Strategy
+from rotator.journal.document import Journal, Phase, RotationRecord
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results import CutoverResult, GreenResult, OpenResult, SoakResult, WayBackResult
+from rotator.journal.step_record import Status
+from rotator.journal.stores import Preview
+from rotator.report.status import EnvStatus, StepLine
+from rotator.rotation.begin import left_behind
+from rotator.rotation.registry import retire_steps, rotation_steps
+from rotator.rotation.steps.channels import backward, forward, size, way_back
+from rotator.rotation.steps.context import Context, Options
+from rotator.rotation.steps.copy.keeping_up import standing
+from rotator.rotation.steps.prepare import records
 
 _NEXT = {
     Phase.ROTATING: "rotate",
@@ -34,63 +35,6 @@ _NEXT = {
     Phase.ROLLING_BACK: "rollback",
     Phase.ROLLED_BACK: "rotate",
 }
-
-
-@dataclass(frozen=True)
-class StepLine:
-    """One step as `status` shows it."""
-
-    name: str
-    title: str
-    status: str
-    finished: str | None
-    result: str
-
-
-@dataclass(frozen=True)
-class EnvStatus:
-    """One env. What could not be asked is None, and `unknown` says why.
-
-    `green` is None until it exists. While a run is at work `running` says which and since when, and there is no
-    `next_command`. `edited`: how the data file differs from the journal. `runs`: who ran what, oldest first.
-    """
-
-    env: str
-    rotation_id: str | None
-    phase: str
-    serving: str | None
-    record: str
-    record_target: str | None
-    also: tuple[str, ...]
-    at_blue: tuple[str, ...]
-    blue: str | None
-    green: str | None
-    fenced: bool | None
-    soak_until: str | None
-    replication: tuple[str, ...]
-    old_key: str
-    steps: tuple[StepLine, ...]
-    journal: str
-    next_command: str | None
-    left_behind: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
-    running: str | None = None
-    edited: tuple[str, ...] = ()
-    runs: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The same for machines."""
-        return {
-            **self.__dict__,
-            "steps": [s.__dict__ for s in self.steps],
-            "replication": list(self.replication),
-            "left_behind": list(self.left_behind),
-            "also": list(self.also),
-            "at_blue": list(self.at_blue),
-            "unknown": list(self.unknown),
-            "edited": list(self.edited),
-            "runs": list(self.runs),
-        }
 
 
 def status(bench: Workbench) -> EnvStatus:
@@ -147,33 +91,6 @@ def _next(bench: Workbench, journal: Journal, record: RotationRecord | None) -> 
     if journal.current() is None and one_is_due(bench, journal):
         return "retire"
     return "rollback" if taken_back else _NEXT[record.phase]
-
-
-def render(found: EnvStatus) -> str:
-    """For people."""
-    after = found.next_command or f"nothing: a run is at work. Look again with: rotator status {found.env}"
-    lines = [f"env {found.env}: {found.phase}" + (f", rotation {found.rotation_id}" if found.rotation_id else "")]
-    rows = [
-        ("name", f"{found.record} -> {found.record_target or 'not known'}"),
-        ("", "; ".join(found.also)),
-        ("at blue", "; ".join(found.at_blue)),
-        ("serving", found.serving or "not adopted yet"),
-        ("blue", found.blue or ""),
-        ("green", found.green or ("does not exist" if found.rotation_id else "")),
-        ("fence", {True: "ON: blue refuses writes", False: "off", None: ""}[found.fenced]),
-        ("soak", f"until {found.soak_until}" if found.soak_until else ""),
-        ("replication", "; ".join(found.replication)),
-        ("left behind", f"idle triggers on {', '.join(found.left_behind)}" if found.left_behind else ""),
-        ("old key", found.old_key),
-        ("journal", found.journal),
-        ("last run", found.runs[-1] if found.runs else ""),
-        ("at work now", found.running or ""),
-        ("data file", f"EDITED: {'; '.join(found.edited)}" if found.edited else ""),
-    ]
-    lines += [f"  {label:11} {text}" for label, text in rows if text]
-    lines += [f"  {step.status:9} {step.name:18} {step.result}" for step in found.steps]
-    lines += [f"  not known: {reason}" for reason in found.unknown]
-    return "\n".join([*lines, f"  next        {after}"]) + "\n"
 
 
 def _green(bench: Workbench, record: RotationRecord, unknown: list[str]) -> str | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rotator.commands.announce import step_infos, undo_infos
-from rotator.commands.workbench import Workbench
-from rotator.errors import Interrupted, RotatorError
-from rotator.machine import explain
-from rotator.steps.base import AnyStep, Context
-from rotator.workflow.engine import Engine
-from rotator.workflow.failure import after_stop, after_stopped_rollback
-from rotator.workflow.journal import Phase
-from rotator.workflow.memory import JournalMemory
+from rotator.commands.services import Workbench
+from rotator.domain.errors import Interrupted, RotatorError
+from rotator.host.machine import explain
+from rotator.journal.document import Phase
+from rotator.journal.memory import JournalMemory
+from rotator.rotation.engine import Engine
+from rotator.rotation.failure import after_stop, after_stopped_rollback
+from rotator.rotation.steps.context import Context
+from rotator.rotation.steps.step import AnyStep
 
 
 def supervised(

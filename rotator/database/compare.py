@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from rotator.model import SequenceState, TableDigest
+from rotator.domain.database import SequenceState, TableDigest
 
 LOGGED_AHEAD = 32
 """SEQ_LOG_VALS: so many fetches of a sequence are logged at once, and skipped by a crash recovery."""

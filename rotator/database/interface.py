@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from rotator.database.channel import Link
 from rotator.database.protection import Encryption
-from rotator.database.replication import Link
-from rotator.model import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+from rotator.domain.database import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
 Progress = Callable[[float, str], None]
 """Called with a fraction 0..1 and a short text."""

@@ -6,11 +6,11 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from rotator.database.channel import Link
 from rotator.database.interface import DatabaseServer, Target
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.postgres.server import PostgresServer
-from rotator.database.replication import Link
-from rotator.errors import DatabaseUnreachable
+from rotator.domain.errors import DatabaseUnreachable
 from rotator.network.interface import Resolver
 
 OwnLogin = Callable[[str], tuple[str, str | None] | None]

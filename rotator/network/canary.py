@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from rotator.errors import DatabaseUnreachable
+from rotator.domain.errors import DatabaseUnreachable
 
 
 def fetch_report(url: str, headers: Mapping[str, str] | None = None, timeout: float = 120.0) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ import dns.name
 import dns.rdatatype
 import dns.resolver
 
-from rotator.errors import DatabaseUnreachable, UsageError
+from rotator.domain.errors import DatabaseUnreachable, UsageError
 from rotator.network.interface import CnameAnswer
 from rotator.network.watch import NameWatch
 

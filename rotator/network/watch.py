@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from rotator.errors import RotatorError
+from rotator.domain.errors import RotatorError
 
 LOOK_SECONDS = 0.02
 LONGEST_SECONDS = 300.0

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from rotator.errors import RotatorError
+from rotator.domain.errors import RotatorError
 
 WIDTH = 80
 

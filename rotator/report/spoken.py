@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rotator.report.interface import Reporter, StepInfo
+from rotator.report.live.interface import Reporter, StepInfo
 from rotator.report.visible import visible
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rotator.errors import ExitCode, RotatorError
+from rotator.domain.errors import ExitCode, RotatorError
 
 
 class SandboxError(RotatorError):

@@ -12,12 +12,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from rotator.config import Env
-from rotator.config_sandbox import AccessKey
-from rotator.sandbox.cluster_address import database_port
-from rotator.sandbox.endpoints import Endpoints
+from rotator.config.sandbox import AccessKey
+from rotator.config.schema import Env
+from rotator.sandbox.daemon.endpoints import Endpoints
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.interface import DATABASE_PORT, Progress
+from rotator.sandbox.postgres.address import database_port
 
 OLD_ALIAS = "alias/shop-db-legacy"
 DEFAULT_USER = "shop_admin"

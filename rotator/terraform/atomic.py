@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rotator.files import sync, write_private
-from rotator.machine import on_this_machine
+from rotator.host.files import sync, write_private
+from rotator.host.machine import on_this_machine
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from rotator import trust
-from rotator.errors import RotatorError, TerraformMissing
+from rotator.domain.errors import RotatorError, TerraformMissing
+from rotator.host import trust
 from rotator.terraform.fetch import BASE_URL, PINNED, fetch_terraform
 
 MINIMUM = Version("1.10")

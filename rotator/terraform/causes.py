@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from rotator.model import Stage
+from rotator.domain.root import Stage
 
 RECORD_TYPE, KEY_TYPE = "aws_route53_record", "aws_kms_key"
 TAGS = frozenset({"tags", "tags_all"})

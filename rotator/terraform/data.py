@@ -16,8 +16,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rotator.errors import ConfigError
-from rotator.model import RootData
+from rotator.domain.errors import ConfigError
+from rotator.domain.root import RootData
 from rotator.terraform.atomic import write_text
 
 _ROOT = TypeAdapter(RootData)

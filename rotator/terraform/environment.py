@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from rotator import trust
-from rotator.config import EnvConfig
+from rotator.config.schema import EnvConfig
+from rotator.host import trust
 from rotator.terraform import mirror
 
 _FIXED = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}

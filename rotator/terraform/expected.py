@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from rotator.model import Generation, RootData, Stage
+from rotator.domain.root import Generation, RootData, Stage
 
 Actions = tuple[str, ...]
 

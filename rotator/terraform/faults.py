@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rotator.errors import TerraformAuthError, TerraformError, TerraformInitError, TerraformStateLocked
+from rotator.domain.errors import TerraformAuthError, TerraformError, TerraformInitError, TerraformStateLocked
 from rotator.terraform.diagnostics import Diagnostic, errors, tail
 
 _LOCK_LINE = re.compile(r"^[ \t\u2502]*+(\w++):[ \t]++(\S[^\n]*+)$", re.MULTILINE)

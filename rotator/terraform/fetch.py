@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 
-from rotator.errors import TerraformMissing
+from rotator.domain.errors import TerraformMissing
 
 PINNED = "1.11.4"
 SUMS: Mapping[str, str] = {

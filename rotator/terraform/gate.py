@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from rotator.errors import Interrupted, TerraformError
-from rotator.machine import on_this_machine
+from rotator.domain.errors import Interrupted, TerraformError
+from rotator.host.machine import on_this_machine
 from rotator.terraform.interface import OnEvent, Terraform
 from rotator.terraform.process import sigterm_interrupts
 

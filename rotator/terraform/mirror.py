@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from rotator import trust
+from rotator.host import trust
 
 REGISTRY = "registry.terraform.io"
 _PROVIDER = Path(REGISTRY) / "hashicorp" / "aws"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rotator.errors import TerraformStateLocked
+from rotator.domain.errors import TerraformStateLocked
 from rotator.terraform.interface import ApplyEvent, OnEvent
 from rotator.terraform.stream import LOCKING
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rotator.model import JsonObject
+from rotator.domain.json_object import JsonObject
 
 NO_OP = ("no-op",)
 

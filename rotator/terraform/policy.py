@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rotator.errors import Blocked
-from rotator.model import Stage
+from rotator.domain.errors import Blocked
+from rotator.domain.root import Stage
 from rotator.terraform.causes import way_out
 from rotator.terraform.expected import DELETE, UPDATE, Expected, describe, expected
 from rotator.terraform.plan import NO_OP, Change, PlanSummary

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from rotator.errors import Interrupted
+from rotator.domain.errors import Interrupted
 
 OnLine = Callable[[str], None]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import jinja2
 
-from rotator.config import Env
-from rotator.errors import ConfigError, UsageError
+from rotator.config.schema import Env
+from rotator.domain.errors import ConfigError, UsageError
 from rotator.terraform.atomic import write_text
 
 HEADER = "# Rendered by rotator: change rotation.toml and run `rotator render`, not this file.\n"

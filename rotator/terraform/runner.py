@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 
 import python_terraform
 
-from rotator.errors import Interrupted, RotatorError, TerraformError, TerraformMissing
-from rotator.machine import explain, on_this_machine
+from rotator.domain.errors import Interrupted, RotatorError, TerraformError, TerraformMissing
+from rotator.host.machine import explain, on_this_machine
 from rotator.terraform import stamp
 from rotator.terraform.diagnostics import Diagnostic, from_stream, from_text
 from rotator.terraform.faults import Failure, to_error

@@ -1,4 +1,4 @@
-"""Stages as the steps see them (steps.base.Stages), over the stage runner and its gate."""
+"""Stages as the steps see them (rotation.steps.interfaces.Stages), over the stage runner and its gate."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rotator.model import RootData, Stage
+from rotator.domain.root import RootData, Stage
 from rotator.terraform.data import write_data
 from rotator.terraform.expected import expected
 from rotator.terraform.gate import Gate
 from rotator.terraform.interface import ApplyEvent, Terraform
 from rotator.terraform.plan import PlanSummary
 from rotator.terraform.policy import enforce
-from rotator.terraform.stagerunner import DATA_FILE, AtGate, StageRunner
+from rotator.terraform.stage_runner import DATA_FILE, AtGate, StageRunner
 
 TAKES_DATA = ("variables.tf", "imports.tf")
 

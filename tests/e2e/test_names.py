@@ -11,7 +11,7 @@ import pytest
 from project import Project, make_project
 
 from rotator.network.resolver import ClientResolver
-from rotator.sandbox.dns_server import DnsServer, serve
+from rotator.sandbox.dns.server import DnsServer, serve
 from rotator.sandbox.interface import Answer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.terraform, pytest.mark.postgres, pytest.mark.matrix]

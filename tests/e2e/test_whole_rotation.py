@@ -15,9 +15,9 @@ from planted import Planted, blobs, planted_in
 from project import Project, make_project
 from rights import documented
 
-from rotator.config_file import load_env
+from rotator.config.load import load_env
 from rotator.network.resolver import ClientResolver
-from rotator.sandbox.commands import calls
+from rotator.sandbox.daemon.commands import calls
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
 

@@ -20,8 +20,8 @@ from rotator.database import compare
 from rotator.database.interface import Target
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets
-from rotator.errors import DatabaseError
-from rotator.sandbox.cluster import Cluster
+from rotator.domain.errors import DatabaseError
+from rotator.sandbox.postgres.cluster import Cluster
 
 NOW = Budgets(calm=5.0, fence=10.0, drain=20.0, recheck=10.0, sequences=10.0)
 ATTEMPTS = 3

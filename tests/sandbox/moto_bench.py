@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from sandbox_fakes import FakeClock, FakeFleet
 
-from rotator.sandbox.patches import PATCHES, Context, Patch, installed
-from rotator.sandbox.timeline import Durations
+from rotator.sandbox.aws.patches import PATCHES, Context, Patch, installed
+from rotator.sandbox.aws.timeline import Durations
 
 REGION = "eu-central-1"
 TAKES = Durations(create=10, snapshot=10, copy=10, restore=10, modify=10, delete=10)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 
-from rotator.database.postgres.preflight_replicate import replicate_findings
-from rotator.model import Finding
+from rotator.database.postgres.preflight.replicate import replicate_findings
+from rotator.domain.database import Finding
 
 KEYED = "create table keyed (id bigint primary key, v text)"
 

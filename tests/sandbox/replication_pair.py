@@ -13,13 +13,13 @@ from typing import Any
 import psycopg
 
 from rotator.database.interface import Target
+from rotator.database.postgres.lsn import lsn_text
 from rotator.database.postgres.replication.link import PostgresLink
-from rotator.database.replication import lsn_text
 from rotator.database.seed import Bracket
-from rotator.sandbox import binaries, processes, snapshots
-from rotator.sandbox.authority import Authority
-from rotator.sandbox.binaries import Binaries
-from rotator.sandbox.cluster import Cluster
+from rotator.sandbox.postgres import binaries, processes, snapshots
+from rotator.sandbox.postgres.authority import Authority
+from rotator.sandbox.postgres.binaries import Binaries
+from rotator.sandbox.postgres.cluster import Cluster
 
 PASSWORD, MASTER, DATABASE, ROTATION = "secret", "shop_admin", "shop", "local-g1"
 

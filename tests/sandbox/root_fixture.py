@@ -12,20 +12,21 @@ from sandbox_env import small_env
 from sandbox_fakes import FakeFleet
 
 from rotator.aws.session import Aws
-from rotator.config_sandbox import AccessKey
-from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, Instance, KeySpec, RootData, Stage
+from rotator.config.sandbox import AccessKey
+from rotator.domain.aws import Instance
+from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
 from rotator.sandbox import world
-from rotator.sandbox.aws_server import serve
-from rotator.sandbox.endpoints import endpoints
-from rotator.sandbox.patches import PATCHES, Context, installed
-from rotator.sandbox.timeline import Durations
+from rotator.sandbox.aws.patches import PATCHES, Context, installed
+from rotator.sandbox.aws.server import serve
+from rotator.sandbox.aws.timeline import Durations
+from rotator.sandbox.daemon.endpoints import endpoints
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.data import write_data
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.interface import ApplyEvent
 from rotator.terraform.render import write_root
 from rotator.terraform.runner import TerraformRunner
-from rotator.terraform.stagerunner import DATA_FILE, StageRunner
+from rotator.terraform.stage_runner import DATA_FILE, StageRunner
 
 PROJECT = Path(__file__).parents[2]
 KEY = AccessKey("SANDBOXROOTFIXTURE", "of-this-fixture-alone")

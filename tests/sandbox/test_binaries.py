@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rotator.sandbox import binaries, processes
 from rotator.sandbox.errors import SandboxError
+from rotator.sandbox.postgres import binaries, processes
 
 
 def install(folder: Path, version: str, *, complete: bool = True) -> Path:

@@ -14,19 +14,21 @@ import psycopg
 import pytest
 from lossy_proxy import LossyProxy
 
-from rotator.sandbox import canary as canary_module
-from rotator.sandbox import canary_checks, canary_report, processes, seed
-from rotator.sandbox import commands as sandbox_commands
-from rotator.sandbox import fleet as fleet_module
-from rotator.sandbox.canary import Canary
-from rotator.sandbox.canary_mix import QUEUE_AGE, Work, work
-from rotator.sandbox.canary_report import CanaryReport
-from rotator.sandbox.canary_tally import Tally
-from rotator.sandbox.cluster_address import free_address
-from rotator.sandbox.dns_server import serve
+from rotator.sandbox.canary import checks as canary_checks
+from rotator.sandbox.canary import process as canary_module
+from rotator.sandbox.canary import report as canary_report
+from rotator.sandbox.canary.mix import QUEUE_AGE, Work, work
+from rotator.sandbox.canary.process import Canary
+from rotator.sandbox.canary.report import CanaryReport
+from rotator.sandbox.canary.tally import Tally
+from rotator.sandbox.daemon import commands as sandbox_commands
+from rotator.sandbox.dns.server import serve
 from rotator.sandbox.errors import SandboxError
-from rotator.sandbox.fleet import Fleet
 from rotator.sandbox.interface import Answer, CanarySettings, Login
+from rotator.sandbox.postgres import fleet as fleet_module
+from rotator.sandbox.postgres import processes, seed
+from rotator.sandbox.postgres.address import free_address
+from rotator.sandbox.postgres.fleet import Fleet
 
 pytestmark = pytest.mark.postgres
 

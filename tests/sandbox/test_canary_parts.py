@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from rotator.network.resolver import Link
-from rotator.sandbox import canary
-from rotator.sandbox.canary_dns import CachingResolver
-from rotator.sandbox.canary_log import Kind, Tail, WriterLog, last_tried, path, writers
-from rotator.sandbox.canary_mix import CYCLE, QUEUE_AGE, Work, plan, residues, tally, work
-from rotator.sandbox.canary_tally import FIRST_SLOW, Pause, Pauses, Tally
+from rotator.sandbox.canary import process as canary
+from rotator.sandbox.canary.dns import CachingResolver
+from rotator.sandbox.canary.log import Kind, Tail, WriterLog, last_tried, path, writers
+from rotator.sandbox.canary.mix import CYCLE, QUEUE_AGE, Work, plan, residues, tally, work
+from rotator.sandbox.canary.tally import FIRST_SLOW, Pause, Pauses, Tally
 
 NAME = "db.internal"
 

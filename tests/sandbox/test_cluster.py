@@ -14,11 +14,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from rotator.sandbox import binaries, processes
-from rotator.sandbox.cluster import Cluster
-from rotator.sandbox.cluster_address import database_port, free_address
-from rotator.sandbox.cluster_config import is_superuser
 from rotator.sandbox.errors import SandboxError
+from rotator.sandbox.postgres import binaries, processes
+from rotator.sandbox.postgres.address import database_port, free_address
+from rotator.sandbox.postgres.cluster import Cluster
+from rotator.sandbox.postgres.config import is_superuser
 
 pytestmark = pytest.mark.postgres
 

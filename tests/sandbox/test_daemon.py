@@ -17,12 +17,13 @@ import psycopg
 import pytest
 from sandbox_env import small_env
 
-from rotator.config import Env
-from rotator.config_sandbox import SandboxNotRunning, located
+from rotator.config.sandbox import SandboxNotRunning, located
+from rotator.config.schema import Env
 from rotator.network.resolver import ClientResolver
-from rotator.sandbox import commands, home, processes
+from rotator.sandbox.daemon import commands, home
+from rotator.sandbox.daemon.status import SandboxStatus
 from rotator.sandbox.errors import SandboxError
-from rotator.sandbox.status import SandboxStatus
+from rotator.sandbox.postgres import processes
 
 pytestmark = pytest.mark.postgres
 

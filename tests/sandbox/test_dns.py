@@ -11,7 +11,7 @@ import dns.query
 import dns.rcode
 import pytest
 
-from rotator.sandbox.dns_server import DnsServer, serve
+from rotator.sandbox.dns.server import DnsServer, serve
 from rotator.sandbox.errors import SandboxPortTaken
 from rotator.sandbox.interface import Answer
 

@@ -20,10 +20,10 @@ import pytest
 
 from rotator.database.interface import Target
 from rotator.database.postgres.static_settings import static_settings
-from rotator.sandbox import fleet as fleet_module
-from rotator.sandbox import processes
 from rotator.sandbox.errors import SandboxError
-from rotator.sandbox.fleet import Fleet, open_fleet, sweep
+from rotator.sandbox.postgres import fleet as fleet_module
+from rotator.sandbox.postgres import processes
+from rotator.sandbox.postgres.fleet import Fleet, open_fleet, sweep
 
 pytestmark = pytest.mark.postgres
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from rotator.sandbox import binaries, processes, snapshots
-from rotator.sandbox.cluster import Cluster
 from rotator.sandbox.errors import SandboxError
+from rotator.sandbox.postgres import binaries, processes, snapshots
+from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.postgres
 

@@ -11,7 +11,7 @@ import moto_states as states
 import pytest
 from moto_bench import Bench, bench, without
 
-from rotator.sandbox.patches import PATCHES
+from rotator.sandbox.aws.patches import PATCHES
 
 
 @dataclass(frozen=True)

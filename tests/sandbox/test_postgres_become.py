@@ -8,8 +8,8 @@ import pytest
 from psycopg import sql
 from replication_pair import DATABASE, MASTER, Pair, running_pair
 
-from rotator.database.postgres.become import OWN_ROLES_ONLY, how_to_become
 from rotator.database.postgres.connection import session
+from rotator.database.postgres.reading.become import OWN_ROLES_ONLY, how_to_become
 from rotator.database.postgres.server import PostgresServer
 
 pytestmark = pytest.mark.postgres

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 
-from rotator.database.postgres.checksum import checksum
+from rotator.database.postgres.compare.checksum import checksum
 from rotator.database.postgres.server import PostgresServer
-from rotator.errors import DatabaseError
-from rotator.model import Table, TableDigest
+from rotator.domain.database import Table, TableDigest
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

@@ -8,7 +8,7 @@ from pg_fixture import PgServer, pg  # noqa: F401
 
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.server import PostgresServer
-from rotator.errors import DatabaseError, DatabaseUnreachable
+from rotator.domain.errors import DatabaseError, DatabaseUnreachable
 
 pytestmark = pytest.mark.postgres
 

@@ -16,7 +16,7 @@ from rotator.database.postgres.replication import guard
 from rotator.database.postgres.replication.views import refresh_stale
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets, Verified
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 # ruff: noqa: F811  (the fixture `pg` is imported)
 pytestmark = pytest.mark.postgres

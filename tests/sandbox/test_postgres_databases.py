@@ -10,10 +10,10 @@ import pytest
 from replication_pair import Pair, running_pair
 
 from rotator.database.compare import compare_schema
-from rotator.database.postgres.objects import databases
+from rotator.database.postgres.catalog.objects import databases
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets, Passed
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

@@ -10,10 +10,10 @@ import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 from pg_writers import TABLES, reached, writing
 
-from rotator.database.postgres.lift import BUSY_MILLISECONDS, lift
+from rotator.database.postgres.fence.unfence import BUSY_MILLISECONDS, lift
 from rotator.database.postgres.server import PostgresServer
-from rotator.errors import DatabaseError
-from rotator.model import FenceState
+from rotator.domain.database import FenceState
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

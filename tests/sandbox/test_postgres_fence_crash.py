@@ -10,7 +10,7 @@ from pg_fixture import PgServer, pg  # noqa: F401
 from pg_writers import reached
 
 from rotator.database.postgres.server import PostgresServer
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

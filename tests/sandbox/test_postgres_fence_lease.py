@@ -5,7 +5,7 @@ import psycopg
 import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 
-from rotator.database.postgres import fence_sql
+from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.server import PostgresServer
 
 pytestmark = pytest.mark.postgres

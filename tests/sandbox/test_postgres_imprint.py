@@ -10,8 +10,8 @@ import pytest
 from replication_pair import DATABASE, Pair, running_pair
 
 from rotator.database.replication import Budgets
-from rotator.errors import DatabaseError
-from rotator.steps.past_fence import PAST_FENCE
+from rotator.domain.errors import DatabaseError
+from rotator.rotation.steps.cutover.past_fence import PAST_FENCE
 
 pytestmark = pytest.mark.postgres
 

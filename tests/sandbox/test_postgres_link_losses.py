@@ -12,7 +12,7 @@ from silent_proxy import SilentProxy
 
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.replication import Budgets
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

@@ -9,12 +9,12 @@ import pytest
 from replication_pair import Pair, running_pair
 
 from rotator.database.compare import compare_schema
+from rotator.database.postgres.compare.reader import SETTINGS, shapes_of
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.replication import publish
-from rotator.database.postgres.replication.reader import SETTINGS, shapes_of
 from rotator.database.postgres.server import PostgresServer
-from rotator.errors import DatabaseError
-from rotator.model import SequenceState
+from rotator.domain.database import SequenceState
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

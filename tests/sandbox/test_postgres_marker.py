@@ -8,7 +8,7 @@ from pg_writers import reached
 
 from rotator.database.compare import compare_sequences
 from rotator.database.postgres.server import PostgresServer
-from rotator.model import SequenceState
+from rotator.domain.database import SequenceState
 
 pytestmark = pytest.mark.postgres
 

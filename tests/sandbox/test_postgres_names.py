@@ -8,8 +8,8 @@ import pytest
 from pg_fixture import PgServer, running_server
 
 from rotator.database.compare import compare_schema, compare_sequences
+from rotator.database.postgres.compare.verify import verify_online
 from rotator.database.postgres.replication import publish
-from rotator.database.postgres.replication.verify import verify_online
 from rotator.database.postgres.server import PostgresServer
 
 pytestmark = pytest.mark.postgres

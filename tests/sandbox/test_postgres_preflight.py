@@ -9,9 +9,9 @@ from pg_fixture import PgServer, pg, running_server  # noqa: F401
 from pg_writers import reached
 
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.preflight_server import server_findings
+from rotator.database.postgres.preflight.server import server_findings
 from rotator.database.postgres.server import PostgresServer
-from rotator.model import Finding
+from rotator.domain.database import Finding
 
 pytestmark = pytest.mark.postgres
 

@@ -9,7 +9,7 @@ from pg_findings import KEYED, findings, login, since  # noqa: F401
 from pg_fixture import PgServer, pg  # noqa: F401
 
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.preflight_replicate_identity import INCOMPARABLE
+from rotator.database.postgres.preflight.replicate_identity import INCOMPARABLE
 
 pytestmark = pytest.mark.postgres
 

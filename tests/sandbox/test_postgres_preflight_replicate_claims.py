@@ -13,7 +13,7 @@ import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 from pg_writers import reached
 
-from rotator.database.postgres.preflight_replicate import replicate_findings
+from rotator.database.postgres.preflight.replicate import replicate_findings
 
 pytestmark = [pytest.mark.postgres, pytest.mark.matrix]
 

@@ -7,8 +7,8 @@ import pytest
 from pg_findings import KEYED, findings, login, since  # noqa: F401
 from pg_fixture import PgServer, pg, running_server  # noqa: F401
 
-from rotator.database.postgres.preflight import findings as ordinary_findings
-from rotator.database.postgres.preflight_replicate import replicate_findings, version_findings
+from rotator.database.postgres.preflight.findings import findings as ordinary_findings
+from rotator.database.postgres.preflight.replicate import replicate_findings, version_findings
 from rotator.database.postgres.replication.names import Names
 
 pytestmark = pytest.mark.postgres

@@ -9,14 +9,14 @@ import psycopg
 import pytest
 from replication_pair import DATABASE, MASTER, ROTATION, Pair, running_pair
 
-from rotator.database.postgres import catalog
+from rotator.database.postgres.catalog import schema as catalog
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets
-from rotator.errors import DatabaseError
-from rotator.sandbox.cluster import Cluster
-from rotator.steps.past_fence import PAST_FENCE
+from rotator.domain.errors import DatabaseError
+from rotator.rotation.steps.cutover.past_fence import PAST_FENCE
+from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.postgres
 

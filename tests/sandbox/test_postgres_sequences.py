@@ -12,13 +12,13 @@ import psycopg
 import pytest
 from replication_pair import Pair, running_pair
 
+from rotator.database.postgres.catalog.sequence_look import Look
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.replication.positions import Sequences
-from rotator.database.postgres.sequence_look import Look
 from rotator.database.postgres.server import PostgresServer
+from rotator.database.postgres.window.positions import Sequences
 from rotator.database.replication import Budgets
-from rotator.errors import DatabaseError
-from rotator.model import SequenceState
+from rotator.domain.database import SequenceState
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

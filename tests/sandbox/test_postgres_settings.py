@@ -12,16 +12,16 @@ from pg_fixture import PgServer, pg  # noqa: F401
 from psycopg import sql
 
 from rotator.database.interface import Target
+from rotator.database.postgres.catalog.objects import stored_tables
+from rotator.database.postgres.compare.chunks import Chunk
+from rotator.database.postgres.compare.reader import shapes_of
+from rotator.database.postgres.compare.recheck import recheck
+from rotator.database.postgres.compare.verify import verify_online
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.objects import stored_tables
 from rotator.database.postgres.replication import guard, publish
-from rotator.database.postgres.replication.chunks import Chunk
 from rotator.database.postgres.replication.names import Names
-from rotator.database.postgres.replication.reader import shapes_of
-from rotator.database.postgres.replication.recheck import recheck
-from rotator.database.postgres.replication.verify import verify_online
 from rotator.database.postgres.server import PostgresServer
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

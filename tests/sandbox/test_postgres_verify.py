@@ -18,14 +18,14 @@ from psycopg import sql
 from test_postgres_checksum import EXTRA, PAIRS
 
 from rotator.database.compare import LIMIT
+from rotator.database.postgres.catalog.objects import stored_tables
+from rotator.database.postgres.compare.chunks import Chunk, OnlineReport
+from rotator.database.postgres.compare.reader import SETTINGS, Reader, reader, shapes_of
+from rotator.database.postgres.compare.recheck import recheck
+from rotator.database.postgres.compare.verify import verify_again, verify_online
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.objects import stored_tables
-from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
-from rotator.database.postgres.replication.reader import SETTINGS, Reader, reader, shapes_of
-from rotator.database.postgres.replication.recheck import recheck
-from rotator.database.postgres.replication.verify import verify_again, verify_online
-from rotator.errors import DatabaseError
-from rotator.model import Table
+from rotator.domain.database import Table
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

@@ -15,11 +15,11 @@ import psycopg
 import pytest
 from replication_pair import DATABASE, PASSWORD, Pair, running_pair
 
-from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import session
+from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets, Passed
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

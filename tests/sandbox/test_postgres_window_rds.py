@@ -11,7 +11,7 @@ from replication_pair import DATABASE, Pair, running_pair
 from rotator.database.postgres.replication.subscribe import ORIGINS
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets, Passed
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

@@ -20,11 +20,11 @@ from moto_bench import TAKES, without
 from sandbox_fakes import FakeClock, FakeFleet
 
 from rotator.aws.rds import BotoRds
-from rotator.config_sandbox import AccessKey
-from rotator.sandbox import aws_server
-from rotator.sandbox.fleet import open_fleet, sweep
-from rotator.sandbox.patches import PATCHES, Context, Patch, installed
-from rotator.sandbox.patches.logs import LONGEST_PAGE, MOST_LINES
+from rotator.config.sandbox import AccessKey
+from rotator.sandbox.aws import server as aws_server
+from rotator.sandbox.aws.patches import PATCHES, Context, Patch, installed
+from rotator.sandbox.aws.patches.logs import LONGEST_PAGE, MOST_LINES
+from rotator.sandbox.postgres.fleet import open_fleet, sweep
 
 PASSWORD = "logs-test-Passw0rd"
 NAME = "error/postgresql.log.2026-01-02-03"

@@ -4,9 +4,9 @@
 import pytest
 from root_fixture import Root, root  # noqa: F401
 
-from rotator.errors import Blocked
-from rotator.model import KeySpec, Stage
-from rotator.steps import edits
+from rotator.domain import root_edits as edits
+from rotator.domain.errors import Blocked
+from rotator.domain.root import KeySpec, Stage
 
 pytestmark = pytest.mark.terraform
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from root_fixture import RECORD, Root, put, root, values  # noqa: F401
 
-from rotator.errors import Blocked
-from rotator.model import DatabaseSpec, EndpointSpec, Generation, RootData, Stage
-from rotator.steps import edits
+from rotator.domain import root_edits as edits
+from rotator.domain.errors import Blocked
+from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, RootData, Stage
 from rotator.terraform.expected import GATE, also
 from rotator.terraform.gate import Gate
-from rotator.terraform.stagerunner import AtGate
+from rotator.terraform.stage_runner import AtGate
 
 pytestmark = pytest.mark.terraform
 

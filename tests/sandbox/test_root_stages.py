@@ -12,9 +12,10 @@ from root_fixture import BLUE, GREEN, RECORD, Root, found_in, root  # noqa: F401
 
 from rotator.aws.managed import secret_of
 from rotator.aws.settings import as_adopted
-from rotator.errors import TerraformError
-from rotator.model import DatabaseSpec, Instance, KeySpec, RootData, Stage
-from rotator.steps import edits
+from rotator.domain import root_edits as edits
+from rotator.domain.aws import Instance
+from rotator.domain.errors import TerraformError
+from rotator.domain.root import DatabaseSpec, KeySpec, RootData, Stage
 from rotator.terraform.expected import expected
 
 pytestmark = pytest.mark.terraform

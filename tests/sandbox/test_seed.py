@@ -10,10 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from rotator.sandbox import seed
-from rotator.sandbox.cluster import Cluster
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.interface import Login
+from rotator.sandbox.postgres import seed
+from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.postgres
 

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from hostile_types import DATABASE, MASTER, PASSWORD, USER
 
-from rotator.sandbox import binaries, processes
-from rotator.sandbox.cluster import Cluster
 from rotator.sandbox.errors import SandboxError
+from rotator.sandbox.postgres import binaries, processes
+from rotator.sandbox.postgres.cluster import Cluster
 
 
 def servers() -> list[binaries.Binaries]:

@@ -14,11 +14,11 @@ from apply_hooks import HOOKS, OWNER, attack, prepared
 from replication_pair import DATABASE, MASTER, PASSWORD, Pair, running_pair
 from test_master_rights import servers
 
-from rotator.database.postgres.applied_code import AS_TABLE_OWNER, applied
+from rotator.database.postgres.catalog.applied_code import AS_TABLE_OWNER, applied
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.preflight_replicate import replicate_findings
-from rotator.errors import DatabaseError
-from rotator.model import Finding
+from rotator.database.postgres.preflight.replicate import replicate_findings
+from rotator.domain.database import Finding
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

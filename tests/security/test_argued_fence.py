@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 
-from rotator.database.postgres import fence_sql
 from rotator.database.postgres.connection import session
+from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.replication import guard
-from rotator.database.postgres.replication.lagging import feeds
+from rotator.database.postgres.replication.status import feeds
 from rotator.database.postgres.server import PostgresServer
 
 pytestmark = pytest.mark.postgres

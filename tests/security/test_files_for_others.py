@@ -15,10 +15,10 @@ from replicated import run, world_with_links
 from rotations import bench
 
 from rotator.boundary import run as at_the_boundary
-from rotator.files import for_owner_alone, own_folder, write_private
+from rotator.host.files import for_owner_alone, own_folder, write_private
+from rotator.journal.lock import env_lock
+from rotator.journal.stores import DATA_FILE, JOURNAL_FILE
 from rotator.terraform.process import Child
-from rotator.workflow.lock import env_lock
-from rotator.workflow.stores import DATA_FILE, JOURNAL_FILE
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ from pg_fixture import PgServer, running_server
 import rotator
 from rotator.aws.uses import of_log_groups, of_secret
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.preflight_replicate_database import _publications
-from rotator.database.postgres.preflight_replicate_server import _drop_subscription
-from rotator.qualified import quoted
+from rotator.database.postgres.preflight.replicate_database import _publications
+from rotator.database.postgres.preflight.replicate_server import _drop_subscription
+from rotator.domain.qualified import quoted
 from rotator.terraform.diagnostics import from_text
 from rotator.terraform.faults import Failure, to_error
 

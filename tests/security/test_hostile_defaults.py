@@ -19,7 +19,7 @@ from pg_fixture import PgServer, pg  # noqa: F401
 
 import rotator
 from rotator.database.postgres import connection as connections
-from rotator.database.postgres.preflight_replicate import replicate_findings
+from rotator.database.postgres.preflight.replicate import replicate_findings
 from rotator.database.postgres.server import PostgresServer
 
 pytestmark = pytest.mark.postgres

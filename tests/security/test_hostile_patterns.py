@@ -19,8 +19,8 @@ import pytest
 
 import rotator
 from rotator.database.postgres.replication.apply_log import apply_errors, apply_keys, connection_errors
+from rotator.host.typed import Typed
 from rotator.redaction import redact
-from rotator.report.typed import Typed
 from rotator.terraform.diagnostics import from_text
 
 ATOMS = ("a", " ", "\t", "a ", "A", "0", "(", '"', "'", "=", "://", "a:", "\n", " \n", "-", ".")

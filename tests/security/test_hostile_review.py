@@ -16,23 +16,23 @@ from replication_pair import PASSWORD as PAIR_PASSWORD
 from replication_pair import running_pair
 
 from rotator.database.interface import Target
+from rotator.database.postgres.catalog.sequence_look import Look
+from rotator.database.postgres.catalog.sequences import sequences
+from rotator.database.postgres.compare.chunks import Chunk
+from rotator.database.postgres.compare.reader import reader
+from rotator.database.postgres.compare.recheck import recheck
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.fence import fence
-from rotator.database.postgres.lift import lift
-from rotator.database.postgres.ownership import own_schema
-from rotator.database.postgres.preflight_database import database_findings
+from rotator.database.postgres.fence.fence import fence
+from rotator.database.postgres.fence.unfence import lift
+from rotator.database.postgres.preflight.database import database_findings
+from rotator.database.postgres.reading.ownership import own_schema
 from rotator.database.postgres.replication import guard
-from rotator.database.postgres.replication.chunks import Chunk
-from rotator.database.postgres.replication.reader import reader
-from rotator.database.postgres.replication.recheck import recheck
 from rotator.database.postgres.replication.views import refresh_stale
-from rotator.database.postgres.replication.window_fence import WindowFence
-from rotator.database.postgres.sequence_look import Look
-from rotator.database.postgres.sequences import sequences
 from rotator.database.postgres.server import PostgresServer
+from rotator.database.postgres.window.fence import WindowFence
 from rotator.database.replication import Budgets
-from rotator.errors import DatabaseError
-from rotator.sandbox.cluster import Cluster
+from rotator.domain.errors import DatabaseError
+from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.postgres
 

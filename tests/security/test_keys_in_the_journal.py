@@ -16,11 +16,11 @@ from replicated import run, world_with_links
 from rotations import bench
 
 from rotator.commands.rotation import rollback
-from rotator.errors import Blocked, DatabaseError
-from rotator.results import CutoverResult
-from rotator.steps.base import Options
-from rotator.workflow.journal import journal_from_json
-from rotator.workflow.stores import JOURNAL_FILE, LocalStore
+from rotator.domain.errors import Blocked, DatabaseError
+from rotator.journal.document import journal_from_json
+from rotator.journal.results import CutoverResult
+from rotator.journal.stores import JOURNAL_FILE, LocalStore
+from rotator.rotation.steps.context import Options
 
 SECRET = "canary-4111-1111"
 RANGE = {"database": "shop", "schema": "public", "table": "item", "key": ["card"], "low": None, "high": [SECRET]}

@@ -12,9 +12,9 @@ import boto3
 import pytest
 from rights import NOT_CALLED, allowed, documented
 
-from rotator.config_file import load_env
-from rotator.model import Strategy
-from rotator.naming import plan_rotation
+from rotator.config.load import load_env
+from rotator.domain.naming import plan_rotation
+from rotator.domain.rotation import Strategy
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS = ROOT / "rotator" / "aws"

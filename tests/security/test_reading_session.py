@@ -17,18 +17,18 @@ from psycopg import sql
 from reading_cluster import one_cluster, run, servers
 
 from rotator.database.interface import Target
-from rotator.database.postgres import owners
+from rotator.database.postgres.compare.chunks import Chunk
+from rotator.database.postgres.compare.reader import reader
+from rotator.database.postgres.compare.recheck import recheck
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.fence import fence
-from rotator.database.postgres.lift import lift
-from rotator.database.postgres.preflight_database import database_findings
-from rotator.database.postgres.reading import read, unwritten
+from rotator.database.postgres.fence.fence import fence
+from rotator.database.postgres.fence.unfence import lift
+from rotator.database.postgres.preflight.database import database_findings
+from rotator.database.postgres.reading import owners
+from rotator.database.postgres.reading.session import read, unwritten
 from rotator.database.postgres.replication import guard
-from rotator.database.postgres.replication.chunks import Chunk
-from rotator.database.postgres.replication.reader import reader
-from rotator.database.postgres.replication.recheck import recheck
-from rotator.errors import DatabaseError
-from rotator.sandbox.cluster import Cluster
+from rotator.domain.errors import DatabaseError
+from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.postgres
 

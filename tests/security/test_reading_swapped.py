@@ -16,13 +16,13 @@ from psycopg import sql
 from reading_cluster import one_cluster, run, servers
 
 from rotator.database.interface import Target
-from rotator.database.postgres import owners
+from rotator.database.postgres.compare.chunks import Chunk
+from rotator.database.postgres.compare.reader import reader
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.reading import hold, read, unwritten
-from rotator.database.postgres.replication.chunks import Chunk
-from rotator.database.postgres.replication.reader import reader
-from rotator.errors import DatabaseError
-from rotator.sandbox.cluster import Cluster
+from rotator.database.postgres.reading import owners
+from rotator.database.postgres.reading.session import hold, read, unwritten
+from rotator.domain.errors import DatabaseError
+from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.postgres
 

@@ -16,16 +16,16 @@ from hostile_types import DATABASE, LOOT, MASTER, PASSWORD, PLANNED, SWAPPED, TA
 from reading_cluster import one_cluster, run, servers
 
 from rotator.database.interface import Target
-from rotator.database.postgres.checksum import checksum
+from rotator.database.postgres.compare.checksum import checksum
+from rotator.database.postgres.compare.chunks import Chunk
+from rotator.database.postgres.compare.reader import reader
+from rotator.database.postgres.compare.recheck import recheck
+from rotator.database.postgres.compare.verify import verify_online
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.replication import unlogged
-from rotator.database.postgres.replication.chunks import Chunk
-from rotator.database.postgres.replication.reader import reader
-from rotator.database.postgres.replication.recheck import recheck
-from rotator.database.postgres.replication.verify import verify_online
-from rotator.errors import DatabaseError
-from rotator.model import Table
-from rotator.sandbox.cluster import Cluster
+from rotator.domain.database import Table
+from rotator.domain.errors import DatabaseError
+from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.postgres
 

@@ -17,16 +17,16 @@ import pytest
 from replication_pair import DATABASE, ROTATION, Pair, running_pair
 
 from rotator.database.interface import Target
-from rotator.database.postgres import catalog
+from rotator.database.postgres.catalog import schema as catalog
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.preflight_replicate import replicate_findings
+from rotator.database.postgres.preflight.replicate import replicate_findings
 from rotator.database.postgres.replication import subscribe
 from rotator.database.postgres.replication.link import PostgresLink
 from rotator.database.postgres.replication.login import VALID_DAYS
 from rotator.database.postgres.replication.names import Names
-from rotator.errors import DatabaseError
-from rotator.sandbox import binaries
-from rotator.sandbox.cluster import Cluster
+from rotator.domain.errors import DatabaseError
+from rotator.sandbox.postgres import binaries
+from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.postgres
 

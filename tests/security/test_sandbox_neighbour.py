@@ -17,8 +17,8 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from sandbox_env import small_env
 
-from rotator.config import Env
-from rotator.sandbox import commands
+from rotator.config.schema import Env
+from rotator.sandbox.daemon import commands
 
 pytestmark = pytest.mark.postgres
 

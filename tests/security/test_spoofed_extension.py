@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from pg_fixture import PgServer, bindir, pg, running_server  # noqa: F401
 
+from rotator.database.postgres.catalog.extensions import function_of, has_table
+from rotator.database.postgres.catalog.objects import databases
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.extensions import function_of, has_table
-from rotator.database.postgres.objects import databases
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.subscribe import evidence
 

@@ -18,11 +18,12 @@ from pathlib import Path
 import pytest
 from sandbox_env import small_env
 
-from rotator.config import Env
-from rotator.config_sandbox import LISTENS, LOCK, OWNER, PREFIX, RECORD, SandboxFolderNotOurs, listens
-from rotator.errors import RotatorError
-from rotator.sandbox import commands, home, process_owner
-from rotator.sandbox.home import Home
+from rotator.config.sandbox import LISTENS, LOCK, OWNER, PREFIX, RECORD, SandboxFolderNotOurs, listens
+from rotator.config.schema import Env
+from rotator.domain.errors import RotatorError
+from rotator.sandbox.daemon import commands, home
+from rotator.sandbox.daemon.home import Home
+from rotator.sandbox.postgres import process_owner
 
 HOLD = "import sys; print('up', flush=True); sys.stdin.read()"
 

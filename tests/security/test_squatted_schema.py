@@ -15,7 +15,7 @@ from pg_fixture import PgServer, pg  # noqa: F401
 
 from rotator.database.postgres.names import SCHEMA_COMMENT
 from rotator.database.postgres.server import PostgresServer
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 

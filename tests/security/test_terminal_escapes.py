@@ -11,12 +11,12 @@ import io
 import pytest
 from rich.console import Console
 
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 from rotator.report.errors import render_error
-from rotator.report.interface import Reporter, StepInfo
+from rotator.report.live.interface import Reporter, StepInfo
+from rotator.report.live.plain import PlainReporter
+from rotator.report.live.rich_strip import StripReporter
 from rotator.report.pipes import put
-from rotator.report.plain import PlainReporter
-from rotator.report.rich_strip import StripReporter
 from rotator.report.spoken import SpokenReporter
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\r\b\x7f"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from rotator import trust
-from rotator.config import EnvConfig
-from rotator.errors import TerraformMissing
-from rotator.sandbox import binaries
+from rotator.config.schema import EnvConfig
+from rotator.domain.errors import TerraformMissing
+from rotator.host import trust
+from rotator.sandbox.postgres import binaries
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.mirror import found_mirror

@@ -22,10 +22,10 @@ from rotator.database.opener import Login, Opener
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.encryption import encryption_findings
 from rotator.database.postgres.replication.link import PostgresLink
-from rotator.errors import DatabaseError, DatabaseUnreachable
-from rotator.sandbox import binaries, snapshots
-from rotator.sandbox.authority import Authority
-from rotator.sandbox.cluster import Cluster
+from rotator.domain.errors import DatabaseError, DatabaseUnreachable
+from rotator.sandbox.postgres import binaries, snapshots
+from rotator.sandbox.postgres.authority import Authority
+from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = [
     pytest.mark.postgres,

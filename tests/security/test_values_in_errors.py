@@ -15,8 +15,8 @@ from pg_fixture import PgServer, running_server
 from rotator.crash import crash_text
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.replication.apply_log import apply_errors, apply_keys
-from rotator.database.postgres.replication.covering import who
-from rotator.errors import DatabaseError
+from rotator.database.postgres.window.covering import who
+from rotator.domain.errors import DatabaseError
 from rotator.report.errors import error_json, render_error
 
 SECRET = "canary-4111-1111"

@@ -14,12 +14,13 @@ from rotations import bench
 from rotator import __version__
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback
-from rotator.commands.status import render, status
-from rotator.errors import AwsError, DatabaseError, RotatorError
+from rotator.commands.status import status
+from rotator.domain.errors import AwsError, DatabaseError, RotatorError
+from rotator.journal.document import journal_from_json
+from rotator.journal.stores import JOURNAL_FILE, LocalStore
+from rotator.report.status import render
 from rotator.report.summary import render_text, to_json
-from rotator.steps.base import Options
-from rotator.workflow.journal import journal_from_json
-from rotator.workflow.stores import JOURNAL_FILE, LocalStore
+from rotator.rotation.steps.context import Options
 
 
 class Silent:
@@ -63,7 +64,7 @@ def test_an_sts_that_does_not_answer_is_no_failure(tmp_path: Path) -> None:
     world = world_with_links()
     made = bench(world, tmp_path, strategy="replicate")
     from rotator.commands.signed import sign  # noqa: PLC0415
-    from rotator.workflow.memory import JournalMemory  # noqa: PLC0415
+    from rotator.journal.memory import JournalMemory  # noqa: PLC0415
 
     run(world, tmp_path)
     memory = JournalMemory(made.store, made.store.load().rotations[-1].rotation.id)

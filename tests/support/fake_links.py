@@ -16,7 +16,7 @@ from fakes import World
 from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets, Lag, Opened, Passed, Slot, Storage, Verified, Worker
 from rotator.database.seed import Bracket, Seed
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 
 @dataclass

@@ -12,27 +12,12 @@ from typing import Any
 
 from rotator.aws.logs import LogFile
 from rotator.aws.uses import Grant, LastUse
-from rotator.config import Env, EnvConfig
+from rotator.config.schema import Env, EnvConfig
 from rotator.database.protection import Encryption
-from rotator.errors import AwsError, Blocked, DatabaseError
-from rotator.model import (
-    AutomatedBackup,
-    Caller,
-    FenceState,
-    Finding,
-    Imports,
-    Instance,
-    Key,
-    Quota,
-    Record,
-    RootData,
-    SequenceState,
-    Snapshot,
-    Stage,
-    Table,
-    TableDigest,
-    WriteStats,
-)
+from rotator.domain.aws import AutomatedBackup, Caller, Instance, Key, Quota, Record, Snapshot
+from rotator.domain.database import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+from rotator.domain.errors import AwsError, Blocked, DatabaseError
+from rotator.domain.root import Imports, RootData, Stage
 from rotator.network.interface import CnameAnswer
 from rotator.terraform.expected import GATE, expected
 from rotator.terraform.expected import database as database_at

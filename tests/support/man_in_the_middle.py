@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rotator.sandbox.authority import Authority
+from rotator.sandbox.postgres.authority import Authority
 
 CLEARTEXT = b"R" + struct.pack("!ii", 8, 3)
 NO_TLS, TLS = b"N", b"S"

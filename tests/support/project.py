@@ -15,8 +15,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from rotator.config_file import load_env
-from rotator.config_sandbox import AccessKey, access_key, located
+from rotator.config.load import load_env
+from rotator.config.sandbox import AccessKey, access_key, located
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ from fakes import World, new_world
 from rotations import bench
 
 from rotator.commands.rotation import rotate
-from rotator.steps.base import Options
+from rotator.rotation.steps.context import Options
 
 
 def world_with_links() -> World:

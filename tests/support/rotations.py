@@ -20,9 +20,9 @@ from fakes import (
     env,
 )
 
-from rotator.commands.workbench import Workbench
-from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
+from rotator.commands.services import Workbench
+from rotator.journal.document import Phase
+from rotator.journal.stores import LocalStore
 
 
 def bench(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any) -> Workbench:

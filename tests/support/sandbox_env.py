@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rotator.config import Env
-from rotator.config_file import load_env
+from rotator.config.load import load_env
+from rotator.config.schema import Env
 
 TEXT = """
 [aws]

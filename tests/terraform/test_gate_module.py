@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator.errors import Blocked, TerraformError
+from rotator.domain.errors import Blocked, TerraformError
 from rotator.terraform.gate import Gate, apply_with_gate
 from rotator.terraform.interface import ApplyEvent
 from rotator.terraform.plan import Change, changes

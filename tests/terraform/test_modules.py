@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator.config_file import load_env
+from rotator.config.load import load_env
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.render import MODULES, render_root

@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from rotator.errors import Interrupted, TerraformError, TerraformInitError, TerraformMissing, TerraformStateLocked
+from rotator.domain.errors import (
+    Interrupted,
+    TerraformError,
+    TerraformInitError,
+    TerraformMissing,
+    TerraformStateLocked,
+)
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.interface import ApplyEvent
 from rotator.terraform.plan import changes

@@ -8,11 +8,11 @@ from typing import Any
 from psycopg import errors
 
 from rotator.database.interface import Target
+from rotator.database.postgres.catalog.objects import each_database
 from rotator.database.postgres.connection import APPLICATION, Connection, session
 from rotator.database.postgres.names import SERVICE_DATABASE
-from rotator.database.postgres.objects import each_database
-from rotator.model import WriteStats
-from rotator.qualified import qualified
+from rotator.domain.database import WriteStats
+from rotator.domain.qualified import qualified
 
 END_SECONDS = 5.0
 _POLL_SECONDS = 0.05

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.protection import Encryption
-from rotator.model import Finding
+from rotator.domain.database import Finding
 
 VERIFIED = {"verify-full": "authority and name verified", "verify-ca": "authority verified"}
 """sslmode -> what libpq has checked of the server's certificate."""

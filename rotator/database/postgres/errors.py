@@ -7,7 +7,7 @@ from urllib.parse import quote
 import psycopg
 
 from rotator.database.interface import Target
-from rotator.errors import DatabaseError, DatabaseUnreachable
+from rotator.domain.errors import DatabaseError, DatabaseUnreachable
 
 _CONNECT = (
     ("no password supplied", "database-password", "give the password: database.credentials, PGPASSWORD or PGPASSFILE"),

@@ -11,7 +11,7 @@ from psycopg import errors
 
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, client_session, session
-from rotator.database.postgres.ownership import is_ours, keep_private, own_schema
+from rotator.database.postgres.reading.ownership import is_ours, keep_private, own_schema
 
 _TABLES = """
 create table if not exists rotator.marker (rotation_id text not null, role text not null, at timestamptz not null);

@@ -6,26 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rotator.database.interface import Progress, Target
-from rotator.database.postgres import (
-    activity,
-    catalog,
-    checksum,
-    encryption,
-    marker,
-    ownership,
-    preflight,
-    sequences,
-    static_settings,
-)
+from rotator.database.postgres import activity, encryption, marker, static_settings
+from rotator.database.postgres.catalog import schema as catalog
+from rotator.database.postgres.catalog import sequences
+from rotator.database.postgres.catalog.objects import each_database, stored_tables
+from rotator.database.postgres.compare import checksum
 from rotator.database.postgres.connection import session
-from rotator.database.postgres.fence import fence
-from rotator.database.postgres.lift import BUSY_MILLISECONDS, lift
-from rotator.database.postgres.objects import each_database, stored_tables
-from rotator.database.postgres.preflight_replicate import replicate_findings
+from rotator.database.postgres.fence.fence import fence
+from rotator.database.postgres.fence.unfence import BUSY_MILLISECONDS, lift
+from rotator.database.postgres.preflight import findings as preflight
+from rotator.database.postgres.preflight.replicate import replicate_findings
+from rotator.database.postgres.reading import ownership
 from rotator.database.postgres.state import fence_state
 from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets
-from rotator.model import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+from rotator.domain.database import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rotator.database.interface import Target
-from rotator.database.postgres import fence_sql
+from rotator.database.postgres.catalog.objects import Relation, each_database, writable_relations
 from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.marker import read_marker
-from rotator.database.postgres.objects import Relation, each_database, writable_relations
-from rotator.model import FenceState
+from rotator.domain.database import FenceState
 
 
 def open_relations(connection: Connection) -> tuple[Relation, ...]:

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
-from rotator.model import Finding
+from rotator.domain.database import Finding
 
 OF_THE_PLACE = (
     "bonjour_name",

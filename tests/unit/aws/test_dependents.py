@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rotator.aws.dependents import dependents, same_key
 from rotator.aws.elements import instance_of
-from rotator.model import AutomatedBackup, Snapshot
+from rotator.domain.aws import AutomatedBackup, Snapshot
 
 
 def snapshot(name, key=OLD_KEY, kind="manual"):

@@ -9,8 +9,8 @@ import pytest
 from moto import mock_aws
 
 from rotator.aws.session import Aws
-from rotator.config import AwsConfig
-from rotator.errors import AwsError, Blocked
+from rotator.config.schema import AwsConfig
+from rotator.domain.errors import AwsError, Blocked
 
 REGION = "eu-west-1"
 TAGS = {"rotator:env": "prod", "rotator:rotation": "prod-g1"}

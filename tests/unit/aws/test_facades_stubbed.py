@@ -13,9 +13,9 @@ from rotator.aws.kms import BotoKms
 from rotator.aws.rds import BotoRds
 from rotator.aws.route53 import BotoDns
 from rotator.aws.session import Aws
-from rotator.config import AwsConfig
-from rotator.errors import AwsCredentialsError, AwsError, AwsUnreachable
-from rotator.model import Quota
+from rotator.config.schema import AwsConfig
+from rotator.domain.aws import Quota
+from rotator.domain.errors import AwsCredentialsError, AwsError, AwsUnreachable
 
 ARN = "arn:aws:kms:eu-west-1:123456789012:key/1"
 DENIED = ("AccessDeniedException", "User: x is not authorized to perform: kms:GetKeyPolicy on resource: y", 400)

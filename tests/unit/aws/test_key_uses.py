@@ -9,7 +9,7 @@ from moto import mock_aws
 from rotator.aws.key_uses import BotoKeyUses
 from rotator.aws.session import Aws
 from rotator.aws.uses import Grant, by_aliases, by_grants
-from rotator.config import AwsConfig
+from rotator.config.schema import AwsConfig
 
 REGION = "eu-west-1"
 ROLE = "arn:aws:iam::123456789012:role/backup"

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from rotator.aws.logs import CUT, PAGE_LINES, LogFile
 from rotator.aws.rds import BotoRds
-from rotator.errors import AwsError
+from rotator.domain.errors import AwsError
 
 NAME = "error/postgresql.log.2026-01-02-03"
 

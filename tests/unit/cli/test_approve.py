@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from rotator.cli import app
-from rotator.steps import gates
+from rotator.rotation.steps import gates
 
 VERBS = [("rotate", gates.ROTATE), ("retire", gates.RETIRE), ("rollback", gates.ROLLBACK)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from rotator.cli import app
-from rotator.workflow.lock import env_lock
+from rotator.journal.lock import env_lock
 
 LOCAL = Path(__file__).resolve().parents[3] / "envs" / "local"
 

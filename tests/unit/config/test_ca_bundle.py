@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rotator.ca_bundle import MONTH, Bundle, Certificate, bundle, doubts, trusted
-from rotator.config import Env
-from rotator.config_file import load_env
-from rotator.errors import ConfigError
-from rotator.sandbox.authority import Authority
+from rotator.config.ca_bundle import MONTH, Bundle, Certificate, bundle, doubts, trusted
+from rotator.config.load import load_env
+from rotator.config.schema import Env
+from rotator.domain.errors import ConfigError
+from rotator.sandbox.postgres.authority import Authority
 
 NOW = 1_800_000_000.0
 NAME = "Amazon RDS eu-central-1 Root CA RSA2048 G1"

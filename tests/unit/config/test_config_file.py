@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rotator.config import soak_seconds
-from rotator.config_file import list_envs, load_env
-from rotator.errors import ConfigError, ExitCode, RotatorError, UsageError
+from rotator.config.load import list_envs, load_env
+from rotator.config.schema import soak_seconds
+from rotator.domain.errors import ConfigError, ExitCode, RotatorError, UsageError
 
 SOUND = """
 [aws]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.errors import Blocked
-from rotator.model import Strategy
-from rotator.naming import base_identifier, identifier_fault, plan_rotation
+from rotator.domain.errors import Blocked
+from rotator.domain.naming import base_identifier, identifier_fault, plan_rotation
+from rotator.domain.rotation import Strategy
 
 RDS_NAME = re.compile(r"[a-z](-?[a-z0-9])*")
 identifiers = st.from_regex(RDS_NAME, fullmatch=True).filter(lambda name: len(name) <= 63)

@@ -1,6 +1,6 @@
 import pytest
 
-from rotator.database.postgres.checksum import CHUNK_BLOCKS, chunks, column_expression, row_hash
+from rotator.database.postgres.compare.checksum import CHUNK_BLOCKS, chunks, column_expression, row_hash
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from rotator.database.compare import (
     compare_schema,
     compare_sequences,
 )
-from rotator.model import SequenceState, TableDigest
+from rotator.domain.database import SequenceState, TableDigest
 
 
 def test_equal_sides_have_no_differences() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from rotator.database.opener import Login, Opener
 from rotator.database.postgres.server import PostgresServer
-from rotator.errors import DatabaseUnreachable
+from rotator.domain.errors import DatabaseUnreachable
 
 LOGIN = Login("app", "shop", "pa55word", "verify-full", "/etc/rds.pem")
 

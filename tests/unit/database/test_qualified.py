@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from rotator.qualified import qualified
+from rotator.domain.qualified import qualified
 
 ALPHABET = ("a", ".", '"', " ", "A", ",")
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.database.compare import is_behind
+from rotator.database.postgres.catalog.sequence_places import Limits, with_headroom
 from rotator.database.postgres.replication.apply_log import apply_errors, apply_keys, connection_errors
 from rotator.database.postgres.replication.names import Names, is_own
-from rotator.database.postgres.sequence_places import Limits, with_headroom
-from rotator.model import SequenceState
+from rotator.domain.database import SequenceState
 
 
 @given(rotation=st.text(min_size=1, max_size=200), oid=st.integers(1, 2**32 - 1), back=st.booleans())

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rotator.database.postgres.lsn import lsn, lsn_text
 from rotator.database.postgres.replication.seed import Recovery, decide_seed, read_recovery
-from rotator.database.replication import lsn, lsn_text
 from rotator.database.seed import Bracket, SeedEvidence
 
 SEEN = SeedEvidence(replayed=1000, tools=None, slot=True, low=True, high=False)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.database.compare import is_behind, set_back
-from rotator.database.postgres.sequence_places import Limits, Place, place, place_exactly, steps, still_good
-from rotator.model import SequenceState
+from rotator.database.postgres.catalog.sequence_places import Limits, Place, place, place_exactly, steps, still_good
+from rotator.domain.database import SequenceState
 
 WIDE = Limits(-(1 << 40), 1 << 40, 1)
 HEADROOM = 1000

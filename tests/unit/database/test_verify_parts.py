@@ -4,14 +4,14 @@ from dataclasses import replace
 import pytest
 from psycopg import sql
 
-from rotator.database.postgres.checksum import Column
-from rotator.database.postgres.owners import Seen
-from rotator.database.postgres.replication.chunks import Chunk, merged, told
-from rotator.database.postgres.replication.digest import above, row_digest, up_to
-from rotator.database.postgres.replication.reader import Content, Reader, Shape
-from rotator.database.postgres.replication.tally import Tally
-from rotator.database.postgres.replication.walk import BlueSide
-from rotator.database.postgres.replication.watch import CONFIRM, ROUNDS, Listing, Outcome, Watch, look
+from rotator.database.postgres.compare.checksum import Column
+from rotator.database.postgres.compare.chunk_scanner import BlueSide
+from rotator.database.postgres.compare.chunks import Chunk, merged, told
+from rotator.database.postgres.compare.digest import above, row_digest, up_to
+from rotator.database.postgres.compare.reader import Content, Reader, Shape
+from rotator.database.postgres.compare.reconciliation import CONFIRM, ROUNDS, Listing, Outcome, Watch, look
+from rotator.database.postgres.compare.tally import Tally
+from rotator.database.postgres.reading.owners import Seen
 
 CHUNK = Chunk("shop", "public", "item", ("id",), ("1",), ("9",))
 K = ("5",)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from rotator.errors import DatabaseUnreachable, UsageError
+from rotator.domain.errors import DatabaseUnreachable, UsageError
 from rotator.network.interface import CnameAnswer
 from rotator.network.resolver import ClientResolver, Link, parse_host_port
-from rotator.sandbox.dns_server import serve
+from rotator.sandbox.dns.server import serve
 from rotator.sandbox.interface import Answer
 
 NAME = "db.shop.internal"

@@ -8,7 +8,7 @@ from import_graph import PACKAGE, Graph, imports_of, is_in, read_graph
 GRAPH = read_graph()
 
 SDK_HOMES: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("boto3", "botocore"): ("rotator.aws", "rotator.workflow.stores", "rotator.sandbox"),
+    ("boto3", "botocore"): ("rotator.aws", "rotator.sandbox"),
     ("psycopg",): ("rotator.database", "rotator.sandbox"),
     ("dns",): ("rotator.network",),
     ("dnslib", "moto", "flask", "werkzeug"): ("rotator.sandbox",),
@@ -22,18 +22,20 @@ SDKS = tuple(sorted({sdk for sdks in SDK_HOMES for sdk in sdks}))
 SANDBOX_VERBS = ("rotator.sandbox", "rotator.cli_sandbox", "rotator.commands.sandbox")
 IO_MODULES = ("os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "io", "urllib", "http", "time", "logging")
 PURE = (
-    "rotator.workflow.decide",
+    "rotator.rotation.decide",
     "rotator.terraform.plan",
     "rotator.terraform.policy",
-    "rotator.report.board",
+    "rotator.report.live.board",
     "rotator.report.errors",
+    "rotator.report.plan",
+    "rotator.report.status",
     "rotator.report.summary",
     "rotator.report.text",
-    "rotator.steps.edits",
-    "rotator.naming",
-    "rotator.qualified",
+    "rotator.domain.root_edits",
+    "rotator.domain.naming",
+    "rotator.domain.qualified",
 )
-STEPS = tuple(sorted(module for module in GRAPH.imports if is_in(module, ("rotator.steps",))))
+STEPS = tuple(sorted(module for module in GRAPH.imports if is_in(module, ("rotator.rotation.steps",))))
 
 
 @pytest.mark.parametrize("sdks", SDK_HOMES, ids="+".join)
@@ -41,10 +43,10 @@ def test_one_sdk_one_room(sdks: tuple[str, ...]) -> None:
     assert not GRAPH.breaches(sdks, SDK_HOMES[sdks])
 
 
-@pytest.mark.parametrize("module", ["rotator.errors", "rotator.model", "rotator.qualified"])
+@pytest.mark.parametrize("module", sorted(m for m in GRAPH.imports if is_in(m, ("rotator.domain",))))
 def test_nouns_and_errors_import_nothing_of_ours(module: str) -> None:
     ours = {name for name in GRAPH.imports[module] if is_in(name, ("rotator",))}
-    assert ours <= {"rotator", "rotator.qualified", "rotator.qualified.qualified"}
+    assert all(is_in(name, ("rotator.domain",)) or name == "rotator" for name in ours)
 
 
 @pytest.mark.parametrize("module", STEPS)
@@ -52,7 +54,7 @@ def test_steps_reach_no_sdk_however_far_one_follows(module: str) -> None:
     assert not [name for name in GRAPH.reach(module) if is_in(name, SDKS)]
 
 
-@pytest.mark.parametrize("module", ["rotator.workflow.engine", "rotator.workflow.decide", "rotator.workflow.journal"])
+@pytest.mark.parametrize("module", ["rotator.rotation.engine", "rotator.rotation.decide", "rotator.journal.document"])
 def test_the_engine_reaches_no_sdk(module: str) -> None:
     assert not [name for name in GRAPH.reach(module) if is_in(name, SDKS)]
 
@@ -77,10 +79,10 @@ def test_nothing_imports_the_command_line() -> None:
     assert not GRAPH.breaches(entrances, entrances)
 
 
-@pytest.mark.parametrize("room", ["aws", "database", "network", "report", "terraform"])
+@pytest.mark.parametrize("room", ["aws", "config", "database", "domain", "host", "network", "report", "terraform"])
 def test_rooms_do_not_know_steps_workflow_or_wiring(room: str) -> None:
     inside = {module for module in GRAPH.imports if is_in(module, (f"rotator.{room}",))}
-    upward = ("rotator.steps", "rotator.workflow", "rotator.wiring", "rotator.commands", "rotator.cli")
+    upward = ("rotator.rotation", "rotator.journal", "rotator.wiring", "rotator.commands", "rotator.cli")
     assert inside
     assert not [(m, name) for m in inside for name in GRAPH.imports[m] if is_in(name, upward)]
 
@@ -94,28 +96,28 @@ def test_every_module_that_these_rules_name_exists() -> None:
 
 def test_a_breach_is_found_wherever_the_import_stands() -> None:
     source = "def f():\n    from boto3.session import Session\nimport subprocess as s\n"
-    assert imports_of(source, "rotator.steps.x") == {"boto3.session", "subprocess"}
-    graph = Graph({"rotator.steps.x": imports_of(source, "rotator.steps.x")})
-    assert graph.breaches(("boto3",), ("rotator.aws",)) == {"rotator.steps.x"}
-    assert not graph.breaches(("boto3",), ("rotator.steps",))
+    assert imports_of(source, "rotator.rotation.steps.x") == {"boto3.session", "subprocess"}
+    graph = Graph({"rotator.rotation.steps.x": imports_of(source, "rotator.rotation.steps.x")})
+    assert graph.breaches(("boto3",), ("rotator.aws",)) == {"rotator.rotation.steps.x"}
+    assert not graph.breaches(("boto3",), ("rotator.rotation.steps",))
 
 
 def test_relative_imports_and_submodules_are_seen() -> None:
     known = frozenset({"rotator.aws.rds"})
-    assert "rotator.aws.rds" in imports_of("from ..aws import rds", "rotator.steps.x", known)
-    assert "rotator.aws.rds" in imports_of("from rotator.aws import rds", "rotator.steps.x", known)
-    assert "rotator.steps.base" in imports_of("from .base import Step", "rotator.steps.x")
+    assert "rotator.aws.rds" in imports_of("from ..aws import rds", "rotator.rotation.steps.x", known)
+    assert "rotator.aws.rds" in imports_of("from rotator.aws import rds", "rotator.rotation.steps.x", known)
+    assert "rotator.rotation.steps.base" in imports_of("from .base import Step", "rotator.rotation.steps.x")
 
 
 def test_reach_follows_imports_and_the_packages_around_them() -> None:
     graph = Graph(
         {
-            "rotator.steps.x": frozenset({"rotator.aws.parity"}),
+            "rotator.rotation.steps.x": frozenset({"rotator.aws.parity"}),
             "rotator.aws.parity": frozenset({"json"}),
             "rotator.aws": frozenset({"boto3"}),
         }
     )
-    assert "boto3" in graph.reach("rotator.steps.x")
+    assert "boto3" in graph.reach("rotator.rotation.steps.x")
 
 
 def test_names_that_only_begin_alike_are_not_meant() -> None:

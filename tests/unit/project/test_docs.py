@@ -14,8 +14,8 @@ from error_codes import all_codes, codes_in
 from import_graph import ROOT
 
 import rotator
-from rotator.errors import ExitCode, RotatorError
-from rotator.model import Strategy
+from rotator.domain.errors import ExitCode, RotatorError
+from rotator.domain.rotation import Strategy
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -43,7 +43,7 @@ STRATEGIES = (Strategy.SNAPSHOT, Strategy.REPLICATE)
 
 
 def test_every_step_has_a_section() -> None:
-    steps = importlib.import_module("rotator.steps.registry")
+    steps = importlib.import_module("rotator.rotation.registry")
     for strategy in STRATEGIES:
         names = [step.name for step in (*steps.rotation_steps(strategy), *steps.retire_steps(strategy))]
         assert len(names) == len(set(names)) > 15
@@ -51,7 +51,7 @@ def test_every_step_has_a_section() -> None:
 
 
 def test_every_step_that_is_taken_back_says_so_in_the_rollback_section() -> None:
-    steps = importlib.import_module("rotator.steps.registry")
+    steps = importlib.import_module("rotator.rotation.registry")
     for strategy in STRATEGIES:
         assert not {step.name for step in steps.rollback_steps(strategy)} - listed("Rollback")
 

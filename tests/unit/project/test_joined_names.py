@@ -17,11 +17,7 @@ JOINS = re.compile(
     """,
     re.VERBOSE,
 )
-ROOMS = [
-    PACKAGE / "model.py",
-    *sorted((PACKAGE / "database").rglob("*.py")),
-    *sorted((PACKAGE / "steps").rglob("*.py")),
-]
+ROOMS = [path for room in ("domain", "database", "rotation/steps") for path in sorted((PACKAGE / room).rglob("*.py"))]
 NOT_NAMES = ("{SCHEMA}.", "pid || ' ' || backend_xid")
 """The tool's own schema before a name of its own (constants), and numbers."""
 

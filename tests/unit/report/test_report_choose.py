@@ -2,9 +2,9 @@ import io
 
 import pytest
 
-from rotator.report.choose import open_reporter
-from rotator.report.plain import PlainReporter
-from rotator.report.rich_strip import StripReporter
+from rotator.report.live.choose import open_reporter
+from rotator.report.live.plain import PlainReporter
+from rotator.report.live.rich_strip import StripReporter
 
 
 class Stream(io.StringIO):

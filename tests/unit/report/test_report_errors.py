@@ -1,4 +1,4 @@
-from rotator.errors import Blocked
+from rotator.domain.errors import Blocked
 from rotator.report.errors import error_json, render_error
 
 ARN = "arn:aws:kms:eu-central-1:123456789012:key/1a2b3c4d-1a2b-3c4d-5e6f-1a2b3c4d5e6f"

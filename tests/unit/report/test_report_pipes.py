@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from rotator.report.live.plain import PlainReporter
 from rotator.report.pipes import put
-from rotator.report.plain import PlainReporter
 
 
 def test_a_reporter_goes_on_when_nobody_reads_any_more() -> None:

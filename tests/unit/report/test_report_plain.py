@@ -2,8 +2,8 @@ import io
 
 import pytest
 
-from rotator.report.interface import StepInfo, StepState
-from rotator.report.plain import PlainReporter
+from rotator.report.live.interface import StepInfo, StepState
+from rotator.report.live.plain import PlainReporter
 
 
 class Clock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 
-from rotator.report.pulse import pulse
+from rotator.report.live.pulse import pulse
 
 
 class Heard(io.StringIO):

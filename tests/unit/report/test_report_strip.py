@@ -4,8 +4,8 @@ import re
 import pytest
 from rich.console import Console
 
-from rotator.report.interface import StepInfo, StepState
-from rotator.report.rich_strip import StripReporter, strip
+from rotator.report.live.interface import StepInfo, StepState
+from rotator.report.live.rich_strip import StripReporter, strip
 
 STEPS = (
     StepInfo("key", "Create the new key", 35, StepState.DONE),

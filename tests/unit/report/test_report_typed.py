@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import rotator
-from rotator.errors import Blocked
+from rotator.domain.errors import Blocked
+from rotator.host.started import STARTED_BY, typed
+from rotator.host.typed import SANDBOX_VERBS, VERBS, Typed
 from rotator.report.errors import render_error
-from rotator.report.typed import SANDBOX_VERBS, VERBS, Typed
-from rotator.started import STARTED_BY, typed
 
 FIX = "Some words before it: rotator rollback shop --confirm shop"
 PACKAGE = Path(rotator.__file__).parent

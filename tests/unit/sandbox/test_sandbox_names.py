@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from rotator.sandbox.dns.names import ENDPOINT_TTL, Entry, Names
 from rotator.sandbox.interface import Answer
-from rotator.sandbox.names import ENDPOINT_TTL, Entry, Names
 
 RDS = "blue.abc.eu-central-1.rds.amazonaws.com"
 NAMES = Names(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rotator.config import SandboxConfig
-from rotator.sandbox.timeline import Durations, Timeline, settled
+from rotator.config.schema import SandboxConfig
+from rotator.sandbox.aws.timeline import Durations, Timeline, settled
 
 LINE = Timeline(100.0, (("creating", 8.0), ("backing-up", 2.0)), "available")
 

@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from rotator.sandbox.signatures import Refusal, Signed, check
+from rotator.sandbox.aws.signatures import Refusal, Signed, check
 
 KEY, SECRET, BODY = "SANDBOXKEY", "a secret", b"Action=DescribeDBInstances"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.errors import ConfigError
-from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData
+from rotator.domain.errors import ConfigError
+from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData
 from rotator.terraform.data import from_json, to_json, to_text, write_data
 
 names = st.from_regex(r"\Ag[0-9]{1,3}\Z")

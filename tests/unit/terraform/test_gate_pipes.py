@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rotator.errors import Interrupted, TerraformError
+from rotator.domain.errors import Interrupted, TerraformError
 from rotator.terraform.gate import Gate, apply_with_gate
 from rotator.terraform.interface import ApplyEvent, OnEvent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rotator.model import Stage
+from rotator.domain.root import Stage
 from rotator.terraform.expected import RECORD, Expected, alias, database, key
 from rotator.terraform.plan import Change, PlanSummary
 from rotator.terraform.policy import judge

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.errors import Blocked, ExitCode
-from rotator.model import Stage
+from rotator.domain.errors import Blocked, ExitCode
+from rotator.domain.root import Stage
 from rotator.terraform.expected import GATE, RECORD, Expected, database, key
 from rotator.terraform.plan import Change, PlanSummary
 from rotator.terraform.policy import enforce, judge

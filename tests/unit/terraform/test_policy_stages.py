@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rotator.model import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
+from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
 from rotator.terraform.expected import GATE, RECORD, alias, also, database, key
 from rotator.terraform.policy import describe, expected
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from rotator.config import Env, EnvConfig
-from rotator.config_file import load_env
-from rotator.errors import ConfigError
+from rotator.config.load import load_env
+from rotator.config.schema import Env, EnvConfig
+from rotator.domain.errors import ConfigError
 from rotator.terraform.render import HEADER, MODULES, assets, check_root, quoted, render_root, write_root
 
 PROJECT = Path(__file__).parents[3]

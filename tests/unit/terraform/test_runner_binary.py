@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator.errors import TerraformMissing
+from rotator.domain.errors import TerraformMissing
 from rotator.terraform import binary
 from rotator.terraform.fetch import PINNED, SUMS, fetch_terraform
 

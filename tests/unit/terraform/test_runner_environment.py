@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator.config import EnvConfig
+from rotator.config.schema import EnvConfig
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.mirror import configuration_text, found_mirror, implied_mirror
 

@@ -4,13 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator.errors import (
-    ExitCode,
-    TerraformAuthError,
-    TerraformError,
-    TerraformInitError,
-    TerraformStateLocked,
-)
+from rotator.domain.errors import ExitCode, TerraformAuthError, TerraformError, TerraformInitError, TerraformStateLocked
 from rotator.terraform.diagnostics import Diagnostic
 from rotator.terraform.faults import Failure, to_error
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rotator.errors import TerraformError
-from rotator.model import EndpointSpec, Generation, KeySpec, RootData, Stage
+from rotator.domain.errors import TerraformError
+from rotator.domain.root import EndpointSpec, Generation, KeySpec, RootData, Stage
 from rotator.terraform.stages import TerraformStages
 
 KEY = 'module.key["g1"].aws_kms_key.this'

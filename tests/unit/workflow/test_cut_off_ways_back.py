@@ -16,11 +16,11 @@ from test_outlived_applies import dies_at, killed
 from test_replicate_in_memory import GREEN, assert_rotated
 
 from rotator.commands.rotation import rollback, rotate
-from rotator.errors import Blocked, DatabaseError, DatabaseUnreachable, RotatorError, TerraformError
-from rotator.results import CutoverResult
-from rotator.steps.base import Options
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.stores import LocalStore
+from rotator.domain.errors import Blocked, DatabaseError, DatabaseUnreachable, RotatorError, TerraformError
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results import CutoverResult
+from rotator.journal.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 
 def back(world: World, folder: Path, **options: Any) -> Any:

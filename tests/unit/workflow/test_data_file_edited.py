@@ -13,11 +13,12 @@ from fakes import Killed, new_world
 from rotations import bench
 
 from rotator.commands.rotation import rotate
-from rotator.commands.status import render, status
-from rotator.errors import Blocked, MachineError
-from rotator.model import Imports
-from rotator.steps.base import Options
-from rotator.workflow.stores import DATA_FILE, JOURNAL_FILE, LocalStore
+from rotator.commands.status import status
+from rotator.domain.errors import Blocked, MachineError
+from rotator.domain.root import Imports
+from rotator.journal.stores import DATA_FILE, JOURNAL_FILE, LocalStore
+from rotator.report.status import render
+from rotator.rotation.steps.context import Options
 
 
 @pytest.fixture

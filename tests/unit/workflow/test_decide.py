@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from rotator.steps.base import Kind
-from rotator.workflow.decide import Move, decide
-from rotator.workflow.step_record import Status
+from rotator.journal.step_record import Status
+from rotator.rotation.decide import Move, decide
+from rotator.rotation.steps.observation import Kind
 
 EVERY = list(itertools.product(Status, Kind))
 

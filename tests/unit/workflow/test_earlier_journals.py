@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from rotator.errors import Blocked
-from rotator.model import Strategy
-from rotator.results import CutoverResult, KeyResult, Result, ValidateResult
-from rotator.results_retire import BY_STEP
-from rotator.steps.registry import last_steps, retire_steps, rotation_steps
-from rotator.workflow.journal import Phase, journal_from_json, journal_to_json
+from rotator.domain.errors import Blocked
+from rotator.domain.rotation import Strategy
+from rotator.journal.document import Phase, journal_from_json, journal_to_json
+from rotator.journal.results import CutoverResult, KeyResult, Result, ValidateResult
+from rotator.journal.results_retire import BY_STEP
+from rotator.rotation.registry import last_steps, retire_steps, rotation_steps
 
 FILES = sorted((Path(__file__).parent / "journals").glob("*.json"))
 

@@ -16,12 +16,13 @@ from replicated import world_with_links
 from rotations import bench, phase
 
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.workbench import Workbench
-from rotator.errors import TerraformError
-from rotator.model import Instance, Stage
-from rotator.steps.base import Options
-from rotator.steps.green import MAKING
-from rotator.workflow.journal import Phase
+from rotator.commands.services import Workbench
+from rotator.domain.aws import Instance
+from rotator.domain.errors import TerraformError
+from rotator.domain.root import Stage
+from rotator.journal.document import Phase
+from rotator.rotation.steps.context import Options
+from rotator.rotation.steps.copy.green import MAKING
 
 GREEN = f"{BLUE}-g1"
 ADDRESS = 'module.database["g1"].aws_db_instance.this'

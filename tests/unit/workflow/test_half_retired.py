@@ -12,11 +12,11 @@ from rotations import bench, phase
 
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.errors import Blocked
-from rotator.model import Stage
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
+from rotator.domain.errors import Blocked
+from rotator.domain.root import Stage
+from rotator.journal.document import Phase
+from rotator.journal.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 LOSE = Options(lose_writes=True)
 

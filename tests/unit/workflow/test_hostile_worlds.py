@@ -15,8 +15,8 @@ from rotations import bench, phase
 from rotator.boundary import run
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.workbench import Workbench
-from rotator.errors import (
+from rotator.commands.services import Workbench
+from rotator.domain.errors import (
     AwsError,
     Blocked,
     DatabaseError,
@@ -26,11 +26,11 @@ from rotator.errors import (
     TerraformStateLocked,
     WaitingForApproval,
 )
-from rotator.model import Imports, Stage
+from rotator.domain.root import Imports, Stage
+from rotator.journal.document import Journal, Phase
+from rotator.journal.stores import LocalStore
 from rotator.report.summary import render_text
-from rotator.steps.base import Options
-from rotator.workflow.journal import Journal, Phase
-from rotator.workflow.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 GREEN = f"{BLUE}-g1"
 FENCED = Options(approvals=frozenset({"fenced"}))

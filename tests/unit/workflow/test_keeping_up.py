@@ -13,8 +13,8 @@ from test_replicate_in_memory import GREEN, assert_rotated
 
 from rotator.commands.rotation import rollback
 from rotator.commands.status import status
-from rotator.errors import Blocked, DatabaseError, WaitingForApproval
-from rotator.steps.base import Options
+from rotator.domain.errors import Blocked, DatabaseError, WaitingForApproval
+from rotator.rotation.steps.context import Options
 
 
 def look(world: World, folder: Path) -> str:

@@ -15,10 +15,10 @@ from rotator.aws.uses import Grant, LastUse
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import status
-from rotator.errors import AwsError, Blocked, Interrupted, KeyStaysDisabled, WaitingForApproval
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
+from rotator.domain.errors import AwsError, Blocked, Interrupted, KeyStaysDisabled, WaitingForApproval
+from rotator.journal.document import Phase
+from rotator.journal.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 ROLE = Grant("g-2", "batch", "arn:aws:iam::123456789012:role/batch", None, ("Decrypt", "Encrypt"))
 APPROVED = Options(approvals=frozenset({"disable-key"}))

@@ -16,16 +16,18 @@ from test_replicate_in_memory import GREEN, killed_at
 from rotator.commands.announce import undo_infos
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.status import render, status
-from rotator.errors import Blocked, DatabaseError, WaitingForApproval
-from rotator.model import Finding, Strategy
-from rotator.results_retire import CleanUpResult
-from rotator.steps.base import Options
-from rotator.steps.registry import last_steps, rollback_steps
-from rotator.workflow.journal import Phase
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.step_record import Status, StepRecord
-from rotator.workflow.stores import LocalStore
+from rotator.commands.status import status
+from rotator.domain.database import Finding
+from rotator.domain.errors import Blocked, DatabaseError, WaitingForApproval
+from rotator.domain.rotation import Strategy
+from rotator.journal.document import Phase
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results_retire import CleanUpResult
+from rotator.journal.step_record import Status, StepRecord
+from rotator.journal.stores import LocalStore
+from rotator.report.status import render
+from rotator.rotation.registry import last_steps, rollback_steps
+from rotator.rotation.steps.context import Options
 
 
 def back(world: World, folder: Path) -> Any:

@@ -13,11 +13,11 @@ from rotations import bench
 from rotator.commands.known import refuse_unknown
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rotate
-from rotator.commands.workbench import Workbench
-from rotator.errors import Blocked
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
+from rotator.commands.services import Workbench
+from rotator.domain.errors import Blocked
+from rotator.journal.document import Phase
+from rotator.journal.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 SERVES = f"{BLUE}-g1"
 

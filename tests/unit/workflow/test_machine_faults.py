@@ -19,15 +19,15 @@ from rotations import bench
 
 from rotator.boundary import run
 from rotator.commands.rotation import rollback, rotate
-from rotator.errors import Blocked, ExitCode, MachineError, RotatorError
-from rotator.machine import explain, on_this_machine
+from rotator.domain.errors import Blocked, ExitCode, MachineError, RotatorError
+from rotator.host.machine import explain, on_this_machine
+from rotator.journal.document import Journal
+from rotator.journal.lock import env_lock, holder
+from rotator.journal.stores import JOURNAL_FILE, LocalStore, Preview
 from rotator.report.pipes import put
-from rotator.steps.base import Options
+from rotator.rotation.steps.context import Options
 from rotator.terraform.atomic import write_text
 from rotator.terraform.gate import Gate
-from rotator.workflow.journal import Journal
-from rotator.workflow.lock import env_lock, holder
-from rotator.workflow.stores import JOURNAL_FILE, LocalStore, Preview
 
 
 @contextmanager

@@ -15,14 +15,23 @@ from rotations import bench, phase
 from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.status import render, status
-from rotator.commands.workbench import Workbench
-from rotator.errors import AwsCredentialsError, AwsError, AwsUnreachable, Blocked, DatabaseUnreachable, TerraformError
-from rotator.model import Record, Stage
+from rotator.commands.services import Workbench
+from rotator.commands.status import status
+from rotator.domain.aws import Record
+from rotator.domain.errors import (
+    AwsCredentialsError,
+    AwsError,
+    AwsUnreachable,
+    Blocked,
+    DatabaseUnreachable,
+    TerraformError,
+)
+from rotator.domain.root import Stage
+from rotator.journal.document import Phase
+from rotator.journal.stores import LocalStore
 from rotator.network.interface import CnameAnswer
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
+from rotator.report.status import render
+from rotator.rotation.steps.context import Options
 
 GREEN = f"{BLUE}-g1"
 NAME, LEGACY = "db.example.internal", "legacy.example.internal"

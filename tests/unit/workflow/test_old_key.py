@@ -16,9 +16,10 @@ from rotations import bench, phase
 from rotator.aws.uses import Grant, LastUse
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rotate
-from rotator.commands.status import render, status
-from rotator.commands.workbench import Workbench
-from rotator.errors import (
+from rotator.commands.services import Workbench
+from rotator.commands.status import status
+from rotator.domain.aws import Key
+from rotator.domain.errors import (
     AwsCredentialsError,
     AwsError,
     AwsUnreachable,
@@ -27,10 +28,10 @@ from rotator.errors import (
     KeyStaysDisabled,
     WaitingForApproval,
 )
-from rotator.model import Key
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
+from rotator.journal.document import Phase
+from rotator.journal.stores import LocalStore
+from rotator.report.status import render
+from rotator.rotation.steps.context import Options
 
 SECRET = "shop-db/master"
 VOLUME = Grant("g-1", "", "arn:aws:iam::123456789012:role/ec2", None, ("Decrypt",), {"aws:ebs:id": "vol-1"})

@@ -12,9 +12,9 @@ from fakes import BLUE, Killed, World, new_world
 from rotations import bench, phase
 
 from rotator.commands.rotation import rollback, rotate
-from rotator.errors import Blocked, DatabaseError, RotatorError, TerraformError
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
+from rotator.domain.errors import Blocked, DatabaseError, RotatorError, TerraformError
+from rotator.journal.document import Phase
+from rotator.rotation.steps.context import Options
 
 GREEN = f"{BLUE}-g1"
 LOSE = Options(lose_writes=True)

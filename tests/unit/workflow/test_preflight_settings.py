@@ -10,12 +10,13 @@ from fakes import BLUE, OLD_KEY, Killed, World, instance, managed_secret, new_wo
 from rotations import bench
 
 from rotator.commands.rotation import rotate
-from rotator.commands.status import render, status
-from rotator.commands.workbench import Workbench
-from rotator.errors import Blocked
-from rotator.results import ParityResult
-from rotator.steps.base import Options
-from rotator.workflow.stores import LocalStore
+from rotator.commands.services import Workbench
+from rotator.commands.status import status
+from rotator.domain.errors import Blocked
+from rotator.journal.results import ParityResult
+from rotator.journal.stores import LocalStore
+from rotator.report.status import render
+from rotator.rotation.steps.context import Options
 
 
 def refused(world: World, tmp_path: Path) -> Blocked:

@@ -15,12 +15,12 @@ from test_names_in_memory import AT_BLUE, AT_GREEN, GREEN, LEGACY, bench_with, c
 from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.workbench import Workbench
-from rotator.errors import Blocked
-from rotator.model import Stage
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
+from rotator.commands.services import Workbench
+from rotator.domain.errors import Blocked
+from rotator.domain.root import Stage
+from rotator.journal.document import Phase
+from rotator.journal.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 ELSEWHERE = "elsewhere.example.com"
 ADDRESS = f'module.endpoint.aws_route53_record.also["Z1/{LEGACY}"]'

@@ -13,13 +13,15 @@ from rotations import bench
 
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rotate
-from rotator.model import Strategy
-from rotator.results import PreflightResult, Result
-from rotator.steps.base import Context, Observation, Options, Step, satisfied
-from rotator.steps.registry import ROWS, Back, Part, Row, key_steps, retire_steps, rollback_steps, rotation_steps
-from rotator.workflow.begin import begin
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.stores import LocalStore
+from rotator.domain.rotation import Strategy
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results import PreflightResult, Result
+from rotator.journal.stores import LocalStore
+from rotator.rotation.begin import begin
+from rotator.rotation.registry import ROWS, Back, Part, Row, key_steps, retire_steps, rollback_steps, rotation_steps
+from rotator.rotation.steps.context import Context, Options
+from rotator.rotation.steps.observation import Observation, satisfied
+from rotator.rotation.steps.step import Step
 
 FIRST = "preflight adopt lower-ttl key"
 ROTATE = {

@@ -17,11 +17,13 @@ from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import status
-from rotator.errors import AwsError, Blocked, DatabaseError, WaitingForApproval
-from rotator.model import Finding, Stage, Strategy
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
+from rotator.domain.database import Finding
+from rotator.domain.errors import AwsError, Blocked, DatabaseError, WaitingForApproval
+from rotator.domain.root import Stage
+from rotator.domain.rotation import Strategy
+from rotator.journal.document import Phase
+from rotator.journal.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 GREEN = f"{BLUE}-g1"
 NEW_KEY = "arn:aws:kms:eu-central-1:123456789012:key/g1"

@@ -22,10 +22,10 @@ from rotations import bench, phase
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import status
-from rotator.errors import AwsError, Blocked, Interrupted, WaitingForApproval
-from rotator.model import Stage
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
+from rotator.domain.errors import AwsError, Blocked, Interrupted, WaitingForApproval
+from rotator.domain.root import Stage
+from rotator.journal.document import Phase
+from rotator.rotation.steps.context import Options
 
 GREEN = f"{BLUE}-g1"
 NEW_KEY = "arn:aws:kms:eu-central-1:123456789012:key/g1"

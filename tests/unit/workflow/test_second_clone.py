@@ -18,10 +18,10 @@ from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import status
-from rotator.errors import Blocked
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase, journal_from_json, journal_to_json
-from rotator.workflow.stores import LocalStore
+from rotator.domain.errors import Blocked
+from rotator.journal.document import Phase, journal_from_json, journal_to_json
+from rotator.journal.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 GREEN = f"{BLUE}-g1"
 

@@ -13,11 +13,12 @@ from rotations import bench, phase
 from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.errors import AwsError, Blocked, Interrupted
-from rotator.model import Key, Stage
-from rotator.steps.base import Options
-from rotator.workflow.journal import Phase
-from rotator.workflow.stores import LocalStore
+from rotator.domain.aws import Key
+from rotator.domain.errors import AwsError, Blocked, Interrupted
+from rotator.domain.root import Stage
+from rotator.journal.document import Phase
+from rotator.journal.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 
 def kept(tmp_path: Path) -> World:

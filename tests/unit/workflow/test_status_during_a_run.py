@@ -11,11 +11,12 @@ from fakes import BLUE, FakeDns, RecordingReporter, World, new_world
 from rotations import bench
 
 from rotator.commands.rotation import rotate
-from rotator.commands.status import EnvStatus, render, status
-from rotator.errors import LockedError
-from rotator.model import Record
-from rotator.steps.base import Options
-from rotator.workflow.lock import env_lock, holder
+from rotator.commands.status import status
+from rotator.domain.aws import Record
+from rotator.domain.errors import LockedError
+from rotator.journal.lock import env_lock, holder
+from rotator.report.status import EnvStatus, render
+from rotator.rotation.steps.context import Options
 
 
 class Looks(RecordingReporter):

@@ -16,13 +16,13 @@ from test_replicate_in_memory import GREEN, assert_rotated, killed_at
 
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.errors import Blocked, DatabaseError, WaitingForApproval
-from rotator.model import Stage
-from rotator.results import CutoverResult
-from rotator.steps.base import Options
-from rotator.workflow.memory import JournalMemory
-from rotator.workflow.step_record import Status, StepRecord
-from rotator.workflow.stores import LocalStore
+from rotator.domain.errors import Blocked, DatabaseError, WaitingForApproval
+from rotator.domain.root import Stage
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results import CutoverResult
+from rotator.journal.step_record import Status, StepRecord
+from rotator.journal.stores import LocalStore
+from rotator.rotation.steps.context import Options
 
 
 def back(world: World, folder: Path, **options: Any) -> Any:

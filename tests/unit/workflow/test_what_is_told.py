@@ -15,15 +15,18 @@ from rotator.commands import plan as plan_command
 from rotator.commands.half_retired import take_back_unprotect
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.workbench import Workbench
-from rotator.errors import AwsError, Blocked, DatabaseError, RotatorError
-from rotator.model import Finding, Strategy
-from rotator.steps.base import Context, Options, Step
-from rotator.steps.registry import retire_steps, rollback_steps
-from rotator.workflow.begin import to_roll_back
-from rotator.workflow.engine import Engine
-from rotator.workflow.journal import Phase
-from rotator.workflow.memory import JournalMemory
+from rotator.commands.services import Workbench
+from rotator.domain.database import Finding
+from rotator.domain.errors import AwsError, Blocked, DatabaseError, RotatorError
+from rotator.domain.rotation import Strategy
+from rotator.journal.document import Phase
+from rotator.journal.memory import JournalMemory
+from rotator.report import plan as plan_report
+from rotator.rotation.begin import to_roll_back
+from rotator.rotation.engine import Engine
+from rotator.rotation.registry import retire_steps, rollback_steps
+from rotator.rotation.steps.context import Context, Options
+from rotator.rotation.steps.step import Step
 
 AFTER_BLUE = ("retire-snapshots", "disable-key", "retire-key")
 """Steps of retire that come when blue has gone."""
@@ -150,7 +153,7 @@ def test_after_a_retire_step_a_rollback_is_possible_unless_a_mark_says_no(tmp_pa
 
 def test_plan_says_at_each_point_of_no_return_what_is_lost(tmp_path: Path) -> None:
     found = plan_command.plan(bench(new_world(), tmp_path))
-    text = plan_command.render(found)
+    text = plan_report.render(found)
     assert "cannot be taken back" not in text
     marked = re.findall(r"^  \[.\] +\d+ (\S+) .*\(point of no return: (.+)\)$", text, re.MULTILINE)
     assert [name for name, _ in marked] == ["cutover", "unprotect", "retire-database", "retire-snapshots", "retire-key"]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from psycopg import errors, sql
 
-from rotator.database.postgres import fence_sql
+from rotator.database.postgres.catalog.objects import TEMPORARY, USER_SCHEMA
 from rotator.database.postgres.connection import APPLICATION, Connection, fires_no_ordinary_trigger
+from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.names import FENCE, GUARDS, SCHEMA
-from rotator.database.postgres.objects import TEMPORARY, USER_SCHEMA
-from rotator.database.postgres.ownership import is_ours, keep_private
+from rotator.database.postgres.reading.ownership import is_ours, keep_private
 
 _TABLE = f"""
 create table if not exists {SCHEMA}.ddl (

@@ -9,34 +9,27 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rotator.database.channel import Window
 from rotator.database.interface import Progress, Target
+from rotator.database.postgres.catalog.objects import databases, each_database, stored_tables
+from rotator.database.postgres.compare import verify
+from rotator.database.postgres.compare.chunks import Chunk, OnlineReport
 from rotator.database.postgres.connection import Connection, open_session, session
 from rotator.database.postgres.encryption import VERIFIED, of_senders
-from rotator.database.postgres.objects import databases, each_database, stored_tables
-from rotator.database.postgres.replication import (
-    guard,
-    imprint,
-    lagging,
-    login,
-    publish,
-    quarantine,
-    sentinels,
-    subscribe,
-    verify,
-    views,
-)
+from rotator.database.postgres.replication import guard, login, publish, quarantine, sentinels, subscribe, views
+from rotator.database.postgres.replication import status as lagging
 from rotator.database.postgres.replication.apply_log import apply_errors, apply_keys, connection_errors
-from rotator.database.postgres.replication.chunks import Chunk, OnlineReport
-from rotator.database.postgres.replication.covering import Covering
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.peer_tls import asked
 from rotator.database.postgres.replication.seed import decide_seed, read_recovery
-from rotator.database.postgres.replication.window import PostgresWindow
+from rotator.database.postgres.window import imprint
+from rotator.database.postgres.window.covering import Covering
+from rotator.database.postgres.window.window import PostgresWindow
 from rotator.database.protection import Encryption
-from rotator.database.replication import Budgets, Lag, Opened, Slot, Storage, Verified, Window, Worker
+from rotator.database.replication import Budgets, Lag, Opened, Slot, Storage, Verified, Worker
 from rotator.database.seed import Bracket, Seed
-from rotator.errors import DatabaseUnreachable
-from rotator.qualified import qualified
+from rotator.domain.errors import DatabaseUnreachable
+from rotator.domain.qualified import qualified
 
 COVER_SECONDS = 30.0
 VERIFY_CATCH_UP_SECONDS = 240.0

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from psycopg import errors, sql
 
 from rotator.database.interface import Target
+from rotator.database.postgres.catalog.objects import each_database
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.objects import each_database
 from rotator.database.postgres.replication.names import Names
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 VALID_DAYS = 60
 """After so long without a run of the tool, nobody connects with it any more. Connections that stand are not ended."""

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from rotator.database.postgres.batches import batches
 from rotator.database.postgres.connection import Connection
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 Name = tuple[str, str]
 """Schema and table."""

@@ -16,7 +16,7 @@ import psycopg
 from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.encryption import VERIFIED, authority_file
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 CONNECTION = "08"
 """The class of SQLSTATEs of a server that could not connect to another one (PostgreSQL, "PostgreSQL Error Codes")."""

@@ -12,19 +12,19 @@ from collections.abc import Mapping
 from psycopg import errors, sql
 
 from rotator.database.interface import Progress, Target
-from rotator.database.postgres import fence_sql
+from rotator.database.postgres.catalog.objects import USER_SCHEMA, each_database
 from rotator.database.postgres.connection import Connection, session
+from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.marker import read_marker, stamp
 from rotator.database.postgres.names import SCHEMA
-from rotator.database.postgres.objects import USER_SCHEMA, each_database
-from rotator.database.postgres.ownership import is_ours, keep_private, own_schema
-from rotator.database.postgres.preflight_replicate_identity import HAS_TABLES, identities
+from rotator.database.postgres.preflight.replicate_identity import HAS_TABLES, identities
+from rotator.database.postgres.reading.ownership import is_ours, keep_private, own_schema
 from rotator.database.postgres.replication import guard, login, membership
-from rotator.database.postgres.replication.covering import gently
 from rotator.database.postgres.replication.names import Names
+from rotator.database.postgres.window.covering import gently
 from rotator.database.replication import Opened
-from rotator.errors import DatabaseError
-from rotator.qualified import unquoted
+from rotator.domain.errors import DatabaseError
+from rotator.domain.qualified import unquoted
 
 SLOT_SECONDS = 600.0
 """How long making a slot may wait for the transactions that are open (PostgreSQL, "Logical Decoding Concepts")."""

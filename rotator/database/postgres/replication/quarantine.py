@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from psycopg import sql
 
 from rotator.database.interface import Target
-from rotator.database.postgres import fence_sql
+from rotator.database.postgres.catalog.extensions import has_table
+from rotator.database.postgres.catalog.objects import each_database
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.extensions import has_table
-from rotator.database.postgres.fence import fence
+from rotator.database.postgres.fence import fence_sql
+from rotator.database.postgres.fence.fence import fence
 from rotator.database.postgres.marker import mark
 from rotator.database.postgres.names import OWN_SUBSCRIPTION, SCHEMA
-from rotator.database.postgres.objects import each_database
-from rotator.database.postgres.ownership import is_ours
+from rotator.database.postgres.reading.ownership import is_ours
 from rotator.database.postgres.replication.names import Names
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 _AS_ORIGIN = """
 select set_config('session_replication_role', 'origin', true)

@@ -6,7 +6,7 @@ from typing import Any
 
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.names import SERVICE_DATABASE
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 Listed = tuple[tuple[Any, ...], ...]
 

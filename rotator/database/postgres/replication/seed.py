@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rotator.database.postgres.lsn import lsn, lsn_text
 from rotator.database.postgres.replication.log_lines import own_lines
-from rotator.database.replication import lsn, lsn_text
 from rotator.database.seed import Bracket, Seed, SeedEvidence
 
 _POSITION = r"([0-9A-F]{1,8}/[0-9A-F]{1,8})"

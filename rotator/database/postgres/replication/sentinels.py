@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from rotator.database.postgres.connection import Connection
+from rotator.database.postgres.lsn import lsn
 from rotator.database.postgres.names import SCHEMA
 from rotator.database.postgres.replication.names import Names
-from rotator.database.replication import lsn
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 _PUT = (
     f"insert into {SCHEMA}.sentinel (token) values (%s)"  # noqa: S608

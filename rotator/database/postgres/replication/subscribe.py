@@ -13,18 +13,18 @@ from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
 from rotator.database.interface import Target
-from rotator.database.postgres import fence_sql
-from rotator.database.postgres.applied_code import AS_TABLE_OWNER
+from rotator.database.postgres.catalog.applied_code import AS_TABLE_OWNER
+from rotator.database.postgres.catalog.extensions import function_of
+from rotator.database.postgres.catalog.objects import each_database
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.extensions import function_of
-from rotator.database.postgres.objects import each_database
+from rotator.database.postgres.fence import fence_sql
+from rotator.database.postgres.lsn import lsn, lsn_text
 from rotator.database.postgres.replication import login, secret, sentinels, trust
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.peer_tls import asked, verifying
 from rotator.database.postgres.replication.publish import replicated
-from rotator.database.replication import lsn, lsn_text
 from rotator.database.seed import SeedEvidence
-from rotator.errors import DatabaseError
+from rotator.domain.errors import DatabaseError
 
 T = TypeVar("T")
 

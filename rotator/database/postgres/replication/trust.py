@@ -6,11 +6,11 @@ blue fenced, nobody does any more.
 
 from __future__ import annotations
 
-from rotator.database.postgres.applied_code import applied, unreachable_owners
+from rotator.database.postgres.catalog.applied_code import applied, unreachable_owners
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.preflight_replicate_code import cannot_become, foreign_code
-from rotator.errors import DatabaseError
-from rotator.model import Finding
+from rotator.database.postgres.preflight.replicate_code import cannot_become, foreign_code
+from rotator.domain.database import Finding
+from rotator.domain.errors import DatabaseError
 
 
 def refuse(database: str, connection: Connection) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from rotator.database.postgres import owners
+from rotator.database.postgres.catalog.objects import USER_SCHEMA
 from rotator.database.postgres.connection import Connection
-from rotator.database.postgres.objects import USER_SCHEMA
-from rotator.database.postgres.reading import read
-from rotator.errors import DatabaseError
-from rotator.qualified import qualified
+from rotator.database.postgres.reading import owners
+from rotator.database.postgres.reading.session import read
+from rotator.domain.errors import DatabaseError
+from rotator.domain.qualified import qualified
 
 _ANY = f"""
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace

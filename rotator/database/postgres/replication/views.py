@@ -9,12 +9,13 @@ from psycopg import sql
 
 from rotator.database.compare import capped
 from rotator.database.interface import Target
-from rotator.database.postgres import checksum, fence_sql
+from rotator.database.postgres.catalog.event_triggers import others_event_triggers
+from rotator.database.postgres.catalog.objects import USER_SCHEMA, each_database
+from rotator.database.postgres.compare import checksum
 from rotator.database.postgres.connection import Connection, session
-from rotator.database.postgres.event_triggers import others_event_triggers
-from rotator.database.postgres.objects import USER_SCHEMA, each_database
-from rotator.database.postgres.reading_rights import OURS
-from rotator.model import Table
+from rotator.database.postgres.fence import fence_sql
+from rotator.database.postgres.reading.rights import OURS
+from rotator.domain.database import Table
 
 _VIEWS = f"""
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace

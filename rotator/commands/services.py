@@ -1,0 +1,95 @@
+"""What every verb needs, wired: a frozen bundle, so that tests can hand in fakes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rotator.aws.interface import Dns, Identity, KeyUses, Kms, Rds
+from rotator.config.schema import Env
+from rotator.database.interface import DatabaseOpener
+from rotator.domain.root import RootData
+from rotator.host.started import place
+from rotator.journal.document import RotationRecord
+from rotator.journal.memory import JournalMemory
+from rotator.journal.stores import Store
+from rotator.network.interface import Resolver
+from rotator.report.live.interface import Reporter
+from rotator.rotation.engine import Engine
+from rotator.rotation.steps.context import Context, Options
+from rotator.rotation.steps.interfaces import Clock, Stages
+
+
+class MeasuredStages(Stages, Protocol):
+    """Stages that also tell how long Terraform ran in this process."""
+
+    @property
+    def runs(self) -> tuple[tuple[str, float], ...]:
+        """(subcommand, seconds) of every run so far."""
+        ...
+
+    def review(self, start: RootData, *, adopted: bool, midway: bool) -> tuple[str, ...]:
+        """What a plan of the root shows now; for an env that is not `adopted` yet, of its adoption from `start`.
+
+        `midway`: a killed run was applying a stage, so the plan need not be empty.
+
+        Raises Blocked when it would change anything that the stage at hand may not.
+        """
+        ...
+
+
+def new_nonce() -> str:
+    """What tells a rotation from one that another clone of the env begins under the same name."""
+    return secrets.token_hex(8)
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """One env with its clients. `canary` fetches the write canary's report, or is None; `nonce` draws a rotation's."""
+
+    env: Env
+    store: Store
+    rds: Rds
+    kms: Kms
+    key_uses: KeyUses
+    dns: Dns
+    identity: Identity
+    resolver: Resolver
+    databases: DatabaseOpener | None
+    stages: MeasuredStages
+    reporter: Reporter
+    clock: Clock
+    canary: Callable[[], Mapping[str, Any]] | None = None
+    nonce: Callable[[], str] = new_nonce
+    waiting: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    """Signs of life while something is looked at and no step is at work: `with bench.waiting("asking AWS"): ...`."""
+    holder: Callable[[], str | None] = lambda: None
+    """Who works on the env at this moment, in words; None when nobody does."""
+    place: Callable[[], str] = place
+    """USER@HOST of this process."""
+
+    def engine(self, memory: JournalMemory) -> Engine:
+        """An engine over that memory."""
+        return Engine(memory, self.reporter, self.clock, self.env.config.rotation.poll_seconds)
+
+    def context(self, memory: JournalMemory, record: RotationRecord, options: Options) -> Context:
+        """What steps are handed."""
+        return Context(
+            env=self.env,
+            rotation=record.rotation,
+            memory=memory,
+            rds=self.rds,
+            kms=self.kms,
+            key_uses=self.key_uses,
+            dns=self.dns,
+            identity=self.identity,
+            resolver=self.resolver,
+            databases=self.databases,
+            stages=self.stages,
+            clock=self.clock,
+            options=options,
+            progress=lambda fraction, detail: None,
+        )

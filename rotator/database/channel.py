@@ -1,0 +1,176 @@
+"""What the steps need of replication between blue and green: the interface. Its values are in replication.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol
+
+from rotator.database.protection import Encryption
+from rotator.database.replication import Budgets, Lag, Opened, Passed, Slot, Storage, Verified, Worker
+from rotator.database.seed import Bracket, Seed
+
+Progress = Callable[[float, str], None]
+"""Called with a fraction 0..1 and a short text."""
+
+
+class Window(Protocol):
+    """The moment in which the source stops and the target takes over. Use as a context manager.
+
+    Leaving it without having passed it lifts the source's fence, after shutting the target again.
+    """
+
+    @property
+    def opening(self) -> bool:
+        """Whether the target may have been opened, and not been shut again."""
+        ...
+
+    def __enter__(self) -> Window: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+    def prepare(self, progress: Progress, check: Callable[[], None]) -> None:
+        """All that needs no pause: connections, idle triggers, `check`, waiting for a calm moment. Raises.
+
+        What `check` finds unchanged stays so until the flip, or `run` raises.
+        """
+        ...
+
+    def run(self) -> Passed:
+        """Fence, drain, recheck, sequences, seal, open the target. Raises DatabaseError when over a budget."""
+        ...
+
+
+class Link(Protocol):
+    """One direction of one rotation. Methods raise DatabaseError; all that make or remove something are idempotent."""
+
+    # --- the source ---
+    def bare(self) -> Mapping[str, str]:
+        """'database.schema.table' -> its setting, of tables without a usable replica identity."""
+        ...
+
+    def open(self, *, allow_full: bool, progress: Progress) -> Opened:
+        """Login, sentinel tables, DDL record, publications, then slots, then the sentinel that says so."""
+        ...
+
+    def open_slots(self) -> None:
+        """Slots alone: on green, which has the publications from the snapshot, for the way back."""
+        ...
+
+    def mark(self, kind: str) -> int:
+        """Write the sentinel `kind` in every database; the source's flushed position after it."""
+        ...
+
+    def slots(self) -> tuple[Slot, ...]: ...
+    def flushed(self) -> int: ...
+    def storage(self) -> Storage: ...
+
+    def ddl(self) -> tuple[str, ...]:
+        """DDL that was recorded since `open`, in words."""
+        ...
+
+    def unpublished(self) -> tuple[str, ...]:
+        """Tables of the source that are not replicated: made, or dropped and made again, since `open`."""
+        ...
+
+    def encryption(self) -> Encryption | None:
+        """Of the connections that carry the rows, the weakest; None while there is none. By the source's account."""
+        ...
+
+    def feeds(self) -> tuple[str, ...]:
+        """Enabled subscriptions of others on the source: a copy of them on green would take their changes away."""
+        ...
+
+    def close_slots(self) -> tuple[str, ...]:
+        """Remove the slots; words."""
+        ...
+
+    def close(self, full: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Remove all that `open` made, put back the identity of the tables in `full` (see `bare`); words."""
+        ...
+
+    # --- the target ---
+    def quarantine(self, budget_seconds: float) -> tuple[str, ...]:
+        """Make a freshly restored target harmless: foreign subscriptions, slots, jobs; and fence it. Words."""
+        ...
+
+    def seed(self, log: Iterable[str], bracket: Bracket) -> Seed:
+        """Where the target's data ends: `log` are the lines of its first start."""
+        ...
+
+    def subscribe(self, seed: int | Mapping[str, int] | None) -> None:
+        """Subscriptions on the target, not enabled; origin at `seed`, for all or by database (None: the slots')."""
+        ...
+
+    def enable(self) -> None: ...
+    def unsubscribe(self) -> None: ...
+
+    def disable(self) -> None:
+        """Stop applying; the place is kept."""
+        ...
+
+    def resume(self) -> tuple[str, ...]:
+        """Switch on again what an error, or somebody, has switched off; words."""
+        ...
+
+    def workers(self) -> tuple[Worker, ...]:
+        """The subscriptions as they stand."""
+        ...
+
+    def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
+        """What the target's log says of changes that could not be applied, in the last attempts."""
+        ...
+
+    def apply_keys(self, log: Iterable[str]) -> tuple[str, ...]:
+        """The keys of the rows that these changes are of: for a person at a terminal alone."""
+        ...
+
+    def connection_errors(self, log: Iterable[str]) -> tuple[str, ...]:
+        """What it says of connections to the source that were lost, or could not be had."""
+        ...
+
+    def subscribed(self) -> bool:
+        """Whether every database has its subscription, enabled."""
+        ...
+
+    # --- both ---
+    def lag(self) -> Lag: ...
+
+    def catch_up(self, seconds: float) -> None:
+        """Return once the target has applied all that the source had committed at the call. Raises when too late."""
+        ...
+
+    def verify(self, progress: Progress) -> Verified:
+        """Compare the contents of all tables while both run."""
+        ...
+
+    def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Progress) -> Verified:
+        """Compare again what was in flux; what is still so, is `hot` of the result. Its digests are of these alone."""
+        ...
+
+    def shut(self, budget_seconds: float) -> None:
+        """Fence the target, and wait for whoever has a transaction open; it stays shut in any case."""
+        ...
+
+    def imprint(self) -> Mapping[str, Any]:
+        """What the target's catalogs show: as long as it is the same, nobody has written past the fence there."""
+        ...
+
+    def touched(self, before: Mapping[str, Any]) -> tuple[str, ...]:
+        """How the target's imprint differs from that one, in words; empty when it does not."""
+        ...
+
+    def window(
+        self,
+        budgets: Budgets,
+        hot: Sequence[Mapping[str, Any]],
+        *,
+        back_slots: bool,
+        imprint: Mapping[str, Any] | None = None,
+    ) -> Window:
+        """The cutover's window. `back_slots`: the target's slots for the way back begin where the window ends.
+
+        `imprint`: the target's when it was compared; another one gives the window up ('target-touched').
+        """
+        ...

@@ -1,0 +1,41 @@
+"""Reading the journal's file: whatever is wrong with it is said in one clear message."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rotator.domain.errors import Blocked
+from rotator.host.machine import on_this_machine
+
+FIX = "Take the last good journal from version control; do not edit it by hand."
+
+
+def read_journal(path: Path) -> dict[str, Any] | None:
+    """The document; None when there is no file. Raises Blocked when it is no JSON object, else MachineError."""
+    with on_this_machine(f"The journal {path} cannot be read.", path):
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            return None
+    try:
+        text = raw.decode("utf-8")
+        if not text.strip():
+            raise ValueError("the file is empty")
+        document = json.loads(text)
+    except (ValueError, RecursionError) as fault:
+        # Never the text itself; a decoder's message names the place alone.
+        raise damaged(f"The journal {path} is not JSON.", f"{type(fault).__name__}: {fault}.") from None
+    if not isinstance(document, dict):
+        raise damaged(f"The journal {path} is not a journal.", f"It is JSON, but a {_kind(document)}, not an object.")
+    return document
+
+
+def damaged(what: str, why: str) -> Blocked:
+    """The refusal to work with such a journal."""
+    return Blocked(what, why=why, fix=FIX, code="journal-damaged")
+
+
+def _kind(value: object) -> str:
+    return {list: "list", str: "string", int: "number", float: "number", bool: "boolean"}.get(type(value), "null")

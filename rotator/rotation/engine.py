@@ -1,0 +1,175 @@
+"""The loop: observe -> decide -> record the intent -> act -> poll -> verify -> record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from rotator.domain.errors import AwsError, Blocked, WaitingForApproval, WaitingForAws
+from rotator.journal.memory import JournalMemory
+from rotator.journal.results import Result
+from rotator.journal.step_record import Status, StepRecord
+from rotator.report.live.interface import Reporter
+from rotator.rotation.decide import Move, decide
+from rotator.rotation.steps.context import Context
+from rotator.rotation.steps.interfaces import Clock, Progress
+from rotator.rotation.steps.observation import Kind, Observation
+from rotator.rotation.steps.step import AnyStep
+
+# How many looks may find nothing after an accepted call: AWS answers are eventually consistent for some seconds.
+PATIENCE = 20
+# How many looks may fail to reach AWS before the run stops.
+LOOKS = 5
+# Faults of AWS that pass by themselves.
+PASSING = frozenset({"aws-unreachable", "aws-throttled", "aws-service"})
+
+
+@dataclass
+class _Run:
+    """One step in this process: when it began, how much of it was waiting, how often nothing was found."""
+
+    began: float
+    started: str
+    waited: float = 0.0
+    misses: int = 0
+
+
+class Engine:
+    """Runs a tuple of steps against a journal. Stops at the first error; what was done stays recorded."""
+
+    def __init__(self, memory: JournalMemory, reporter: Reporter, clock: Clock, poll_seconds: float) -> None:
+        self._memory = memory
+        self._reporter = reporter
+        self._clock = clock
+        self._poll = poll_seconds
+        self.at: str | None = None
+        """The step at work: the one that stopped the run, after an error. None before, between and after steps."""
+
+    def run(self, ctx: Context, steps: Sequence[AnyStep]) -> None:
+        """Take all steps to done or skipped. Raises the first RotatorError."""
+        for step in steps:
+            if self._settled(step):
+                continue
+            context = replace(ctx, progress=self._progress(step.name))
+            self.at = step.name
+            self._run_step(context, step)
+            self.at = None
+
+    def undo(self, ctx: Context, steps: Sequence[AnyStep]) -> None:
+        """Take steps back in the given order; each is recorded as undone, so that a killed rollback goes on."""
+        for step in steps:
+            record = self._memory.record.step(step.name)
+            if record.status is Status.UNDONE or (record.status is Status.NONE and record.result.empty):
+                continue  # what another step noted in its name was begun, and must go as well
+            began = self._clock.monotonic()
+            self.at = step.name
+            self._reporter.start(step.name)
+            context = replace(ctx, progress=self._progress(step.name))
+            what = step.undo(context)
+            record = self._memory.record.step(step.name)
+            self._memory.put(
+                step.name, replace(record, status=Status.UNDONE, reason=what, finished=self._stamp(), waited=0.0)
+            )
+            self._reporter.done(step.name, what or "nothing to take back", self._clock.monotonic() - began, 0.0)
+            self.at = None
+
+    def _progress(self, step: str) -> Progress:
+        return lambda fraction, detail: self._reporter.progress(step, fraction, detail)
+
+    def _settled(self, step: AnyStep) -> bool:
+        if self._memory.status(step.name) is not Status.DONE or step.rechecked_until is None:
+            return False
+        return self._memory.status(step.rechecked_until) in (Status.DONE, Status.SKIPPED)
+
+    def _run_step(self, ctx: Context, step: AnyStep) -> None:
+        run = _Run(self._clock.monotonic(), self._stamp())
+        quiet = self._memory.status(step.name) is Status.DONE
+        if not quiet:
+            self._reporter.start(step.name)
+        while True:
+            seen = self._look(ctx, step, run)
+            move = decide(self._memory.status(step.name), seen.kind)
+            if move is Move.PROCEED:
+                return
+            if move is Move.SKIP:
+                self._skip(step, seen, run)
+                return
+            if move is Move.VERIFY:
+                self._finish(ctx, step, seen, run)
+                return
+            if move is Move.ACT:
+                self._act(ctx, step, run)
+            elif move is Move.WAIT:
+                self._wait(ctx, step, seen, run)
+            else:
+                self._stop(move, step, seen)
+
+    def _look(self, ctx: Context, step: AnyStep, run: _Run) -> Observation:
+        """Observe, riding out an AWS that does not answer for a while: looking changes nothing."""
+        for attempt in range(LOOKS):
+            try:
+                return step.observe(ctx)
+            except AwsError as fault:
+                if fault.code not in PASSING or attempt == LOOKS - 1 or self._memory.status(step.name) is Status.NONE:
+                    raise
+                ctx.progress(None, f"{fault.what}; looking again")
+                self._clock.wait(self._poll)
+                run.waited += self._poll
+        raise AssertionError("unreachable")
+
+    def _act(self, ctx: Context, step: AnyStep, run: _Run) -> None:
+        record = self._memory.record.step(step.name)
+        started = record.started or run.started
+        self._memory.put(step.name, replace(record, status=Status.INTENDED, started=started))
+        step.act(ctx)
+        record = self._memory.record.step(step.name)
+        self._memory.put(step.name, replace(record, status=Status.ACTED))
+
+    def _wait(self, ctx: Context, step: AnyStep, seen: Observation, run: _Run) -> None:
+        run.misses = run.misses + 1 if seen.kind is Kind.ABSENT else 0
+        if run.misses > PATIENCE:
+            self._stop(Move.STOP_LOST, step, seen)
+        if ctx.options.no_wait:
+            raise WaitingForAws(
+                f"AWS is at work on step {step.name}: {seen.detail or 'in progress'}.",
+                fix="Run the same command again later; it goes on from here.",
+            )
+        ctx.progress(seen.fraction, seen.detail)
+        self._clock.wait(self._poll)
+        run.waited += self._poll
+
+    def _finish(self, ctx: Context, step: AnyStep, seen: Observation, run: _Run) -> None:
+        result = step.verify(ctx, seen.result or self._memory.result(step.records))
+        seconds = self._clock.monotonic() - run.began
+        record = self._memory.record.step(step.name)
+        done = StepRecord(
+            Status.DONE, record.started or run.started, self._stamp(), record.seconds + seconds, run.waited, result
+        )
+        self._memory.put(step.name, done)
+        self._reporter.done(step.name, step.words(result), seconds, run.waited)
+        for warning in step.warnings(result):
+            self._reporter.note(f"warning: {warning}")
+
+    def _skip(self, step: AnyStep, seen: Observation, run: _Run) -> None:
+        record = StepRecord(
+            Status.SKIPPED, run.started, self._stamp(), result=seen.result or Result(), reason=seen.reason
+        )
+        self._memory.put(step.name, record)
+        self._reporter.skipped(step.name, seen.reason)
+
+    def _stop(self, move: Move, step: AnyStep, seen: Observation) -> None:
+        if move is Move.ASK:
+            raise WaitingForApproval(f"Step {step.name} waits for you: {seen.reason}", fix=seen.fix)
+        if move is Move.STOP_CONFLICT:
+            raise Blocked(f"Step {step.name}: {seen.reason}", fix=seen.fix, details=seen.details, code="conflict")
+        raise Blocked(
+            f"Step {step.name} is recorded, but the world does not show its result.",
+            why=seen.detail or "It was removed, or undone, behind the journal's back.",
+            fix="Look at what happened; then take the rotation back with rollback, and start again.",
+            code="journal-against-world",
+        )
+
+    def _stamp(self) -> str:
+        now: datetime = self._clock.now()
+        return now.isoformat("T", "milliseconds")

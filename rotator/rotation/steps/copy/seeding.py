@@ -1,0 +1,94 @@
+"""The snapshot between its sentinels, and the seed: the exact position up to which green holds blue's transactions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rotator.database.postgres.lsn import lsn, lsn_text
+from rotator.database.seed import Bracket
+from rotator.domain.errors import Blocked
+from rotator.journal.results import GreenResult, SeedResult, SnapshotResult, need
+from rotator.rotation.steps.channels import forward, log_lines, watch
+from rotator.rotation.steps.context import Context
+from rotator.rotation.steps.copy.snapshots import TakeSnapshot
+from rotator.rotation.steps.cutover.outlived import refuse_serving
+from rotator.rotation.steps.observation import Observation, absent, satisfied
+from rotator.rotation.steps.step import Step
+
+
+class MarkedSnapshot(TakeSnapshot):
+    """Snapshot blue while it takes writes, between two rows by which the snapshot can be told."""
+
+    title = "Snapshot blue (writes go on)"
+
+    def act(self, ctx: Context) -> None:
+        """Write the row before it, then ask RDS for the snapshot."""
+        link = forward(ctx)
+        feeds = link.feeds()
+        if feeds:
+            raise Blocked(
+                f"Subscriptions are enabled on {ctx.rotation.blue}: {', '.join(feeds)}.",
+                why="Green's copy of them would take changes away from blue as soon as it starts.",
+                fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run rotate again.",
+                code="subscription",
+            )
+        low = lsn_text(link.mark("low"))
+        ctx.memory.note(SnapshotResult, lambda known: replace(known, low=low))
+        super().act(ctx)
+
+    def verify(self, ctx: Context, result: SnapshotResult) -> SnapshotResult:
+        """Write the row after it."""
+        return replace(result, high=lsn_text(forward(ctx).mark("high")))
+
+
+class Seed(Step[SeedResult]):
+    """Make green harmless, then find where its data ends, from at least two exact sources that agree."""
+
+    name = "seed"
+    records = SeedResult
+    title = "Find the seed position"
+    rechecked_until = "catch-up"
+    estimate_seconds = 5
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied once it has been found."""
+        noted = ctx.memory.result(SeedResult)
+        return satisfied(noted) if noted.seed else absent("not found yet")
+
+    def act(self, ctx: Context) -> None:
+        """Quarantine, then decide; raises Blocked with every figure when the sources do not agree."""
+        link = forward(ctx)
+        refuse_serving(ctx, ctx.rotation.green, "It is not put in quarantine.")
+        again = link.quarantine(ctx.env.config.rotation.fence_budget)
+        quarantined = [*(ctx.memory.result(GreenResult).quarantined or ()), *again]
+        imprint = link.imprint()
+        ctx.memory.note(SeedResult, lambda known: replace(known, imprint=imprint))
+        watch(ctx, link)
+        snapshot = ctx.memory.result(SnapshotResult)
+        confirmed = max(slot.confirmed for slot in link.slots())
+        bracket = Bracket(confirmed, lsn(need(snapshot.low)), lsn(need(snapshot.high)))
+        found = link.seed(log_lines(ctx, ctx.rotation.green), bracket)
+        if found.position is None:
+            raise Blocked(
+                f"The seed of {ctx.rotation.green} is not certain: {found.problem}.",
+                why="Replication from a wrong position would lose or double transactions.",
+                fix=f"Nothing was applied. Keep the figures; rotator rollback {ctx.env.name}, then rotate again.",
+                details=found.figures,
+                code="seed",
+            )
+        position = lsn_text(found.position)
+        ctx.memory.note(
+            SeedResult,
+            lambda known: replace(
+                known,
+                seed=position,
+                sources=tuple(found.sources),
+                figures=tuple(found.figures),
+                quarantined=tuple(quarantined),
+            ),
+        )
+
+    def words(self, result: SeedResult) -> str:
+        """One line for people."""
+        removed = f"; quarantine: {'; '.join(result.quarantined)}" if result.quarantined else ""
+        return f"{result.seed}, as {' and '.join(result.sources or ())} say{removed}"

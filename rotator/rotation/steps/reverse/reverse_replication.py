@@ -1,0 +1,210 @@
+"""The way back, strategy replicate: after the flip blue follows green, and the flip can be undone without a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rotator.database.postgres.lsn import lsn
+from rotator.domain import root_edits as edits
+from rotator.domain.errors import Blocked, RotatorError
+from rotator.journal.results import CutoverResult, OpenResult, WayBackResult
+from rotator.journal.results_retire import CloseWayBackResult
+from rotator.rotation.steps.channels import (
+    backward,
+    blue_alone,
+    budgets,
+    carried_back,
+    forward,
+    green_alone,
+    green_may_hold_writes,
+    way_back,
+)
+from rotator.rotation.steps.context import Context
+from rotator.rotation.steps.copy.keeping_up import prove
+from rotator.rotation.steps.cutover.fence import lift, open_writes
+from rotator.rotation.steps.cutover.outlived import refuse_serving, refuse_two_open
+from rotator.rotation.steps.cutover.past_fence import without_way_back
+from rotator.rotation.steps.gates import Gate
+from rotator.rotation.steps.observation import Observation, absent, satisfied, skipped
+from rotator.rotation.steps.reverse.return_flip import finish_opening, flip_record_back
+from rotator.rotation.steps.reverse.untouched import shrink_back, untouched
+from rotator.rotation.steps.step import Step
+from rotator.rotation.steps.world import is_at, server
+
+APPROVAL = Gate.NO_WAY_BACK
+
+
+class WayBack(Step[WayBackResult]):
+    """Turn the replication round: blue, still fenced, follows green until retire."""
+
+    name = "way-back"
+    records = WayBackResult
+    title = "Open the way back: blue follows green"
+    rechecked_until = "way-back"
+    estimate_seconds = 5
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied when a marker written on green has arrived on blue."""
+        if ctx.memory.result(WayBackResult).opened:
+            return satisfied()
+        if ctx.memory.result(WayBackResult).given_up:
+            return skipped("by your decision: after the flip there is no way back without losing writes")
+        return absent("not open yet")
+
+    def act(self, ctx: Context) -> None:
+        """Turn the replication round; or, when that was approved, end it."""
+        if APPROVAL in ctx.options.approvals:
+            forward(ctx).unsubscribe()
+            forward(ctx).close_slots()
+            close_way_back(ctx)
+            ctx.memory.note(WayBackResult, lambda known: replace(known, given_up=True))
+        else:
+            open_way_back(ctx)
+        green = server(ctx, ctx.rotation.green)
+        if green is not None:
+            open_writes(green, busy=True)  # only idle triggers are left of its fence
+
+    def undo(self, ctx: Context) -> str:
+        """Blue follows green no longer."""
+        refuse_serving(ctx, ctx.rotation.green, "The way back stays open.")
+        return close_way_back(ctx)
+
+    def words(self, result: WayBackResult) -> str:
+        """One line for people."""
+        return "what is written on green arrives on blue; rollback loses nothing until retire"
+
+
+class CloseWayBack(Step[CloseWayBackResult]):
+    """Before blue goes: end its subscription, and remove from green what the rotation made there."""
+
+    name = "close-way-back"
+    records = CloseWayBackResult
+    title = "Close the way back"
+    commits = "rollback after it loses what is written on green"
+    rechecked_until = "close-way-back"
+    estimate_seconds = 3
+
+    def observe(self, ctx: Context) -> Observation:
+        """Satisfied once closed."""
+        return satisfied() if ctx.memory.result(CloseWayBackResult).closed else absent("blue follows green")
+
+    def act(self, ctx: Context) -> None:
+        """Blue's subscription, then slots, publications, login and record on both; identities put back on green."""
+        full = ctx.memory.result(OpenResult).full or {}
+        close_way_back(ctx)
+        if ctx.rds.instance(ctx.rotation.blue) is not None:
+            forward(ctx).close(full)
+        green_alone(ctx).close(full)
+        ctx.memory.note(CloseWayBackResult, lambda known: replace(known, closed=True))
+
+    def words(self, result: CloseWayBackResult) -> str:
+        """One line for people."""
+        return "blue no longer follows green"
+
+
+def open_way_back(ctx: Context) -> None:
+    """End green's subscription first: else it would get its own changes back. Then blue follows green. Idempotent."""
+    # Before it is there: a rollback takes back what was begun.
+    ctx.memory.note(WayBackResult, lambda known: replace(known, begun=True))
+    forward(ctx).unsubscribe()
+    forward(ctx).close_slots()
+    link = backward(ctx)
+    if not link.slots():
+        raise Blocked(
+            f"The slots for the way back are not on {ctx.rotation.green}.",
+            why="They were removed behind the journal's back: what was written since the flip cannot flow to blue.",
+            fix="Green serves and is complete; the way back without a loss is closed. " + without_way_back(ctx),
+            code="way-back",
+        )
+    positions = ctx.memory.result(CutoverResult).back or {}
+    link.subscribe({name: lsn(text) for name, text in positions.items()} or None)
+    link.enable()
+    prove(ctx, link, ctx.rotation.blue)
+    ctx.memory.note(WayBackResult, lambda known: replace(known, opened=True))
+
+
+def close_way_back(ctx: Context) -> str:
+    """End blue's subscription and remove its slots on green; idempotent, and whichever of the two is gone."""
+    if ctx.rds.instance(ctx.rotation.blue) is not None:
+        blue_alone(ctx, back=True).unsubscribe()
+    if ctx.rds.instance(ctx.rotation.green) is None:
+        return ""
+    return "; ".join(green_alone(ctx).close_slots())
+
+
+def flip_back_without_loss(ctx: Context) -> str:
+    """The same window the other way round; empty when what is on green cannot be carried back.
+
+    A name that points at blue is no proof that green holds nothing: somebody may have put it there by hand. With the
+    user's consent to lose writes (`--confirm`), a way back that fails gives way.
+    """
+    at_blue, carried = is_at(ctx, ctx.rotation.blue), carried_back(ctx)
+    if not green_may_hold_writes(ctx) and (at_blue or not carried):
+        _follow_the_world(ctx)
+        return lift(ctx)
+    try:
+        if carried:
+            _flip_record(ctx, lambda: _finished(ctx))
+        else:
+            if not ctx.memory.result(WayBackResult).opened and backward(ctx).slots():
+                open_way_back(ctx)
+            if way_back(ctx):
+                return ""
+            _carry_back(ctx, at_blue=at_blue)
+    except RotatorError:
+        if ctx.options.lose_writes and is_at(ctx, ctx.rotation.blue) is at_blue and not carried_back(ctx):
+            return ""
+        raise
+    ctx.memory.note(CutoverResult, lambda known: replace(known, returned=True))
+    green = server(ctx, ctx.rotation.green)
+    if green is not None:
+        green.end_clients()
+    return (
+        f"{ctx.env.config.dns.record} points at {ctx.rotation.blue}, with all that was written on {ctx.rotation.green}"
+    )
+
+
+def _carry_back(ctx: Context, *, at_blue: bool) -> None:
+    refuse_two_open(ctx)
+    link = backward(ctx)
+    prove(ctx, link, ctx.rotation.blue)
+    imprint, hot = untouched(ctx, link)
+
+    def pass_window() -> bool:
+        if carried_back(ctx):
+            return _finished(ctx)
+        if is_at(ctx, ctx.rotation.blue):
+            # An earlier flip back, that was cut off, has come through since: what serves is not shut for another.
+            if not green_may_hold_writes(ctx):
+                return True
+            refuse_two_open(ctx)
+        left = shrink_back(ctx, link, hot)
+        with link.window(budgets(ctx), left, back_slots=False, imprint=imprint) as window:
+            window.prepare(lambda _, text: ctx.progress(None, text), lambda: None)
+            window.run()
+        ctx.memory.note(CutoverResult, lambda known: replace(known, carried_back=True))
+        return True
+
+    if at_blue:
+        pass_window()
+        _follow_the_world(ctx)
+    else:
+        _flip_record(ctx, pass_window)
+
+
+def _flip_record(ctx: Context, decide: Callable[[], bool]) -> None:
+    flip_record_back(ctx, edits.serving(ctx.data, ctx.rotation.source), decide)
+    _follow_the_world(ctx)
+
+
+def _finished(ctx: Context) -> bool:
+    """An earlier run was cut off after the window: only the record is left to do."""
+    finish_opening(ctx)
+    return True
+
+
+def _follow_the_world(ctx: Context) -> None:
+    """The name points at blue: the data says so too, and has no gate any more."""
+    if ctx.data.serving != ctx.rotation.source or ctx.data.gate is not None:
+        ctx.memory.write_root(replace(edits.serving(ctx.data, ctx.rotation.source), gate=None))

@@ -1,0 +1,44 @@
+"""Everything in which the local AWS corrects moto, in one place; each patch has a test that fails without it.
+
+The order matters: a later patch wraps an earlier one. So records come first, then statuses, servers, and at the very
+outside what refuses a request before anything has happened.
+"""
+
+from rotator.sandbox.aws.patches import (
+    account,
+    backups,
+    groups,
+    identity,
+    keys,
+    kms,
+    logs,
+    pending,
+    progress,
+    restore,
+    route53,
+    servers,
+    settings,
+    states,
+    statuses,
+)
+from rotator.sandbox.aws.patches.core import Context, Patch, installed
+
+PATCHES: tuple[Patch, ...] = (
+    *identity.PATCHES,
+    *settings.PATCHES,
+    *groups.PATCHES,
+    *restore.PATCHES,
+    *kms.PATCHES,
+    *keys.PATCHES,
+    *route53.PATCHES,
+    *statuses.PATCHES,
+    *progress.PATCHES,
+    *servers.PATCHES,
+    *backups.PATCHES,
+    *pending.PATCHES,
+    *account.PATCHES,
+    *logs.PATCHES,
+    *states.PATCHES,
+)
+
+__all__ = ["PATCHES", "Context", "Patch", "installed"]
