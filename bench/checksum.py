@@ -30,7 +30,7 @@ from plain import open_plain
 from scratch import REPOSITORY
 
 from rotator.database.interface import Target
-from rotator.database.postgres.compare.chunk_scanner import walk
+from rotator.database.postgres.compare.chunk_scanner import scan_chunks
 from rotator.database.postgres.compare.chunks import Chunk
 from rotator.database.postgres.compare.reader import reader
 from rotator.database.postgres.compare.verify import CHUNK_ROWS, verify_online
@@ -203,7 +203,7 @@ def time_digest(target: Target, rows: int) -> float:
     """Seconds of the digest of all ranges, one after the other, on one server."""
     with reader(target, DATABASE, [("public", "item")]) as side:
         began = time.monotonic()
-        ranges = walk(side, Chunk(DATABASE, "public", "item"), CHUNK_ROWS)
+        ranges = scan_chunks(side, Chunk(DATABASE, "public", "item"), CHUNK_ROWS)
         assert sum(content.rows for _, content in ranges) == rows
         return time.monotonic() - began
 
@@ -214,7 +214,7 @@ def time_verify(blue: Target, green: Target, rows: int) -> float:
     table = Table(DATABASE, "public", "item", rows)
     found = verify_online(blue, green, [table], lambda: None, lambda fraction, text: None)
     took = time.monotonic() - began
-    assert (found.differences, found.hot) == ((), ())
+    assert (found.differences, found.unsettled) == ((), ())
     assert found.tables[str(table)].rows == rows
     return took
 

@@ -27,7 +27,7 @@ from time import monotonic
 from clients import CLIENTS, SCHEMA, Ack, Clients, expected, stored, writing
 from pair import running_blue, version
 
-from rotator.database.postgres.replication.link import PostgresLink
+from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.replication import Budgets, Passed
 from rotator.domain.errors import DatabaseError
 
@@ -115,15 +115,15 @@ def one_pair(outcome: Outcome, runs: int, rate: float) -> None:
     _say(f"{len(acks):,} transactions acknowledged: {lost} rows lost, {doubled} doubled")
 
 
-def flip(link: PostgresLink, clients: Clients, old: int) -> Flip:
+def flip(channel: PostgresChannel, clients: Clients, old: int) -> Flip:
     """Compare, then pass the window and tell the clients. Raises DatabaseError when that fails again and again."""
     for given_up in range(ATTEMPTS):
         clients.wait_for_writes(WARM_WRITES, WRITE_SECONDS)
-        verified = link.verify(lambda fraction, text: None)
+        verified = channel.verify(lambda fraction, text: None)
         if verified.differences:
             raise DatabaseError("the sides differ", why="; ".join(verified.differences), code="validate-contents")
         try:
-            with link.window(Budgets(), verified.hot, back_slots=not link.back) as window:
+            with channel.window(Budgets(), verified.unsettled, back_slots=not channel.back) as window:
                 window.prepare(lambda fraction, text: None, lambda: None)
                 passed = window.run()
                 at = monotonic()

@@ -72,16 +72,16 @@ def measure(pair: Pair, tables: int, rows: int) -> Row:
     """Fill blue, let green follow, pass the window."""
     fill(pair, tables, rows)
     seconds: dict[str, float] = {}
-    link = pair.forward
-    _timed(seconds, "open", lambda: link.open(allow_full=False, progress=_silent))
+    channel = pair.forward
+    _timed(seconds, "open", lambda: channel.open(allow_full=False, progress=_silent))
     pair.follow()
     sides = [PostgresServer(pair.target(cluster)) for cluster in (pair.blue, pair.green) if cluster is not None]
     blue, green = _timed(seconds, "schema", lambda: [side.schema() for side in sides])
-    link = pair.forward
-    verified = _timed(seconds, "verify", lambda: link.verify(_silent))
+    channel = pair.forward
+    verified = _timed(seconds, "verify", lambda: channel.verify(_silent))
     wrong = (*compare.compare_schema(blue, green), *verified.differences)
     began = monotonic()
-    with link.window(BUDGETS, verified.hot, back_slots=True) as window:
+    with channel.window(BUDGETS, verified.unsettled, back_slots=True) as window:
         window.prepare(_silent, lambda: None)
         seconds["prepare"] = monotonic() - began
         passed: Passed = window.run()

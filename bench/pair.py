@@ -21,7 +21,7 @@ import psycopg
 from plain import open_plain
 
 from rotator.database.interface import Target
-from rotator.database.postgres.replication.link import PostgresLink
+from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.seed import Bracket
 from rotator.domain.errors import DatabaseError
 from rotator.sandbox.postgres import binaries, snapshots
@@ -62,27 +62,27 @@ class Pair:
         return cluster.target(self.password, DATABASE)
 
     @property
-    def forward(self) -> PostgresLink:
+    def forward(self) -> PostgresChannel:
         """From blue to green; as long as there is no green, only what concerns blue may be called."""
         there = self.target(self.green or self.blue)
-        return PostgresLink(ROTATION, self.target(self.blue), there, pinned=True)
+        return PostgresChannel(ROTATION, self.target(self.blue), there, pinned=True)
 
     @property
-    def back(self) -> PostgresLink:
+    def back(self) -> PostgresChannel:
         """From green to blue."""
-        return PostgresLink(ROTATION, self.target(self._green()), self.target(self.blue), back=True, pinned=True)
+        return PostgresChannel(ROTATION, self.target(self._green()), self.target(self.blue), back=True, pinned=True)
 
     def snapshot(self, moment: float = 0.0) -> Cut:
         """Between its two sentinels, `moment` seconds after the first: where the cut falls must not depend on it."""
-        link = self.forward
-        low = link.mark("low")
+        channel = self.forward
+        low = channel.mark("low")
         time.sleep(moment)  # not a wait for anything
         folder = self.folder / "snapshot"
         began = time.monotonic()
         snapshots.take(self.blue, folder)
         ended = time.monotonic()
-        high = link.mark("high")
-        return Cut(folder, Bracket(max(slot.confirmed for slot in link.slots()), low, high), began, ended)
+        high = channel.mark("high")
+        return Cut(folder, Bracket(max(slot.confirmed for slot in channel.slots()), low, high), began, ended)
 
     def restore(self, cut: Cut) -> Cluster:
         """Start green from it. The snapshot is removed."""

@@ -121,7 +121,7 @@ def trial(pair: Pair, load: Load, position: str) -> Trial:
     """One of them; blue is as before afterwards, and green is gone."""
     with load.paused(), connected(pair.target(pair.blue)) as connection:
         tidy(connection)
-    began, bare = time.monotonic(), pair.forward.bare()
+    began, without_identity = time.monotonic(), pair.forward.without_identity()
     try:
         found = _follow(pair, load, position)
     except DatabaseError as error:
@@ -130,7 +130,7 @@ def trial(pair: Pair, load: Load, position: str) -> Trial:
         found = Trial(position, problem="; ".join((str(error), error.why, *said)))
     finally:
         pair.drop_green()
-        pair.forward.close(bare)
+        pair.forward.close(without_identity)
     return Trial(**{**vars(found), "seconds": time.monotonic() - began})
 
 
@@ -139,17 +139,17 @@ def _follow(pair: Pair, load: Load, position: str) -> Trial:
     _open(pair, narrow=narrow)
     cut = pair.snapshot(random.uniform(0, MOMENT_SECONDS))
     green = pair.target(pair.restore(cut))
-    link = pair.forward
-    link.quarantine(QUARANTINE_SECONDS)
+    channel = pair.forward
+    channel.quarantine(QUARANTINE_SECONDS)
     start = _position(pair, cut, position)
     before = _size(green)
-    link.subscribe(start.at)
+    channel.subscribe(start.at)
     if narrow:
         _forget_sentinels(green)
-    link.enable()
-    link.catch_up(CATCH_UP_SECONDS)
+    channel.enable()
+    channel.catch_up(CATCH_UP_SECONDS)
     with load.paused():
-        link.catch_up(CATCH_UP_SECONDS)
+        channel.catch_up(CATCH_UP_SECONDS)
         lost, doubled = compare(pair.target(pair.blue), green, (KEYLESS,) if narrow else TABLES)
         streamed = _size(green) - before
     spanning = load.spanning(cut.began, cut.ended)
@@ -158,19 +158,19 @@ def _follow(pair: Pair, load: Load, position: str) -> Trial:
 
 def _open(pair: Pair, *, narrow: bool) -> None:
     """As a rotation does; `narrow`: the publication holds only the table without a key and the sentinels."""
-    link = pair.forward
+    channel = pair.forward
     if not narrow:
-        link.open(allow_full=True, progress=lambda fraction, text: None)
+        channel.open(allow_full=True, progress=lambda fraction, text: None)
         return
-    publish.open_publications(link.source, link.names, allow_full=True)
-    with connected(link.source) as connection:
+    publish.open_publications(channel.source, channel.names, allow_full=True)
+    with connected(channel.source) as connection:
         connection.execute(
             sql.SQL("alter publication {} set table only {}, only {}").format(
-                *map(sql.Identifier, (link.names.publication, KEYLESS)), sql.Identifier(OWN_SCHEMA, "sentinel")
+                *map(sql.Identifier, (channel.names.publication, KEYLESS)), sql.Identifier(OWN_SCHEMA, "sentinel")
             )
         )
-    link.open_slots()
-    link.mark("slot")
+    channel.open_slots()
+    channel.mark("slot")
 
 
 def _forget_sentinels(green: Target) -> None:

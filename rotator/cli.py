@@ -17,7 +17,7 @@ from rotator.cli_sandbox import app as sandbox_app
 from rotator.commands import plan as plan_command
 from rotator.commands import retirement, rotation
 from rotator.commands import status as status_command
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.errors import UsageError, WaitingForApproval
 from rotator.host.machine import explain
 from rotator.host.started import typed
@@ -90,8 +90,8 @@ def plan(env: EnvName, as_json: AsJson = False) -> None:
     """Show all stages of the next rotation with the changes that each may make; change nothing."""
 
     def work() -> None:
-        with wiring.workbench(env, "plan", as_json=as_json, locked=True) as bench:
-            found = plan_command.plan(bench)
+        with wiring.workbench(env, "plan", as_json=as_json, locked=True) as services:
+            found = plan_command.plan(services)
             _say(env, as_json, found.to_json(), plan_report.render(found))
 
     run(work, as_json=as_json, env=env)
@@ -114,9 +114,9 @@ def rotate(
     def options() -> Options:
         return Options(approvals=gates.answers("rotate", approve or (), gates.ROTATE), no_wait=no_wait)
 
-    def work(bench: Workbench, options: Options) -> Summary:
+    def work(services: Services, options: Options) -> Summary:
         try:
-            return rotation.rotate(bench, options)
+            return rotation.rotate(services, options)
         except WaitingForApproval as stop:
             if (
                 stop.code != gates.Gate.LONG_PAUSE or yes or not sys.stdin.isatty()
@@ -125,7 +125,7 @@ def rotate(
             lines = "\n".join((stop.what, stop.why, *(f"  {line}" for line in stop.details)))
             if not typer.confirm(f"{visible(lines)}\nPause writes for so long?", default=False, err=True):
                 raise
-            return rotation.rotate(bench, replace(options, approvals=options.approvals | {gates.Gate.LONG_PAUSE}))
+            return rotation.rotate(services, replace(options, approvals=options.approvals | {gates.Gate.LONG_PAUSE}))
 
     _through(env, "rotate", work, options, as_json, yes, question)
 
@@ -186,8 +186,8 @@ def status(env: EnvName, as_json: AsJson = False) -> None:
     """Show where the env stands; change nothing."""
 
     def work() -> None:
-        with wiring.workbench(env, "status", as_json=as_json, locked=False) as bench:
-            found = status_command.status(bench)
+        with wiring.workbench(env, "status", as_json=as_json, locked=False) as services:
+            found = status_command.status(services)
             _say(env, as_json, found.to_json(), status_report.render(found))
 
     run(work, as_json=as_json, env=env)
@@ -204,9 +204,9 @@ def _through(
 ) -> None:
     def work() -> None:
         agreed = options()
-        with wiring.workbench(env, name, as_json=as_json, locked=True) as bench:
-            _confirm(env, yes or bench.env.config.sandbox is not None, question)
-            summary = verb(bench, agreed)
+        with wiring.workbench(env, name, as_json=as_json, locked=True) as services:
+            _confirm(env, yes or services.env.config.sandbox is not None, question)
+            summary = verb(services, agreed)
             _say(env, as_json, to_json(summary), "\n" + render_text(summary))
 
     run(work, as_json=as_json, env=env)

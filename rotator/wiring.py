@@ -13,12 +13,12 @@ from typing import Any
 from rotator.aws.managed import ManagedLogins, is_managed
 from rotator.aws.session import Aws
 from rotator.aws.signing import signed_headers
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.config.ca_bundle import bundle, doubts, trusted
 from rotator.config.load import load_env
 from rotator.config.sandbox import CANARY_PAGE, OWN_SERVICE, access_key, located
 from rotator.config.schema import Env
-from rotator.database.channel import Link
+from rotator.database.channel import Channel
 from rotator.database.interface import DatabaseOpener, DatabaseServer
 from rotator.database.opener import Login, Opener, OwnLogin
 from rotator.domain.aws import Instance
@@ -95,7 +95,7 @@ def _credentials(env: Env) -> tuple[str, str] | None:
 
 
 @contextmanager
-def workbench(name: str, verb: str, *, as_json: bool, locked: bool) -> Iterator[Workbench]:
+def workbench(name: str, verb: str, *, as_json: bool, locked: bool) -> Iterator[Services]:
     """Everything `verb` needs; with `locked`, the env is held until the end (I7).
 
     Meanwhile all that is written is for this user alone: Terraform's state and plans have values of the database too.
@@ -111,7 +111,7 @@ def workbench(name: str, verb: str, *, as_json: bool, locked: bool) -> Iterator[
             yield _workbench(env, quiet, derive=True)
 
 
-def _workbench(given: Env, quiet: bool, *, derive: bool) -> Workbench:
+def _workbench(given: Env, quiet: bool, *, derive: bool) -> Services:
     env = located(given)
     project = project_root()
     work = env.path / ".rotator"
@@ -136,7 +136,7 @@ def _workbench(given: Env, quiet: bool, *, derive: bool) -> Workbench:
     store = LocalStore(env.name, env.path, project / ".rotator" / "private" / env.name)
     if derive:
         store.take_up()
-    return Workbench(
+    return Services(
         env=env,
         store=store,
         rds=aws.rds,
@@ -179,9 +179,11 @@ class LazyDatabases:
         """Server at the address to which `name` leads, verified as `host`."""
         return self._logged_in().through(name, host, port)
 
-    def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Link:
+    def channel(
+        self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False
+    ) -> Channel:
         """One direction of a rotation's replication."""
-        return self._logged_in().link(rotation_id, source, target, back=back)
+        return self._logged_in().channel(rotation_id, source, target, back=back)
 
     def _logged_in(self) -> Opener:
         if self._opener is None:

@@ -103,7 +103,7 @@ def lost(blue: Instance, accepted: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(field for field in LOST - set(accepted) if blue.raw.get(field)))
 
 
-def unsettled(element: JsonObject) -> tuple[str, ...]:
+def not_in_force(element: JsonObject) -> tuple[str, ...]:
     """Groups that are attached and not in force yet, or no longer, in words: green starts with them in force."""
     checks = (
         ("DBParameterGroups", "DBParameterGroupName", "ParameterApplyStatus", "in-sync"),

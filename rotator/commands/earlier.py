@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.errors import RotatorError
 from rotator.journal.document import Phase, RotationRecord
 from rotator.journal.memory import JournalMemory
@@ -16,17 +16,17 @@ from rotator.rotation.steps.context import Options
 from rotator.rotation.steps.retire.cleanup import clean
 
 
-def clean_earlier(bench: Workbench, record: RotationRecord, options: Options) -> None:
+def clean_earlier(services: Services, record: RotationRecord, options: Options) -> None:
     """Before a rotation begins: what earlier ones that were taken back have left on the same blue is removed.
 
     What readers keep, idle triggers, is this rotation's then: it uses them and takes them away at its end.
     """
-    if bench.databases is None or not untouched(bench.store.load(), record):
+    if services.databases is None or not untouched(services.store.load(), record):
         return
-    for earlier in bench.store.load().rotations:
+    for earlier in services.store.load().rotations:
         looked = earlier.result(CleanUpResult).left
         if earlier.phase is Phase.ROLLED_BACK and earlier.rotation.blue == record.rotation.blue and looked != ():
-            memory = JournalMemory(bench.store, earlier.rotation.id)
+            memory = JournalMemory(services.store, earlier.rotation.id)
             with suppress(RotatorError):  # preflight says what is wrong, or what is still in the way
-                left = clean(bench.context(memory, earlier, options), 0.0)
+                left = clean(services.context(memory, earlier, options), 0.0)
                 memory.note(CleanUpResult, partial(replace, left=left))

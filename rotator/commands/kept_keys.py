@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rotator.aws.dependents import dependents
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain import root_edits as edits
 from rotator.domain.aws import Key
 from rotator.domain.errors import AwsError, Blocked, RotatorError
@@ -31,55 +31,55 @@ class _Kept:
     arn: str
 
 
-def follow_kept_keys(bench: Workbench) -> None:
+def follow_kept_keys(services: Services) -> None:
     """Bring the root's data up to the world: a kept key that somebody disabled, enabled, or scheduled for deletion.
 
     For verbs that begin something. Raises Blocked while something still lies under a key that is scheduled: it can be
     cancelled, and must be.
     """
-    for kept in _kept(bench.store.load()):
-        looked, key = _look(bench, kept)
+    for kept in _kept(services.store.load()):
+        looked, key = _look(services, kept)
         if not looked:
             continue
         if is_scheduled(key):
-            _refuse_needed(bench, kept, key)
-        _follow(bench, kept, key)
+            _refuse_needed(services, kept, key)
+        _follow(services, kept, key)
 
 
-def follow_on_the_way(bench: Workbench, memory: JournalMemory) -> None:
+def follow_on_the_way(services: Services, memory: JournalMemory) -> None:
     """The same in the middle of a rotation or a rollback: what became of an earlier rotation's key stops neither.
 
     It warns, and raises only where Terraform was cut off while a key was taken out: nothing else may be applied then.
     """
-    for kept in _kept(bench.store.load()):
+    for kept in _kept(services.store.load()):
         try:
-            looked, key = _look(bench, kept)
+            looked, key = _look(services, kept)
             if looked:
-                for line in _needed(bench, kept) if key is not None and is_scheduled(key) else ():
-                    bench.reporter.note(f"warning: {_lost(kept, key)} {line}. {_save(kept)}")
-                _follow(bench, kept, key)
+                for line in _needed(services, kept) if key is not None and is_scheduled(key) else ():
+                    services.reporter.note(f"warning: {_lost(kept, key)} {line}. {_save(kept)}")
+                _follow(services, kept, key)
         except RotatorError as fault:
-            if bench.store.load().pending is not None:
+            if services.store.load().pending is not None:
                 raise
-            bench.reporter.note(f"warning: the kept key {kept.arn} could not be seen to: {fault.what} {fault.why}")
+            services.reporter.note(f"warning: the kept key {kept.arn} could not be seen to: {fault.what} {fault.why}")
     memory.refresh()
 
 
-def follow_states(bench: Workbench) -> None:
+def follow_states(services: Services) -> None:
     """For `plan`: as above, without applying anything. Raises Blocked where the next verb will take a key out."""
-    for kept in _kept(bench.store.load()):
-        looked, key = _look(bench, kept)
+    for kept in _kept(services.store.load()):
+        looked, key = _look(services, kept)
         if not looked:
             continue
         if is_scheduled(key):
-            _refuse_needed(bench, kept, key)
+            _refuse_needed(services, kept, key)
             raise Blocked(
                 f"The key {kept.arn}, which was kept, {_state(key)}.",
                 why="Somebody else has scheduled its deletion, so a plan of the root would make a new one.",
-                fix=f"rotator rotate {bench.env.name}, or retire, takes it out of Terraform's data and goes on.",
+                fix=f"rotator rotate {services.env.name}, or retire, takes it out of Terraform's data and goes on.",
                 code="kept-key-gone",
             )
-        _follow(bench, kept, key)
+        _follow(services, kept, key)
 
 
 def is_scheduled(key: Key | None) -> bool:
@@ -106,28 +106,30 @@ def _kept(journal: Journal) -> Iterator[_Kept]:
             yield _Kept(record, name, str(arn))
 
 
-def _look(bench: Workbench, kept: _Kept) -> tuple[bool, Key | None]:
+def _look(services: Services, kept: _Kept) -> tuple[bool, Key | None]:
     """Whether KMS answered, and what. Where it may not be asked, the plan firewall still sees what differs."""
     try:
-        return True, bench.kms.key(kept.arn)
+        return True, services.kms.key(kept.arn)
     except AwsError as fault:
         if fault.code != "aws-access-denied":
             raise
-        bench.reporter.note(f"warning: the kept key {kept.arn} could not be looked at: {fault.what} {fault.fix}")
+        services.reporter.note(f"warning: the kept key {kept.arn} could not be looked at: {fault.what} {fault.fix}")
         return False, None
 
 
-def _follow(bench: Workbench, kept: _Kept, key: Key | None) -> None:
-    memory = JournalMemory(bench.store, kept.record.rotation.id)
+def _follow(services: Services, kept: _Kept, key: Key | None) -> None:
+    memory = JournalMemory(services.store, kept.record.rotation.id)
     if key is not None and not is_scheduled(key):
         _follow_state(memory, kept, key)
         return
-    ctx = bench.context(memory, kept.record, Options())
+    ctx = services.context(memory, kept.record, Options())
     ctx.apply(Stage.RETIRE_KEY, edits.without_generation(ctx.data, kept.generation))
     if kept.record.blue_gone:
         # Retire asks once more what lies under it.
         memory.note(RetireKeyResult, lambda known: replace(known, taken_out=True))
-    bench.reporter.note(f"the kept key {kept.arn} {_state(key)}, by somebody else: it is taken out of Terraform's data")
+    services.reporter.note(
+        f"the kept key {kept.arn} {_state(key)}, by somebody else: it is taken out of Terraform's data"
+    )
 
 
 def _state(key: Key | None) -> str:
@@ -146,8 +148,8 @@ def _follow_state(memory: JournalMemory, kept: _Kept, key: Key) -> None:
         memory.write_root(edits.edit_key(root, kept.generation, is_enabled=enabled))
 
 
-def _refuse_needed(bench: Workbench, kept: _Kept, key: Key | None) -> None:
-    left = _needed(bench, kept) if key is not None else ()  # of one that is gone nothing can be saved any more
+def _refuse_needed(services: Services, kept: _Kept, key: Key | None) -> None:
+    left = _needed(services, kept) if key is not None else ()  # of one that is gone nothing can be saved any more
     if left:
         raise Blocked(
             _lost(kept, key),
@@ -158,12 +160,12 @@ def _refuse_needed(bench: Workbench, kept: _Kept, key: Key | None) -> None:
         )
 
 
-def _needed(bench: Workbench, kept: _Kept) -> tuple[str, ...]:
+def _needed(services: Services, kept: _Kept) -> tuple[str, ...]:
     return dependents(
         kept.arn,
-        snapshots=bench.rds.snapshots(),
-        automated_backups=bench.rds.automated_backups(),
-        instances=bench.rds.instances(),
+        snapshots=services.rds.snapshots(),
+        automated_backups=services.rds.automated_backups(),
+        instances=services.rds.instances(),
         database=kept.record.rotation.blue,
         delete_globs=(),
         own_snapshots=(),

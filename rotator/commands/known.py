@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rotator.commands.kept_keys import follow_kept_keys
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.errors import Blocked
 from rotator.domain.naming import base_identifier
 from rotator.journal.document import Journal
@@ -19,30 +19,30 @@ from rotator.journal.stores import DATA_FILE
 STATE_FILE = "terraform.tfstate"
 
 
-def whole_journal(bench: Workbench) -> Journal:
+def whole_journal(services: Services) -> Journal:
     """The journal, once it is clear that it is the whole one."""
-    journal = bench.store.load()
-    refuse_unknown(bench, journal)
+    journal = services.store.load()
+    refuse_unknown(services, journal)
     return journal
 
 
-def followed_journal(bench: Workbench) -> Journal:
+def followed_journal(services: Services) -> Journal:
     """The same, once it says of kept keys what is true: for what begins. What is under way may not wait for that."""
-    whole_journal(bench)
-    follow_kept_keys(bench)
-    return bench.store.load()
+    whole_journal(services)
+    follow_kept_keys(services)
+    return services.store.load()
 
 
-def refuse_unknown(bench: Workbench, journal: Journal) -> None:
+def refuse_unknown(services: Services, journal: Journal) -> None:
     """Raise Blocked when something of this env is there that the journal does not know."""
-    found = unknown(bench, journal)
+    found = unknown(services, journal)
     if not found:
         return
     missing = is_empty(journal)
     raise Blocked(
-        f"The journal of {bench.env.name} is {'missing' if missing else 'behind'}.",
+        f"The journal of {services.env.name} is {'missing' if missing else 'behind'}.",
         why="Things of this env are there that no rotation in it has made: a run elsewhere made them.",
-        fix=f"Bring {bench.store.location}, with {DATA_FILE} beside it, from the last commit, from the clone or the "
+        fix=f"Bring {services.store.location}, with {DATA_FILE} beside it, from the last commit, from the clone or the "
         "machine that made them, and run this again. Until then change neither the record nor what is named here. "
         "Lost for good, and no run is alive anywhere: take the tag rotator:env off what is named, or give the env's "
         'folder another name; the steps are in docs/runbook.md, "A lost journal".',
@@ -51,9 +51,9 @@ def refuse_unknown(bench: Workbench, journal: Journal) -> None:
     )
 
 
-def unknown(bench: Workbench, journal: Journal) -> tuple[str, ...]:
+def unknown(services: Services, journal: Journal) -> tuple[str, ...]:
     """Things of this env that the journal does not know, one line each."""
-    return (*_tagged(bench, journal), *(_files(bench) if is_empty(journal) else ()))
+    return (*_tagged(services, journal), *(_files(services) if is_empty(journal) else ()))
 
 
 def is_empty(journal: Journal) -> bool:
@@ -61,41 +61,41 @@ def is_empty(journal: Journal) -> bool:
     return not journal.rotations and journal.root is None and journal.pending is None
 
 
-def _tagged(bench: Workbench, journal: Journal) -> Iterator[str]:
+def _tagged(services: Services, journal: Journal) -> Iterator[str]:
     known = {(each.rotation.id, each.rotation.nonce) for each in journal.rotations}
-    base = base_identifier(bench.env.config.database.identifier)
+    base = base_identifier(services.env.config.database.identifier)
 
     def strange(tags: Mapping[str, str], identifier: str) -> str:
         rotation, nonce = tags.get("rotator:rotation", ""), tags.get("rotator:nonce", "")
-        if tags.get("rotator:env") != bench.env.name or not rotation or base_identifier(identifier) != base:
+        if tags.get("rotator:env") != services.env.name or not rotation or base_identifier(identifier) != base:
             return ""
         return "" if (rotation, nonce) in known else f"made by rotation {rotation} (nonce {nonce or 'none'})"
 
-    for instance in bench.rds.instances():
+    for instance in services.rds.instances():
         if words := strange(instance.tags, instance.identifier):
             yield f"instance {instance.identifier}, {words}"
-    for snapshot in bench.rds.snapshots():
+    for snapshot in services.rds.snapshots():
         if words := strange(snapshot.tags, snapshot.instance_identifier):
             yield f"snapshot {snapshot.identifier}, {words}"
-    alias = f"{bench.env.config.key.alias}-g{journal.next_generation}"
-    key = bench.kms.key(alias)
+    alias = f"{services.env.config.key.alias}-g{journal.next_generation}"
+    key = services.kms.key(alias)
     if key is not None and (words := strange(key.tags, base)):
         yield f"key {alias}, {words}"
 
 
-def _files(bench: Workbench) -> Iterator[str]:
+def _files(services: Services) -> Iterator[str]:
     """What Terraform has beside a journal that is not there. Data that only imports is a look's, not a rotation's."""
-    state = _read(bench, STATE_FILE)
+    state = _read(services, STATE_FILE)
     if state.get("resources"):
         yield f"Terraform's state {STATE_FILE}, with {len(state['resources'])} resources"
-    data = _read(bench, DATA_FILE)
+    data = _read(services, DATA_FILE)
     if data.get("generations") and not any((data.get("imports") or {}).values()):
         yield f"{DATA_FILE}, with generations {', '.join(data['generations'])}"
 
 
-def _read(bench: Workbench, name: str) -> Mapping[str, Any]:
+def _read(services: Services, name: str) -> Mapping[str, Any]:
     try:
-        found = json.loads((bench.env.path / name).read_text(encoding="utf-8"))
+        found = json.loads((services.env.path / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.errors import RotatorError
 from rotator.journal.document import Journal, Phase, RotationRecord
 from rotator.journal.memory import JournalMemory
@@ -14,13 +14,13 @@ from rotator.rotation.steps.context import Context, Options
 from rotator.rotation.steps.retire.old_key import may_be_scheduled, old_key, state_in_words
 
 
-def old_keys(bench: Workbench, journal: Journal, shown: RotationRecord | None, unknown: list[str]) -> Iterator[str]:
+def old_keys(services: Services, journal: Journal, shown: RotationRecord | None, unknown: list[str]) -> Iterator[str]:
     """A line for each key that waits, and for that of the rotation that is `shown`; what cannot be asked is told."""
     for record in journal.rotations:
         waits = record.blue_gone and record.phase is not Phase.RETIRED
         if not waits and record is not shown:
             continue
-        ctx, why = _context(bench, journal, record), record.step(RetireKeyResult.step).reason
+        ctx, why = _context(services, journal, record), record.step(RetireKeyResult.step).reason
         try:
             words = state_in_words(ctx, why if record.phase is Phase.KEY_KEPT else "")
         except RotatorError as error:
@@ -31,13 +31,13 @@ def old_keys(bench: Workbench, journal: Journal, shown: RotationRecord | None, u
             yield words or f"{arn}: {why or record.phase}"
 
 
-def one_is_due(bench: Workbench, journal: Journal) -> bool:
+def one_is_due(services: Services, journal: Journal) -> bool:
     """Whether the deletion of a key that is disabled can be scheduled by now."""
     return any(
-        record.phase is Phase.KEY_DISABLED and may_be_scheduled(_context(bench, journal, record))
+        record.phase is Phase.KEY_DISABLED and may_be_scheduled(_context(services, journal, record))
         for record in journal.rotations
     )
 
 
-def _context(bench: Workbench, journal: Journal, record: RotationRecord) -> Context:
-    return bench.context(JournalMemory(Preview(journal), record.rotation.id), record, Options())
+def _context(services: Services, journal: Journal, record: RotationRecord) -> Context:
+    return services.context(JournalMemory(Preview(journal), record.rotation.id), record, Options())

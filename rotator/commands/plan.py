@@ -6,7 +6,7 @@ from typing import Any
 
 from rotator.commands.kept_keys import follow_states
 from rotator.commands.known import refuse_unknown
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import PreflightResult
 from rotator.journal.stores import Preview
@@ -21,32 +21,32 @@ from rotator.rotation.steps.prepare.letting_go import forgotten, leaving
 from rotator.terraform.expected import describe
 
 
-def plan(bench: Workbench) -> RotationPlan:
+def plan(services: Services) -> RotationPlan:
     """Forecast every stage, and judge the root as it is. Raises Blocked when it changes more."""
-    refuse_unknown(bench, bench.store.load())
-    follow_states(bench)
-    stored = bench.store.load()
-    journal, record = begin(bench.env, stored, bench.clock.now().isoformat("T", "seconds"), bench.nonce())
+    refuse_unknown(services, services.store.load())
+    follow_states(services)
+    stored = services.store.load()
+    journal, record = begin(services.env, stored, services.clock.now().isoformat("T", "seconds"), services.nonce())
     memory = JournalMemory(Preview(journal), record.rotation.id)
-    with bench.waiting("choosing the strategy: looking at blue and its database"):
-        memory.decide_strategy(choose(bench.context(memory, record, Options())))
+    with services.waiting("choosing the strategy: looking at blue and its database"):
+        memory.decide_strategy(choose(services.context(memory, record, Options())))
     record = memory.record
-    ctx = bench.context(memory, record, Options())
+    ctx = services.context(memory, record, Options())
     gone = leaving(ctx)
     memory.let_go([each.key for each in gone])
     rotation, retire = rotation_steps(ctx.rotation.strategy), retire_steps(ctx.rotation.strategy)
     begun = any(name != PreflightResult.step for name in record.steps)
-    with bench.waiting("preflight: AWS, blue and its database"):
+    with services.waiting("preflight: AWS, blue and its database"):
         seen = None if begun else rotation[0].observe(ctx).result
         warnings = rotation[0].warnings(seen) if seen is not None else ()
     start = more_data(ctx) or first_data(ctx)
     adopted = journal.root is not None and not (start.imports.also or start.imports.record)
-    with bench.waiting("forecast of the stages"):
+    with services.waiting("forecast of the stages"):
         found = () if begun else tuple(forecast(ctx, start, adopted=adopted))
     changes = {each.step: describe(each.stage, each.before, each.after) for each in found}
-    with bench.waiting("terraform init and plan of the root"):
+    with services.waiting("terraform init and plan of the root"):
         midway = stored.pending is not None
-        now = forgotten(gone) or bench.stages.review(start, adopted=stored.root is not None, midway=midway)
+        now = forgotten(gone) or services.stages.review(start, adopted=stored.root is not None, midway=midway)
 
     def lines(steps: Any) -> tuple[PlannedStep, ...]:
         return tuple(
@@ -64,7 +64,7 @@ def plan(bench: Workbench) -> RotationPlan:
 
     names = record.rotation
     return RotationPlan(
-        bench.env.name,
+        services.env.name,
         names.id,
         str(names.strategy),
         names.blue,

@@ -10,7 +10,7 @@ from rotator.commands.announce import let_go_aloud
 from rotator.commands.disabled_key import take_note
 from rotator.commands.known import followed_journal
 from rotator.commands.rotation import heard_of_canary, summarise
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.commands.signed import sign
 from rotator.commands.supervise import supervised
 from rotator.domain.errors import Blocked, KeyStaysDisabled, RotatorError, WaitingForApproval
@@ -29,20 +29,20 @@ from rotator.rotation.steps.step import AnyStep
 _WAITS = (KeyStaysDisabled, WaitingForApproval)
 
 
-def retire(bench: Workbench, options: Options) -> Summary:
+def retire(services: Services, options: Options) -> Summary:
     """Retire the oldest soaking rotation's blue, and the old keys of all rotations whose blue is gone.
 
     Raises the weightiest of what stopped them, with the rest in its details.
     """
-    began = bench.clock.monotonic()
-    todo = to_retire(bench.env, followed_journal(bench))
-    memories = {record.rotation.id: JournalMemory(bench.store, record.rotation.id) for record in todo}
+    began = services.clock.monotonic()
+    todo = to_retire(services.env, followed_journal(services))
+    memories = {record.rotation.id: JournalMemory(services.store, record.rotation.id) for record in todo}
     stops: dict[str, RotatorError] = {}
     for record in todo:
-        memory = memories[record.rotation.id] = JournalMemory(bench.store, record.rotation.id)
-        sign(bench, memory, "retire")
+        memory = memories[record.rotation.id] = JournalMemory(services.store, record.rotation.id)
+        sign(services, memory, "retire")
         try:
-            _one(bench, memory, options)
+            _one(services, memory, options)
         except RotatorError as stop:
             stops[record.rotation.id] = stop
             if not _leaves_others_alone(record, memory, stop):
@@ -50,19 +50,21 @@ def retire(bench: Workbench, options: Options) -> Summary:
     if stops:
         raise _weightiest(stops, memories.values())
     first, *others = memories.values()
-    summary = summarise(bench, first, "retire", began, f"rotator status {bench.env.name}", heard_of_canary(bench))
+    summary = summarise(
+        services, first, "retire", began, f"rotator status {services.env.name}", heard_of_canary(services)
+    )
     return replace(summary, notes=(*summary.notes, *map(_outcome, others)))
 
 
-def _one(bench: Workbench, memory: JournalMemory, options: Options) -> None:
+def _one(services: Services, memory: JournalMemory, options: Options) -> None:
     """One rotation: all of it, or what is left once its blue is gone."""
     gone = memory.record.blue_gone
-    ctx = bench.context(memory, memory.record, options)
+    ctx = services.context(memory, memory.record, options)
     steps = key_steps() if gone else retire_steps(ctx.rotation.strategy)
-    engine = bench.engine(memory)
+    engine = services.engine(memory)
 
     def work() -> None:
-        let_go_aloud(bench.reporter, ctx, strays(ctx))
+        let_go_aloud(services.reporter, ctx, strays(ctx))
         if gone:
             memory.put(RetireSnapshotsResult.step, StepRecord())  # what keeps the key may have become deletable
             take_note(ctx, memory)
@@ -71,7 +73,7 @@ def _one(bench: Workbench, memory: JournalMemory, options: Options) -> None:
             engine.run(ctx, steps[:1])
             _to_the_end(ctx, memory, engine, steps[1:])
 
-    supervised(bench, memory, ctx, engine, steps, work)
+    supervised(services, memory, ctx, engine, steps, work)
 
 
 def _to_the_end(ctx: Context, memory: JournalMemory, engine: Engine, steps: Sequence[AnyStep]) -> None:

@@ -12,7 +12,7 @@ from rotator.commands.earlier import clean_earlier
 from rotator.commands.half_retired import take_back_unprotect
 from rotator.commands.kept_keys import follow_on_the_way
 from rotator.commands.known import followed_journal, whole_journal
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.commands.signed import last_run, sign
 from rotator.commands.supervise import supervised
 from rotator.domain.errors import DatabaseError, RotatorError
@@ -27,9 +27,9 @@ from rotator.journal.results import (
     KeyResult,
     PreflightResult,
     ReencryptResult,
+    ReverseReplicationResult,
     SnapshotResult,
     ValidateResult,
-    WayBackResult,
 )
 from rotator.journal.results_retire import (
     CloseWayBackResult,
@@ -61,63 +61,63 @@ _AROUND = timedelta(seconds=0.5)
 """The last acknowledged write may be a little older than the fence."""
 
 
-def rotate(bench: Workbench, options: Options) -> Summary:
+def rotate(services: Services, options: Options) -> Summary:
     """Take the rotation under way, or a new one, to its soak. Raises RotatorError; the journal keeps what was done."""
-    began = bench.clock.monotonic()
-    now = bench.clock.now().isoformat("T", "seconds")
-    known = whole_journal(bench)
+    began = services.clock.monotonic()
+    now = services.clock.now().isoformat("T", "seconds")
+    known = whole_journal(services)
     resumes = goes_on(known)
     if not resumes:
-        known = followed_journal(bench)
-    journal, record = begin(bench.env, known, now, bench.nonce())
-    bench.store.save(journal)
-    with bench.waiting("looking at what earlier rotations left"):
-        clean_earlier(bench, record, options)
-    memory = JournalMemory(bench.store, record.rotation.id)
-    sign(bench, memory, "rotate")
-    with bench.waiting("choosing the strategy: looking at blue and its database"):
-        memory.decide_strategy(decide(bench.context(memory, record, options)))
-    ctx = bench.context(memory, memory.record, options)
+        known = followed_journal(services)
+    journal, record = begin(services.env, known, now, services.nonce())
+    services.store.save(journal)
+    with services.waiting("looking at what earlier rotations left"):
+        clean_earlier(services, record, options)
+    memory = JournalMemory(services.store, record.rotation.id)
+    sign(services, memory, "rotate")
+    with services.waiting("choosing the strategy: looking at blue and its database"):
+        memory.decide_strategy(decide(services.context(memory, record, options)))
+    ctx = services.context(memory, memory.record, options)
     steps = rotation_steps(ctx.rotation.strategy)
-    engine = bench.engine(memory)
+    engine = services.engine(memory)
 
     heard: list[_Canary] = []
 
     def work() -> None:
-        let_go_aloud(bench.reporter, ctx, leaving(ctx))
+        let_go_aloud(services.reporter, ctx, leaving(ctx))
         refuse_unheard_of_flip(ctx)
         if ctx.rotation.strategy is Strategy.REPLICATE:
             reopen(ctx)
             at_once(ctx)
             resume(ctx)
         if resumes:
-            follow_on_the_way(bench, memory)
+            follow_on_the_way(services, memory)
         engine.run(ctx, steps)
-        heard.append(_canary(bench))
+        heard.append(_canary(services))
         # Judged before the phase: the same command again must not begin another rotation after a bad verdict.
-        _refuse_lost_writes(bench, heard[0])
+        _refuse_lost_writes(services, heard[0])
         memory.phase(Phase.SOAKING)
 
-    supervised(bench, memory, ctx, engine, steps, work, lifts=True)
-    return summarise(bench, memory, "rotate", began, f"rotator retire {bench.env.name}", heard[0])
+    supervised(services, memory, ctx, engine, steps, work, lifts=True)
+    return summarise(services, memory, "rotate", began, f"rotator retire {services.env.name}", heard[0])
 
 
-def rollback(bench: Workbench, options: Options) -> Summary:
+def rollback(services: Services, options: Options) -> Summary:
     """Take the youngest rotation back, as far as it came."""
-    began = bench.clock.monotonic()
-    record = to_roll_back(bench.env, whole_journal(bench))
-    memory = JournalMemory(bench.store, record.rotation.id)
-    sign(bench, memory, "rollback")
-    ctx = bench.context(memory, record, replace(options, taking_back=True))
+    began = services.clock.monotonic()
+    record = to_roll_back(services.env, whole_journal(services))
+    memory = JournalMemory(services.store, record.rotation.id)
+    sign(services, memory, "rollback")
+    ctx = services.context(memory, record, replace(options, taking_back=True))
     steps = (*rollback_steps(ctx.rotation.strategy), *last_steps())
-    engine = bench.engine(memory)
+    engine = services.engine(memory)
 
     def work() -> None:
         if record.phase is Phase.ROLLED_BACK:
             clean_up()
             return
         settle(ctx)
-        let_go_aloud(bench.reporter, ctx, strays(ctx))
+        let_go_aloud(services.reporter, ctx, strays(ctx))
         refuse_unheard_of_flip(ctx)
         take_back_unprotect(ctx, memory)
         open_again(ctx)
@@ -126,16 +126,16 @@ def rollback(bench: Workbench, options: Options) -> Summary:
         refuse_unasked(ctx)
         memory.phase(Phase.ROLLING_BACK)
         if memory.pending() is not None:
-            follow_on_the_way(bench, memory)
+            follow_on_the_way(services, memory)
         if memory.root() is not None:
             memory.commit()
         # Blue takes writes again before anything is seen to that can wait; a flip back cannot be planned before it.
         first: tuple[Back, ...] = () if memory.began(CutoverResult.step) else (Back.NAME, Back.WRITES)
         engine.undo(ctx, rollback_steps(ctx.rotation.strategy, *first) if first else ())
-        follow_on_the_way(bench, memory)
+        follow_on_the_way(services, memory)
         engine.undo(ctx, rollback_steps(ctx.rotation.strategy, *(set(Back) - set(first))))
         if memory.root() is not None and memory.record.step(AdoptResult.step).status is Status.DONE:
-            bench.stages.check_clean()
+            services.stages.check_clean()
         clean_up()
         memory.phase(Phase.ROLLED_BACK)
 
@@ -144,22 +144,24 @@ def rollback(bench: Workbench, options: Options) -> Summary:
             memory.put(step.name, StepRecord())  # it is looked for anew
         engine.run(ctx, last_steps())
 
-    supervised(bench, memory, ctx, engine, steps, work)
-    return summarise(bench, memory, "rollback", began, f"rotator rotate {bench.env.name}", heard_of_canary(bench))
+    supervised(services, memory, ctx, engine, steps, work)
+    return summarise(
+        services, memory, "rollback", began, f"rotator rotate {services.env.name}", heard_of_canary(services)
+    )
 
 
 def summarise(
-    bench: Workbench, memory: JournalMemory, verb: str, began: float, next_command: str, heard: _Canary
+    services: Services, memory: JournalMemory, verb: str, began: float, next_command: str, heard: _Canary
 ) -> Summary:
     """What the run came to, from the journal and what was heard of the canary."""
-    record, env = memory.record, bench.env
+    record, env = memory.record, services.env
     names, key, validated = record.rotation, record.result(KeyResult), record.result(ValidateResult)
     flip = record.result(CutoverResult)
-    wall = bench.clock.monotonic() - began
+    wall = services.clock.monotonic() - began
     # An apply is the provider waiting for AWS; what Terraform itself costs are its other runs.
-    applying = sum(seconds for verb_, seconds in bench.stages.runs if verb_ == "apply")
-    terraform = sum(seconds for verb_, seconds in bench.stages.runs if verb_ != "apply")
-    waited = applying + bench.clock.waited
+    applying = sum(seconds for verb_, seconds in services.stages.runs if verb_ == "apply")
+    terraform = sum(seconds for verb_, seconds in services.stages.runs if verb_ != "apply")
+    waited = applying + services.clock.waited
     canary, unheard = heard
     return Summary(
         verb=verb,
@@ -169,7 +171,7 @@ def summarise(
         record=env.config.dns.record,
         blue=names.blue,
         green=names.green,
-        journal=bench.store.location,
+        journal=services.store.location,
         run=last_run(record),
         old_key_arn=key.old_key_arn,
         new_key_arn=key.key_arn,
@@ -186,13 +188,13 @@ def summarise(
         terraform_seconds=terraform,
         own_seconds=max(0.0, wall - waited - terraform),
         next_command=next_command,
-        notes=(*_notes(record), *unheard, *_way_back(record), *_to_commit(bench)),
+        notes=(*_notes(record), *unheard, *_way_back(record), *_to_commit(services)),
     )
 
 
 def _way_back(record: RotationRecord) -> tuple[str, ...]:
     """What strategy replicate leaves running during the soak, for those who have alarms to set."""
-    open_, closed = record.step(WayBackResult.step).status, record.step(CloseWayBackResult.step).status
+    open_, closed = record.step(ReverseReplicationResult.step).status, record.step(CloseWayBackResult.step).status
     if record.phase is not Phase.SOAKING or open_ is not Status.DONE or closed is Status.DONE:
         return ()
     names = record.rotation
@@ -202,25 +204,25 @@ def _way_back(record: RotationRecord) -> tuple[str, ...]:
     )
 
 
-def _to_commit(bench: Workbench) -> tuple[str, ...]:
+def _to_commit(services: Services) -> tuple[str, ...]:
     """A local journal and the data derived from it are files of the env; a sandbox's are thrown away with it."""
-    if bench.env.config.sandbox is not None:
+    if services.env.config.sandbox is not None:
         return ()
-    return (f"commit {bench.env.path}: journal.json and generations.auto.tfvars.json belong together",)
+    return (f"commit {services.env.path}: journal.json and generations.auto.tfvars.json belong together",)
 
 
-def heard_of_canary(bench: Workbench) -> _Canary:
+def heard_of_canary(services: Services) -> _Canary:
     """The write canary's report, waited for in words."""
-    with bench.waiting("waiting for the write canary's report"):
-        return _canary(bench)
+    with services.waiting("waiting for the write canary's report"):
+        return _canary(services)
 
 
-def _canary(bench: Workbench) -> _Canary:
+def _canary(services: Services) -> _Canary:
     """The canary's report, or why there is none: that is told, and never read as "nothing lost"."""
-    if bench.canary is None:
+    if services.canary is None:
         return None, ()
     try:
-        report = bench.canary()
+        report = services.canary()
         if report.get("lost") is None:
             return report, (
                 f"The canary's tables could not be checked: {UNKNOWN} {report.get('problem') or ''}".strip(),
@@ -285,13 +287,13 @@ def _new_secret(record: RotationRecord) -> tuple[str, ...]:
     )
 
 
-def _refuse_lost_writes(bench: Workbench, heard: _Canary) -> None:
+def _refuse_lost_writes(services: Services, heard: _Canary) -> None:
     report = heard[0] or {}
     if report.get("lost") or report.get("doubled"):
         raise DatabaseError(
             f"The write canary reports {report.get('lost')} lost and {report.get('doubled')} doubled writes.",
             why="The rotation is done, but what the canary wrote is not all there once.",
-            fix=f"Keep blue and every snapshot, and compare. Then: rotator rollback {bench.env.name}, or rotate again "
-            "to look at the canary once more.",
+            fix=f"Keep blue and every snapshot, and compare. Then: rotator rollback {services.env.name}, or rotate "
+            "again to look at the canary once more.",
             code="canary",
         )

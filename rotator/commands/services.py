@@ -47,7 +47,7 @@ def new_nonce() -> str:
 
 
 @dataclass(frozen=True)
-class Workbench:
+class Services:
     """One env with its clients. `canary` fetches the write canary's report, or is None; `nonce` draws a rotation's."""
 
     env: Env

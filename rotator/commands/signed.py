@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rotator import __version__
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.errors import RotatorError
 from rotator.journal.document import RotationRecord, Run
 from rotator.journal.memory import JournalMemory
@@ -11,14 +11,14 @@ from rotator.journal.memory import JournalMemory
 UNKNOWN = "unknown"
 
 
-def sign(bench: Workbench, memory: JournalMemory, verb: str) -> None:
+def sign(services: Services, memory: JournalMemory, verb: str) -> None:
     """Note the caller, from where, and the version. An STS that does not say is no failure: it may be forbidden."""
     try:
-        who = bench.identity.caller().arn
+        who = services.identity.caller().arn
     except RotatorError:
         who = UNKNOWN
-    now = bench.clock.now().isoformat("T", "seconds")
-    memory.ran(Run(verb, who, bench.place(), __version__, now, now))
+    now = services.clock.now().isoformat("T", "seconds")
+    memory.ran(Run(verb, who, services.place(), __version__, now, now))
 
 
 def last_run(record: RotationRecord | None) -> str:

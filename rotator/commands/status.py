@@ -7,20 +7,20 @@ from typing import Any
 
 from rotator.commands.known import unknown as unknown_things
 from rotator.commands.old_keys import old_keys, one_is_due
-from rotator.commands.services import Workbench
-from rotator.database.channel import Link
+from rotator.commands.services import Services
+from rotator.database.channel import Channel
 from rotator.database.replication import Slot
 from rotator.domain.errors import RotatorError
 from rotator.domain.rotation import Strategy
 from rotator.journal.document import Journal, Phase, RotationRecord
 from rotator.journal.memory import JournalMemory
-from rotator.journal.results import CutoverResult, GreenResult, OpenResult, SoakResult, WayBackResult
+from rotator.journal.results import CutoverResult, GreenResult, OpenResult, ReverseReplicationResult, SoakResult
 from rotator.journal.step_record import Status
 from rotator.journal.stores import Preview
 from rotator.report.status import EnvStatus, StepLine
 from rotator.rotation.begin import left_behind
 from rotator.rotation.registry import retire_steps, rotation_steps
-from rotator.rotation.steps.channels import backward, forward, size, way_back
+from rotator.rotation.steps.channels import backward, forward, reverse_closed, size
 from rotator.rotation.steps.context import Context, Options
 from rotator.rotation.steps.copy.keeping_up import standing
 from rotator.rotation.steps.prepare import records
@@ -37,67 +37,69 @@ _NEXT = {
 }
 
 
-def status(bench: Workbench) -> EnvStatus:
+def status(services: Services) -> EnvStatus:
     """Look; nothing that cannot be asked stops the rest."""
-    with bench.waiting("asking AWS and the database"):
-        return _status(bench)
+    with services.waiting("asking AWS and the database"):
+        return _status(services)
 
 
-def _status(bench: Workbench) -> EnvStatus:
-    running = bench.holder()
-    journal = bench.store.load()
+def _status(services: Services) -> EnvStatus:
+    running = services.holder()
+    journal = services.store.load()
     record = journal.current() or journal.latest()
     unknown: list[str] = []
-    target = _try(unknown, "the record", lambda: _target(bench, journal))
-    fenced = _try(unknown, "the fence", lambda: _fenced(bench, record)) if record else None
+    target = _try(unknown, "the record", lambda: _target(services, journal))
+    fenced = _try(unknown, "the fence", lambda: _fenced(services, record)) if record else None
     phase = record.phase if record else None
     left = left_behind(record) if record and phase is Phase.ROLLED_BACK else ()
-    strange = _try(unknown, "whether the journal is whole", lambda: unknown_things(bench, journal)) or ()
+    strange = _try(unknown, "whether the journal is whole", lambda: unknown_things(services, journal)) or ()
     unknown += [f"the journal does not know {thing}" for thing in strange]
     return EnvStatus(
-        env=bench.env.name,
+        env=services.env.name,
         rotation_id=record.rotation.id if record else None,
         phase=str(phase) if phase else "the journal is missing" if strange else "never rotated",
         serving=journal.root.serving if journal.root else None,
-        record=bench.env.config.dns.record,
+        record=services.env.config.dns.record,
         record_target=target,
-        also=tuple(_try(unknown, "the records that flip along", lambda: _also(bench, journal)) or ()),
-        at_blue=tuple(_try(unknown, "other records that lead to blue", lambda: _at_blue(bench, journal, record)) or ()),
-        blue=record.rotation.blue if record else bench.env.config.database.identifier,
-        green=_green(bench, record, unknown) if record else None,
+        also=tuple(_try(unknown, "the records that flip along", lambda: _also(services, journal)) or ()),
+        at_blue=tuple(
+            _try(unknown, "other records that lead to blue", lambda: _at_blue(services, journal, record)) or ()
+        ),
+        blue=record.rotation.blue if record else services.env.config.database.identifier,
+        green=_green(services, record, unknown) if record else None,
         fenced=fenced,
         soak_until=record.result(SoakResult).until if record else None,
-        replication=tuple(_try(unknown, "the replication", lambda: _replication(bench, record)) or ()),
-        old_key="; ".join(old_keys(bench, journal, record, unknown)),
+        replication=tuple(_try(unknown, "the replication", lambda: _replication(services, record)) or ()),
+        old_key="; ".join(old_keys(services, journal, record, unknown)),
         steps=_lines(record) if record else (),
         runs=tuple(run.words for run in record.runs) if record else (),
-        journal=bench.store.location,
+        journal=services.store.location,
         left_behind=left,
-        next_command=f"bring the journal back to {bench.store.location}"
+        next_command=f"bring the journal back to {services.store.location}"
         if strange
         else None
         if running
-        else f"rotator {'rollback' if left else _next(bench, journal, record)} {bench.env.name}",
+        else f"rotator {'rollback' if left else _next(services, journal, record)} {services.env.name}",
         unknown=tuple(unknown),
         running=running,
-        edited=() if running else _try(unknown, "the data file", lambda: bench.store.edited(journal)) or (),
+        edited=() if running else _try(unknown, "the data file", lambda: services.store.edited(journal)) or (),
     )
 
 
-def _next(bench: Workbench, journal: Journal, record: RotationRecord | None) -> str:
+def _next(services: Services, journal: Journal, record: RotationRecord | None) -> str:
     if record is None:
         return "rotate"
     taken_back = record.result(CutoverResult).taking_back and record.phase is Phase.ROTATING
-    if journal.current() is None and one_is_due(bench, journal):
+    if journal.current() is None and one_is_due(services, journal):
         return "retire"
     return "rollback" if taken_back else _NEXT[record.phase]
 
 
-def _green(bench: Workbench, record: RotationRecord, unknown: list[str]) -> str | None:
+def _green(services: Services, record: RotationRecord, unknown: list[str]) -> str | None:
     """Green's identifier when it exists. Where AWS does not answer, what the journal knows to have been made."""
     name = record.rotation.green
     try:
-        return name if bench.rds.instance(name) is not None else None
+        return name if services.rds.instance(name) is not None else None
     except RotatorError as error:
         unknown.append(f"green: {error.what}")
         return name if record.step(GreenResult.step).status is Status.DONE else None
@@ -115,36 +117,36 @@ def _lines(record: RotationRecord) -> tuple[StepLine, ...]:
     return tuple(lines)
 
 
-def _target(bench: Workbench, journal: Journal) -> str | None:
-    dns = bench.env.config.dns
+def _target(services: Services, journal: Journal) -> str | None:
+    dns = services.env.config.dns
     zone = journal.root.endpoint.zone_id if journal.root else dns.zone_id
-    zone = zone or bench.dns.zone_id(dns.zone, private=dns.private_zone)
-    found = bench.dns.record(zone, dns.record) if zone else None
+    zone = zone or services.dns.zone_id(dns.zone, private=dns.private_zone)
+    found = services.dns.record(zone, dns.record) if zone else None
     return found.values[0] if found and found.values else None
 
 
-def _also(bench: Workbench, journal: Journal) -> Iterator[str]:
+def _also(services: Services, journal: Journal) -> Iterator[str]:
     """The further records that flip with the applications' own, and where they point."""
     for each in journal.root.also if journal.root is not None else ():
-        found = bench.dns.record(each.zone_id, each.name)
+        found = services.dns.record(each.zone_id, each.name)
         yield f"{each.name} -> {found.values[0] if found and found.values else 'nothing'}"
 
 
-def _at_blue(bench: Workbench, journal: Journal, record: RotationRecord | None) -> tuple[str, ...]:
+def _at_blue(services: Services, journal: Journal, record: RotationRecord | None) -> tuple[str, ...]:
     """Records that no rotation flips and that name blue, which is or will be fenced, and then gone.
 
     Never while a run is at work: Route 53 takes five requests a second of the whole account, and the flip needs some.
     """
-    if bench.holder() is not None:
+    if services.holder() is not None:
         return ("not looked for while a run is at work",)
-    blue = bench.rds.instance(record.rotation.blue if record else bench.env.config.database.identifier)
+    blue = services.rds.instance(record.rotation.blue if record else services.env.config.database.identifier)
     if blue is None:
         return ()
-    found = records.at(bench.dns, blue)
+    found = records.at(services.dns, blue)
     if isinstance(found, records.NotListed):
         return (f"not known: {found.what}",)
     flipped = {each.key for each in journal.root.names} if journal.root is not None else set()
-    own = bench.env.config.dns.record
+    own = services.env.config.dns.record
     return tuple(
         records.words(each)
         for each in found
@@ -152,30 +154,31 @@ def _at_blue(bench: Workbench, journal: Journal, record: RotationRecord | None) 
     )
 
 
-def _fenced(bench: Workbench, record: RotationRecord) -> bool | None:
-    if bench.databases is None:
+def _fenced(services: Services, record: RotationRecord) -> bool | None:
+    if services.databases is None:
         return None
-    blue = bench.rds.instance(record.rotation.blue)
+    blue = services.rds.instance(record.rotation.blue)
     if blue is None or blue.address is None or blue.port is None:
         return None
-    return bench.databases.at(blue.address, blue.port).fence_state().on
+    return services.databases.at(blue.address, blue.port).fence_state().on
 
 
-def _replication(bench: Workbench, record: RotationRecord | None) -> tuple[str, ...]:
+def _replication(services: Services, record: RotationRecord | None) -> tuple[str, ...]:
     """What the slots hold back, and whether the way back is open."""
-    if record is None or record.rotation.strategy is not Strategy.REPLICATE or bench.databases is None:
+    if record is None or record.rotation.strategy is not Strategy.REPLICATE or services.databases is None:
         return ()
     if record.blue_gone or record.step(OpenResult.step).status is Status.NONE:
         return ()
-    ctx = bench.context(JournalMemory(Preview(bench.store.load()), record.rotation.id), record, Options())
+    ctx = services.context(JournalMemory(Preview(services.store.load()), record.rotation.id), record, Options())
     lines = [
-        f"{side}: slot {slot.name} keeps {size(slot.retained)} of log" + _idle(slot, running=bench.holder() is not None)
-        for side, link in _links(ctx)
-        for slot in link.slots()
+        f"{side}: slot {slot.name} keeps {size(slot.retained)} of log"
+        + _idle(slot, running=services.holder() is not None)
+        for side, channel in _channels(ctx)
+        for slot in channel.slots()
     ]
     lines += _standing(ctx)
     if record.step(CutoverResult.step).status is Status.DONE and record.phase is not Phase.ROLLED_BACK:
-        closed = way_back(ctx)
+        closed = reverse_closed(ctx)
         lines.append(f"way back CLOSED: {closed}" if closed else "way back open: rollback loses no write")
     return tuple(lines)
 
@@ -184,12 +187,12 @@ def _standing(ctx: Context) -> tuple[str, ...]:
     """Where one side does not follow the other at this moment, and whether that heals by itself."""
     if ctx.rds.instance(ctx.rotation.green) is None:
         return ()
-    if ctx.memory.result(WayBackResult).opened:
+    if ctx.memory.result(ReverseReplicationResult).opened:
         return standing(ctx, backward(ctx), ctx.rotation.blue)
     return standing(ctx, forward(ctx), ctx.rotation.green)
 
 
-def _links(ctx: Context) -> Iterator[tuple[str, Link]]:
+def _channels(ctx: Context) -> Iterator[tuple[str, Channel]]:
     yield ctx.rotation.blue, forward(ctx)
     if ctx.rds.instance(ctx.rotation.green) is not None:
         yield ctx.rotation.green, backward(ctx)

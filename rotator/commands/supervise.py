@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rotator.commands.announce import step_infos, undo_infos
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.errors import Interrupted, RotatorError
 from rotator.host.machine import explain
 from rotator.journal.document import Phase
@@ -17,7 +17,7 @@ from rotator.rotation.steps.step import AnyStep
 
 
 def supervised(
-    bench: Workbench,
+    services: Services,
     memory: JournalMemory,
     ctx: Context,
     engine: Engine,
@@ -28,45 +28,45 @@ def supervised(
 ) -> None:
     """Run with the strip; on any stop see to the fence (`lifts`) and tell it as part of the one error."""
     infos = undo_infos if ctx.options.taking_back else step_infos
-    bench.reporter.begin(memory.record.rotation.id, infos(memory.record, steps))
+    services.reporter.begin(memory.record.rotation.id, infos(memory.record, steps))
     try:
         work()
     except KeyboardInterrupt as stop:
         error: RotatorError = Interrupted(
             "Interrupted.", why="You (or the system) asked for it.", fix="Run the same command again: it goes on."
         )
-        _told(bench, memory, ctx, engine, error, lifts=lifts)
+        _told(services, memory, ctx, engine, error, lifts=lifts)
         raise error from stop
     except RotatorError as error:
-        _told(bench, memory, ctx, engine, error, lifts=lifts)
+        _told(services, memory, ctx, engine, error, lifts=lifts)
         raise
     except OSError as fault:
         refused = explain(fault)
         if refused is None:
-            _lift_after_a_bug(bench, memory, ctx, lifts=lifts)
+            _lift_after_a_bug(services, memory, ctx, lifts=lifts)
             raise
-        _told(bench, memory, ctx, engine, refused, lifts=lifts)
+        _told(services, memory, ctx, engine, refused, lifts=lifts)
         raise refused from fault
     except Exception:
-        _lift_after_a_bug(bench, memory, ctx, lifts=lifts)
+        _lift_after_a_bug(services, memory, ctx, lifts=lifts)
         raise
     finally:
-        bench.reporter.close()
+        services.reporter.close()
 
 
-def _lift_after_a_bug(bench: Workbench, memory: JournalMemory, ctx: Context, *, lifts: bool) -> None:
+def _lift_after_a_bug(services: Services, memory: JournalMemory, ctx: Context, *, lifts: bool) -> None:
     """The fence must not outlive a bug of ours; the crash itself is reported by the error boundary."""
     for words in after_stop(ctx, memory, RotatorError("bug")) if lifts else ():
-        bench.reporter.note(words)
+        services.reporter.note(words)
 
 
 def _told(
-    bench: Workbench, memory: JournalMemory, ctx: Context, engine: Engine, error: RotatorError, *, lifts: bool
+    services: Services, memory: JournalMemory, ctx: Context, engine: Engine, error: RotatorError, *, lifts: bool
 ) -> None:
     if engine.at is None:
-        bench.reporter.note(f"stopped: {error.what}")
+        services.reporter.note(f"stopped: {error.what}")
     else:
-        bench.reporter.failed(engine.at, error.what)
+        services.reporter.failed(engine.at, error.what)
     if lifts:
         error.details = (*error.details, *after_stop(ctx, memory, error))
     elif memory.record.phase is Phase.ROLLING_BACK:

@@ -42,11 +42,11 @@ class Window(Protocol):
         ...
 
 
-class Link(Protocol):
+class Channel(Protocol):
     """One direction of one rotation. Methods raise DatabaseError; all that make or remove something are idempotent."""
 
     # --- the source ---
-    def bare(self) -> Mapping[str, str]:
+    def without_identity(self) -> Mapping[str, str]:
         """'database.schema.table' -> its setting, of tables without a usable replica identity."""
         ...
 
@@ -78,7 +78,7 @@ class Link(Protocol):
         """Of the connections that carry the rows, the weakest; None while there is none. By the source's account."""
         ...
 
-    def feeds(self) -> tuple[str, ...]:
+    def foreign_subscriptions(self) -> tuple[str, ...]:
         """Enabled subscriptions of others on the source: a copy of them on green would take their changes away."""
         ...
 
@@ -145,8 +145,8 @@ class Link(Protocol):
         """Compare the contents of all tables while both run."""
         ...
 
-    def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Progress) -> Verified:
-        """Compare again what was in flux; what is still so, is `hot` of the result. Its digests are of these alone."""
+    def verify_again(self, unsettled: Sequence[Mapping[str, Any]], progress: Progress) -> Verified:
+        """Compare again what was in flux; what still is, is in `unsettled`. Its digests are of these alone."""
         ...
 
     def shut(self, budget_seconds: float) -> None:
@@ -164,7 +164,7 @@ class Link(Protocol):
     def window(
         self,
         budgets: Budgets,
-        hot: Sequence[Mapping[str, Any]],
+        unsettled: Sequence[Mapping[str, Any]],
         *,
         back_slots: bool,
         imprint: Mapping[str, Any] | None = None,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from rotator.database.channel import Link
+from rotator.database.channel import Channel
 from rotator.database.protection import Encryption
 from rotator.domain.database import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
@@ -102,7 +102,7 @@ class DatabaseServer(Protocol):
         """What a look at the catalogs says of the fence now."""
         ...
 
-    def lift_fence(self, *, busy: bool = False) -> None:
+    def unfence(self, *, busy: bool = False) -> None:
         """Let writes through again; idempotent; leaves nothing of the fence behind.
 
         `busy`: clients are at work, so cleaning up makes them wait for milliseconds at most, and may leave idle rests.
@@ -156,6 +156,8 @@ class DatabaseOpener(Protocol):
         """Server at the address to which `name` leads, which must prove by its certificate that it is `host`."""
         ...
 
-    def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Link:
+    def channel(
+        self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False
+    ) -> Channel:
         """One direction of a rotation's replication; source and target as (host, port)."""
         ...

@@ -6,9 +6,9 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rotator.database.channel import Link
+from rotator.database.channel import Channel
 from rotator.database.interface import DatabaseServer, Target
-from rotator.database.postgres.replication.link import PostgresLink
+from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.postgres.server import PostgresServer
 from rotator.domain.errors import DatabaseUnreachable
 from rotator.network.interface import Resolver
@@ -48,9 +48,11 @@ class Opener:
         """Server at `name`'s address, verified as `host`: a CNAME is in no certificate. Raises DatabaseUnreachable."""
         return self.at(host, port, address=self._address(name))
 
-    def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Link:
+    def channel(
+        self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False
+    ) -> Channel:
         """One direction of a rotation's replication, between two (host, port)."""
-        return PostgresLink(rotation_id, self._target(*source), self._target(*target), back, self.pinned)
+        return PostgresChannel(rotation_id, self._target(*source), self._target(*target), back, self.pinned)
 
     def _target(self, host: str, port: int, address: str | None = None) -> Target:
         user, password = (self.own_login(host) if self.own_login else None) or (self.login.user, self.login.password)

@@ -109,15 +109,15 @@ class Passed:
 
 @dataclass(frozen=True)
 class Verified:
-    """What the online verification found; `hot` chunks (JSON objects) were in flux and are compared inside the fence.
+    """What the online verification found; `unsettled` chunks (JSON objects) were in flux: the fence compares them.
 
-    `hot` has keys of rows as its bounds, `by_key` in words: neither may be kept where others read it.
+    `unsettled` has keys of rows as its bounds, `by_key` in words: neither may be kept where others read it.
     `refreshed` and `stale`: materialized views that differed, and have been, or could not be, refreshed on the target.
     `digests`: table -> {"rows", "digest", "chunks", "retried", "hot"}.
     """
 
     digests: Mapping[str, Mapping[str, Any]]
-    hot: tuple[Mapping[str, Any], ...]
+    unsettled: tuple[Mapping[str, Any], ...]
     differences: tuple[str, ...]
     by_key: tuple[str, ...] = field(default=())
     refreshed: tuple[str, ...] = field(default=())

@@ -229,7 +229,7 @@ class CutoverResult(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WayBackResult(Result):
+class ReverseReplicationResult(Result):
     """`begun` before anything of it is there, `opened` when blue follows green; `given_up` by the user's decision."""
 
     step: ClassVar[str] = "way-back"

@@ -20,12 +20,12 @@ from rotator.journal.results import (
     PreflightResult,
     ReencryptResult,
     Result,
+    ReverseReplicationResult,
     SeedResult,
     SnapshotResult,
     SoakResult,
     UngateResult,
     ValidateResult,
-    WayBackResult,
 )
 
 
@@ -130,7 +130,14 @@ BY_STEP: Mapping[str, type[Result]] = MappingProxyType(
         for kind in (
             *(PreflightResult, AdoptResult, LowerTtlResult, KeyResult, FenceResult, OpenResult, SnapshotResult),
             *(ReencryptResult, GreenResult, ParityResult, SeedResult, CatchUpResult, ValidateResult, CutoverResult),
-            *(WayBackResult, UngateResult, SoakResult, RetireCheckResult, CloseWayBackResult, FinalSnapshotResult),
+            *(
+                ReverseReplicationResult,
+                UngateResult,
+                SoakResult,
+                RetireCheckResult,
+                CloseWayBackResult,
+                FinalSnapshotResult,
+            ),
             *(FinalReencryptResult, UnprotectResult, RestoreTtlResult, RetireDatabaseResult, RetireSnapshotsResult),
             *(DisableKeyResult, RetireKeyResult, CleanUpResult),
         )

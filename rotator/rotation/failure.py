@@ -11,7 +11,7 @@ from rotator.journal.memory import JournalMemory
 from rotator.journal.results import CutoverResult, FenceResult, OpenResult, SnapshotResult
 from rotator.journal.step_record import Status, StepRecord
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.cutover.fence import lift
+from rotator.rotation.steps.cutover.fence import unfence
 
 # Those who stop a run on purpose mean to go on; so does an apply that outlived its killed driver and holds the state
 # lock: the fence stays, and they are told so.
@@ -47,7 +47,7 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
             lambda: memory.note(FenceResult, lambda known: replace(known, lifted_at=ctx.clock.now().isoformat()))
         )
     try:
-        words = lift(ctx)
+        words = unfence(ctx)
     except RotatorError as fault:
         return (f"ATTENTION: {blue} is still fenced, writes are refused, and lifting failed: {fault.what}", going_on)
     if nothing_built_on_it:
@@ -109,6 +109,6 @@ def _after_window(ctx: Context, error: RotatorError) -> tuple[str, ...]:
             f"Go on with: rotator rotate {name}; or: rotator rollback {name}",
         )
     try:
-        return (lift(ctx), f"run it again: rotator rotate {name}; or give up: rotator rollback {name}")
+        return (unfence(ctx), f"run it again: rotator rotate {name}; or give up: rotator rollback {name}")
     except RotatorError as fault:
         return (f"{blue} may still be fenced: {fault.what} {fault.why}", f"go on with: rotator rotate {name}")

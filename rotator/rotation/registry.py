@@ -32,7 +32,7 @@ from rotator.rotation.steps.retire.cleanup import CleanUp
 from rotator.rotation.steps.retire.restore_ttl import RestoreTtl
 from rotator.rotation.steps.retire.retire import FinalReencrypt, FinalSnapshot, RetireCheck, RetireDatabase, Unprotect
 from rotator.rotation.steps.retire.retire_key import DisableKey, RetireKey, RetireSnapshots
-from rotator.rotation.steps.reverse.reverse_replication import CloseWayBack, WayBack
+from rotator.rotation.steps.reverse.reverse_replication import CloseWayBack, ReverseReplication
 from rotator.rotation.steps.step import AnyStep
 
 
@@ -93,7 +93,7 @@ ROWS: tuple[Row, ...] = (
     Row(Part.ROTATE, CatchUp(), only=_REPLICATE, back=Back.WRITES),
     Row(Part.ROTATE, VerifyOnline(), only=_REPLICATE),
     Row(Part.ROTATE, Switch(), Stage.CUTOVER, only=_REPLICATE, back=Back.NAME),
-    Row(Part.ROTATE, WayBack(), only=_REPLICATE, back=Back.WRITES),
+    Row(Part.ROTATE, ReverseReplication(), only=_REPLICATE, back=Back.WRITES),
     Row(Part.ROTATE, Ungate(), Stage.UNGATE),
     Row(Part.ROTATE, Soak()),
     Row(Part.RETIRE, RetireCheck()),

@@ -25,7 +25,6 @@ class Diagnostic:
 
     @property
     def line(self) -> str:
-        """One line for people."""
         text = f"{self.summary}: {_squeeze(self.detail)}" if self.detail else self.summary
         return f"{self.address}: {text}" if self.address else text
 

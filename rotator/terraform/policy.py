@@ -31,7 +31,6 @@ class Violation:
 
     @property
     def line(self) -> str:
-        """One line for people."""
         what = f" ({' then '.join(self.actions)})" if self.actions else ""
         because = f" because of {', '.join(self.attributes)}" if self.attributes else ""
         return f"{self.address}{what}{because}: {self.reason}"

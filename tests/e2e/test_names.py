@@ -30,12 +30,12 @@ class Forwarder:
     def __call__(self, name: str, kind: str) -> tuple[Answer, ...]:
         if kind == "CNAME":
             found = self._upstream.answer(name)
-            links = [(name, "CNAME", found.target, found.ttl)] if found is not None else []
+            channels = [(name, "CNAME", found.target, found.ttl)] if found is not None else []
         else:
-            links = [(each.owner, each.kind, each.value, each.ttl) for each in self._upstream.links(name)]
+            channels = [(each.owner, each.kind, each.value, each.ttl) for each in self._upstream.channels(name)]
         return tuple(
             Answer(owner, of, self.stays if of == "CNAME" and self.stays else value, self.ttl or ttl)
-            for owner, of, value, ttl in links
+            for owner, of, value, ttl in channels
             if of in ("CNAME", kind)
         )
 

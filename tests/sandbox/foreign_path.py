@@ -97,13 +97,13 @@ def differences(pair: Pair) -> list[str]:
 
 def flip(pair: Pair, writers: Writers, *, back: bool) -> int:
     """Pass a window and tell the writers; how many were given up before. Raises DatabaseError."""
-    link = pair.back if back else pair.forward
+    channel = pair.back if back else pair.forward
     for given_up in range(ATTEMPTS):
-        found = link.verify(lambda fraction, text: None)
+        found = channel.verify(lambda fraction, text: None)
         if found.differences:
             raise DatabaseError("the sides differ", why="; ".join(found.differences), code="validate-contents")
         try:
-            with link.window(NOW, found.hot, back_slots=not back) as window:
+            with channel.window(NOW, found.unsettled, back_slots=not back) as window:
                 window.prepare(lambda fraction, text: None, lambda: None)
                 window.run()
                 writers.serving = 0 if back else 1

@@ -123,7 +123,7 @@ def _clients() -> tuple[Any, ...]:
 
 
 @contextmanager
-def bench(patches: tuple[Patch, ...] = PATCHES) -> Iterator[Bench]:
+def services(patches: tuple[Patch, ...] = PATCHES) -> Iterator[Bench]:
     """A bench with these patches on."""
     fleet, clock = FakeFleet(), FakeClock()
     with mock_aws(), installed(patches, Context(fleet, clock, TAKES)):

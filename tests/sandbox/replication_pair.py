@@ -14,7 +14,7 @@ import psycopg
 
 from rotator.database.interface import Target
 from rotator.database.postgres.lsn import lsn_text
-from rotator.database.postgres.replication.link import PostgresLink
+from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.seed import Bracket
 from rotator.sandbox.postgres import binaries, processes, snapshots
 from rotator.sandbox.postgres.authority import Authority
@@ -43,13 +43,13 @@ class Pair:
         return self.green.target(PASSWORD, DATABASE)
 
     @property
-    def forward(self) -> PostgresLink:
+    def forward(self) -> PostgresChannel:
         there = self.target if self.green is not None else self.source
-        return PostgresLink(ROTATION, self.source, there, pinned=True)
+        return PostgresChannel(ROTATION, self.source, there, pinned=True)
 
     @property
-    def back(self) -> PostgresLink:
-        return PostgresLink(ROTATION, self.target, self.source, back=True, pinned=True)
+    def back(self) -> PostgresChannel:
+        return PostgresChannel(ROTATION, self.target, self.source, back=True, pinned=True)
 
     def open(self, *, allow_full: bool = False) -> None:
         self.forward.open(allow_full=allow_full, progress=lambda fraction, text: None)

@@ -9,7 +9,7 @@ from typing import Any
 import moto_settings as settings
 import moto_states as states
 import pytest
-from moto_bench import Bench, bench, without
+from moto_bench import Bench, services, without
 
 from rotator.sandbox.aws.patches import PATCHES
 
@@ -112,13 +112,13 @@ GAPS = (
 
 @pytest.mark.parametrize("gap", GAPS, ids=lambda gap: f"{gap.patch}-{gap.see.__name__}")
 def test_the_local_aws_does_as_aws(gap: Gap) -> None:
-    with bench() as local:
+    with services() as local:
         assert gap.see(local) == gap.aws
 
 
 @pytest.mark.parametrize("gap", GAPS, ids=lambda gap: f"{gap.patch}-{gap.see.__name__}")
 def test_moto_alone_does_not(gap: Gap) -> None:
-    with bench(without(gap.patch)) as local:
+    with services(without(gap.patch)) as local:
         assert gap.see(local) == gap.moto
 
 

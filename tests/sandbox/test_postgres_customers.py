@@ -109,11 +109,11 @@ def test_temporary_objects_of_any_session_show_in_no_fingerprint(followed: tuple
     pair, _ = followed
     server = PostgresServer(pair.source)
     with session(pair.source, doing="look") as ours, pair.connect() as theirs:
-        before, light = server.schema(), guard.light(ours)
+        before, schema_hash = server.schema(), guard.schema_hash(ours)
         theirs.execute("set session_replication_role = replica")  # past the customer's own trigger; committed each
         for statement in TEMPORARY:
             theirs.execute(statement.replace(" on commit drop", ""))  # type: ignore[call-overload]
-        assert guard.light(ours) == light
+        assert guard.schema_hash(ours) == schema_hash
         assert server.schema() == before
     with pair.connect(autocommit=False) as theirs:
         for statement in ("alter event trigger no_ddl disable", *TEMPORARY):

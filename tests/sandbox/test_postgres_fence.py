@@ -10,7 +10,7 @@ import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 from pg_writers import TABLES, reached, writing
 
-from rotator.database.postgres.fence.unfence import BUSY_MILLISECONDS, lift
+from rotator.database.postgres.fence.unfence import BUSY_MILLISECONDS, unfence
 from rotator.database.postgres.server import PostgresServer
 from rotator.domain.database import FenceState
 from rotator.domain.errors import DatabaseError
@@ -45,7 +45,7 @@ def test_nothing_is_written_after_the_fence_by_any_route(pg: PgServer, attempt: 
         assert {state for writer in writers for state in writer.refused[-5:]} == {"25006"}
         acknowledged = {(writer.name, n) for writer in writers for n in writer.acknowledged}
         assert acknowledged <= set(pg.rows(name, "select writer, n from ack"))
-        server.lift_fence()
+        server.unfence()
         assert pg.rows(name, LEFTOVERS) == []
         with writing(pg, name):
             assert not server.fence_state().on
@@ -65,7 +65,7 @@ def test_every_table_of_every_database_is_fenced_and_readers_go_on(pg: PgServer)
                 pg.run(name, f"insert into {table} values (1)")
         reader.execute("select * from a")
         reader.close()
-        server.lift_fence()
+        server.unfence()
         pg.run(one, "insert into a values (1)")
         pg.run(two, "insert into x.b values (1)")
         assert pg.rows(one, LEFTOVERS) == pg.rows(two, LEFTOVERS) == pg.rows("postgres", LEFTOVERS) == []
@@ -79,8 +79,8 @@ def test_fence_and_lift_are_idempotent(pg: PgServer) -> None:
         assert server.fence("r1", 10) == first == server.fence_state()
         assert first.rotation_id == "r1"
         assert first.fenced_tables >= 2
-        server.lift_fence()
-        server.lift_fence()
+        server.unfence()
+        server.unfence()
         state = server.fence_state()
         assert not state.on
         assert f"{name}.public.a" in state.open_tables
@@ -279,7 +279,7 @@ def test_ddl_is_refused_as_well(pg: PgServer, statement: str) -> None:
             pg.run(name, statement)
         pg.run(name, "set session_replication_role = replica")
         pg.run(name, "create temp table mine (i int); insert into mine values (1); drop table mine")
-        server.lift_fence()
+        server.unfence()
 
 
 def test_refused_inserts_take_no_number_of_a_sequence(pg: PgServer) -> None:
@@ -307,12 +307,12 @@ def test_a_long_reader_cannot_hold_up_the_opening(pg: PgServer) -> None:
             reader.execute("select * from a")
             server.fence("r1", 10)
             with pytest.raises(DatabaseError) as caught:
-                lift(pg.target(name), clean_up_seconds=0.5)
+                unfence(pg.target(name), clean_up_seconds=0.5)
             assert caught.value.code == "fence-leftovers"
             assert caught.value.details == (f"{name}.public.a",)
             pg.run(name, "insert into a values (1)", "insert into b values (1)", "create table c ()")
             assert not server.fence_state().on
-        server.lift_fence()
+        server.unfence()
         assert pg.rows(name, LEFTOVERS) == []
 
 
@@ -347,10 +347,10 @@ def test_a_table_that_is_never_idle_is_had_by_waiting_a_little_longer(pg: PgServ
         with pg.connect(name) as reader:  # so that the opened fence's trigger stays
             reader.execute("select * from a")
             with pytest.raises(DatabaseError):
-                lift(pg.target(name), clean_up_seconds=0.1)
+                unfence(pg.target(name), clean_up_seconds=0.1)
         with never_idle(pg, name):
             with pytest.raises(DatabaseError) as caught:
-                lift(pg.target(name), clean_up_seconds=1, table_milliseconds=BUSY_MILLISECONDS)
+                unfence(pg.target(name), clean_up_seconds=1, table_milliseconds=BUSY_MILLISECONDS)
             assert caught.value.code == "fence-leftovers"
             server.forget(waits=10)
         assert pg.rows(name, LEFTOVERS) == []
@@ -362,7 +362,7 @@ def test_many_tables_take_little_time(pg: PgServer) -> None:
         server = PostgresServer(pg.target(name))
         begun = time.monotonic()
         assert server.fence("r1", 30).fenced_tables >= 301
-        server.lift_fence()
+        server.unfence()
         assert time.monotonic() - begun < 15
 
 
@@ -374,7 +374,7 @@ def test_hostile_names_are_fenced(pg: PgServer) -> None:
         assert server.fence_state().rotation_id == "r1'; drop table x; --"
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             pg.run(name, f"insert into {odd}.{odd} values (1)")
-        server.lift_fence()
+        server.unfence()
         pg.run(name, f"insert into {odd}.{odd} values (1)")
 
 

@@ -70,5 +70,5 @@ def test_a_killed_tool_leaves_every_table_writable(pg: PgServer) -> None:
         server = PostgresServer(pg.target(name))
         assert not server.fence_state().on
         pg.run(name, "insert into a values (1)", "insert into b values (1)", "create table c ()")
-        server.lift_fence()
+        server.unfence()
         assert pg.rows(name, FENCED) == []

@@ -36,7 +36,7 @@ def test_a_fence_with_a_lease_is_on_and_not_sealed_until_it_is_fenced_again(pg: 
         assert server.fence("r1", 10).sealed
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             pg.run(two, "insert into b values (2)")
-        server.lift_fence()
+        server.unfence()
 
 
 def test_a_database_without_tables_is_shut_for_good_as_well(pg: PgServer) -> None:
@@ -48,4 +48,4 @@ def test_a_database_without_tables_is_shut_for_good_as_well(pg: PgServer) -> Non
         assert server.fence("r1", 10).sealed
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             pg.run(empty, "create table late (i int)")
-        server.lift_fence()
+        server.unfence()

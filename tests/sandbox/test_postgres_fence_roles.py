@@ -41,7 +41,7 @@ def test_the_fence_holds_without_superuser(pg: PgServer, db: str) -> None:
             client.execute("insert into shop.a values (1)")
     assert server.probe("t1") == ("blue", False)
     assert not server.has_probe("t1")
-    server.lift_fence()
+    server.unfence()
     with pg.connect(db, "app") as client:
         client.execute("insert into shop.a values (1)")
     assert server.probe("t2") == ("blue", True)

@@ -128,8 +128,8 @@ def test_what_the_fence_refuses_needs_no_imprint(following: Pair, statement: str
 
 
 def test_what_the_errors_tell_people_to_do_goes_past_the_fence_and_puts_it_back(following: Pair) -> None:
-    link = following.forward
-    before = link.imprint()
+    channel = following.forward
+    before = channel.imprint()
     for mend in (
         "update item set v = 'mended' where id = 5",
         "alter table item add more int",
@@ -137,7 +137,7 @@ def test_what_the_errors_tell_people_to_do_goes_past_the_fence_and_puts_it_back(
     ):
         following.run("; ".join(PAST_FENCE).format(table="item", mend=mend), on=following.green)
     assert following.rows("select v from item where id = 5", on=following.green) == [("mended",)]
-    assert "public.item" in " ".join(link.touched(before))
+    assert "public.item" in " ".join(channel.touched(before))
     for refused in ("delete from item", "create table other (id int)", "drop table part"):
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             following.run(refused, on=following.green)
@@ -145,8 +145,8 @@ def test_what_the_errors_tell_people_to_do_goes_past_the_fence_and_puts_it_back(
 
 
 def test_what_goes_on_by_itself_leaves_it_as_it_is(following: Pair) -> None:
-    link = following.forward
-    before = link.imprint()
+    channel = following.forward
+    before = channel.imprint()
     following.run(
         "insert into item (v) select 'more' from generate_series(1, 500)",
         "update item set v = 'changed' where id < 20",
@@ -156,16 +156,16 @@ def test_what_goes_on_by_itself_leaves_it_as_it_is(following: Pair) -> None:
         "refresh materialized view total",
         "select nextval('item_id_seq')",
     )
-    link.catch_up(30.0)
-    link.verify(nothing)
+    channel.catch_up(30.0)
+    channel.verify(nothing)
     following.run("analyze", "vacuum", "vacuum (freeze) pg_catalog.pg_trigger", on=following.green)
     following.run("vacuum full pg_catalog.pg_trigger", "select nextval('item_id_seq')", on=following.green)
-    link.quarantine(10.0)
-    link.subscribe(None)
-    link.enable()
-    with pytest.raises(LookupError), link.window(NOW, (), back_slots=True, imprint=before) as window:
+    channel.quarantine(10.0)
+    channel.subscribe(None)
+    channel.enable()
+    with pytest.raises(LookupError), channel.window(NOW, (), back_slots=True, imprint=before) as window:
         window.prepare(nothing, _stop)
-    assert link.touched(before) == ()
+    assert channel.touched(before) == ()
     for stop in (following.green.stop, following.green.kill):  # type: ignore[union-attr]
         stop()
         following.green = following.green.start()  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ import pytest
 from replication_pair import ROTATION, Pair, running_pair
 from silent_proxy import SilentProxy
 
-from rotator.database.postgres.replication.link import PostgresLink
+from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.replication import Budgets
 from rotator.domain.errors import DatabaseError
 
@@ -68,13 +68,13 @@ def past_the_fence(pair: Pair, statement: str) -> None:
     )
 
 
-def carried(pair: Pair, link: PostgresLink, text: str) -> None:
+def carried(pair: Pair, channel: PostgresChannel, text: str) -> None:
     """What is written now on the source arrives, and nobody has switched anything on for it."""
-    source, target = (pair.blue, pair.green) if link is pair.forward or not link.back else (pair.green, pair.blue)
+    source, target = (pair.blue, pair.green) if channel is pair.forward or not channel.back else (pair.green, pair.blue)
     pair.run(f"insert into item (v) values ('{text}')", on=source)
-    link.catch_up(HEALED)
+    channel.catch_up(HEALED)
     assert pair.rows(f"select count(*) from item where v = '{text}'", target) == [(1,)]
-    assert link.subscribed()
+    assert channel.subscribed()
 
 
 def test_ended_senders_and_a_restarted_source_are_no_reason_to_stop(following: Pair) -> None:
@@ -138,14 +138,14 @@ def test_every_restart_of_either_side_heals_in_catch_up_and_in_the_soak(followin
 def test_a_network_that_is_silent_for_a_minute_heals_by_itself(following: Pair, soak: bool) -> None:
     if soak:
         flip(following)
-    link = following.back if soak else following.forward
-    link.unsubscribe()
-    proxy = SilentProxy("127.0.0.1", str(link.source.address), link.source.port)
+    channel = following.back if soak else following.forward
+    channel.unsubscribe()
+    proxy = SilentProxy("127.0.0.1", str(channel.source.address), channel.source.port)
     try:
-        through = replace(link.source, address="127.0.0.1", port=proxy.port)  # the certificate has blue's own
-        PostgresLink(ROTATION, through, link.target, link.back, pinned=True).subscribe(None)
-        link.enable()
-        carried(following, link, "before the cut")
+        through = replace(channel.source, address="127.0.0.1", port=proxy.port)  # the certificate has blue's own
+        PostgresChannel(ROTATION, through, channel.target, channel.back, pinned=True).subscribe(None)
+        channel.enable()
+        carried(following, channel, "before the cut")
         proxy.cut()
         following.run("insert into item (v) values ('while it is cut')", on=following.green if soak else following.blue)
         time.sleep(CUT_SECONDS)
@@ -153,10 +153,10 @@ def test_a_network_that_is_silent_for_a_minute_heals_by_itself(following: Pair, 
         deadline = time.monotonic() + 150.0
         while True:
             try:
-                carried(following, link, f"after the cut {deadline - time.monotonic():.0f}")
+                carried(following, channel, f"after the cut {deadline - time.monotonic():.0f}")
                 break
             except DatabaseError:
                 assert time.monotonic() < deadline
     finally:
-        link.unsubscribe()
+        channel.unsubscribe()
         proxy.close()

@@ -22,7 +22,7 @@ def test_a_probe_is_refused_by_the_fence_and_accepted_without(pg: PgServer) -> N
         assert server.probe("fenced") == ("blue", False)
         assert not server.has_probe("fenced")
         server.mark("green")
-        server.lift_fence()
+        server.unfence()
         assert server.probe("lifted") == ("green", True)
         assert server.has_probe("lifted")
         assert server.fence_state().rotation_id == "r1"

@@ -89,4 +89,4 @@ def test_functions_and_sequences_keep_apart_too(servers: tuple[PgServer, PgServe
 
 
 def test_identities_are_kept_by_table(servers: tuple[PgServer, PgServer]) -> None:
-    assert publish.bare(servers[0].target()) == {'dotted.a."b c"': "d"}
+    assert publish.without_identity(servers[0].target()) == {'dotted.a."b c"': "d"}

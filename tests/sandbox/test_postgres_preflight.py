@@ -229,4 +229,4 @@ def test_more_tables_than_the_lock_table_holds_is_no_trouble() -> None:
         server = PostgresServer(small.target(name))
         assert findings(small, name) == {}
         assert server.fence("r1", 60).on
-        server.lift_fence()
+        server.unfence()

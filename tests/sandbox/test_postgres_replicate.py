@@ -10,7 +10,7 @@ import pytest
 from replication_pair import DATABASE, MASTER, ROTATION, Pair, running_pair
 
 from rotator.database.postgres.catalog import schema as catalog
-from rotator.database.postgres.replication.link import PostgresLink
+from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets
@@ -129,7 +129,7 @@ def test_a_server_with_scheduled_jobs_is_put_in_quarantine_again_and_again() -> 
 def test_taking_one_rotation_away_leaves_what_another_needs() -> None:
     """Another clone's rotation has begun on the same server since."""
     with running_pair(*TABLES, superuser=True) as pair:
-        other = PostgresLink("local-g2-other", pair.source, pair.source, pinned=True)
+        other = PostgresChannel("local-g2-other", pair.source, pair.source, pinned=True)
         pair.open()
         other.open(allow_full=False, progress=nothing)
         pair.forward.close({f"{DATABASE}.public.item": "d"})
@@ -149,7 +149,7 @@ def test_an_enabled_subscription_that_came_along_is_cut_off(pair: Pair) -> None:
         " with (connect = false, slot_name = feed_slot)",
         "alter subscription feed enable",
     )
-    assert pair.forward.feeds() == (f"{DATABASE}.feed",)
+    assert pair.forward.foreign_subscriptions() == (f"{DATABASE}.feed",)
     pair.open()
     pair.restore(pair.snapshot())
     words = pair.forward.quarantine(10.0)
@@ -282,7 +282,7 @@ def test_identities_are_set_to_full_and_put_back(setting: str) -> None:
         with pytest.raises(DatabaseError) as caught:
             pair.open()
         assert caught.value.code == "no-replica-identity"
-        known = pair.forward.bare()
+        known = pair.forward.without_identity()
         assert known == {f"{DATABASE}.public.bare": setting}
         pair.open(allow_full=True)
         assert pair.rows("select relreplident from pg_class where relname = 'bare'") == [("f",)]

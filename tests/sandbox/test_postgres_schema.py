@@ -180,7 +180,7 @@ def test_the_fence_and_the_tools_own_schema_are_not_in_it(pg: PgServer, db: str)
     before = server.schema()
     server.fence("r1", 10)
     fenced = server.schema()
-    server.lift_fence()
+    server.unfence()
     assert compare_schema(before, fenced) == ()
     assert compare_schema(before, server.schema()) == ()
 

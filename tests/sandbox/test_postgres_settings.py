@@ -100,12 +100,12 @@ def everything(target: Target) -> dict[str, Any]:
     tables = [table for table in server.tables() if table.database == name]
     opened = publish.open_publications(target, NAMES, allow_full=True)
     with session(target, doing="look") as connection:
-        guard.light(connection)
+        guard.schema_hash(connection)
         every = stored_tables(name, connection)
     try:
         fenced = server.fence("test-g1", 60.0)
         refused = server.probe("inside")
-        server.lift_fence()
+        server.unfence()
         accepted = server.probe("outside")
         report = verify_online(target, target, every, lambda: None, lambda fraction, text: None, chunk_rows=100)
     finally:
@@ -190,13 +190,13 @@ def test_a_key_whose_operators_are_an_extensions_is_compared_by_them(pg: PgServe
         assert report.differences == ()
         assert {key: each.rows for key, each in report.tables.items()} == {f"{name}.public.mixed": 900,
                                                                            f"{name}.public.node": 3000}  # fmt: skip
-        hot = tuple(_halves(name, "node", ("path",), ("Top.n200",)) + _halves(name, "mixed", ("a", "path", "b"),
+        unsettled = tuple(_halves(name, "node", ("path",), ("Top.n200",)) + _halves(name, "mixed", ("a", "path", "b"),
                                                                               ("1", "top.N400", "b")))  # fmt: skip
         with session(target, doing="look") as connection, session(target, doing="look") as other:
-            assert recheck({name: connection}, {name: other}, hot, time.monotonic() + 20) == ()
+            assert recheck({name: connection}, {name: other}, unsettled, time.monotonic() + 20) == ()
             shapes = shapes_of(connection, [("public", "node"), ("public", "mixed")])
             for table, whole in (("node", 3000), ("mixed", 900)):
-                parts = [chunk for chunk in hot if chunk.table == table]
+                parts = [chunk for chunk in unsettled if chunk.table == table]
                 counts = [connection.execute(shapes["public", table].contents(part)).fetchone() for part in parts]
                 assert sum(int(count[0]) for count in counts if count) == whole
                 assert all(count and 0 < int(count[0]) < whole for count in counts)

@@ -61,7 +61,7 @@ ROWS = (
 
 
 @dataclass
-class Link:
+class Channel:
     """A database on both servers; `beats` is the sentinel that was written last."""
 
     blue: PgServer
@@ -94,9 +94,9 @@ class Link:
     def table(self, name: str) -> Table:
         return Table(self.name, "public", name)
 
-    def rechecked(self, hot: Sequence[Chunk], seconds: float = 20) -> tuple[str, ...]:
+    def rechecked(self, unsettled: Sequence[Chunk], seconds: float = 20) -> tuple[str, ...]:
         with self.sessions() as (blue, green):
-            found = recheck({self.name: blue}, {self.name: green}, hot, time.monotonic() + seconds)
+            found = recheck({self.name: blue}, {self.name: green}, unsettled, time.monotonic() + seconds)
         return tuple(sorted(each.by_key for each in found))
 
     @contextmanager
@@ -121,7 +121,7 @@ def servers() -> Iterator[tuple[PgServer, PgServer]]:
 
 
 @pytest.fixture(scope="module")
-def link(servers: tuple[PgServer, PgServer]) -> Iterator[Link]:
+def channel(servers: tuple[PgServer, PgServer]) -> Iterator[Channel]:
     blue, green = servers
     with blue.database(*SCHEMA, *ROWS) as name:
         green.run("postgres", f'create database "{name}"')
@@ -132,7 +132,7 @@ def link(servers: tuple[PgServer, PgServer]) -> Iterator[Link]:
         ready = "select count(*) filter (where srsubstate <> 'r') = 0 and count(*) > 10 from pg_subscription_rel"
         assert reached(lambda: bool(green.rows(name, ready)[0][0]), 60)
         try:
-            yield Link(blue, green, name)
+            yield Channel(blue, green, name)
         finally:
             green.run(name, "drop subscription follow")
             green.run("postgres", f'drop database "{name}" with (force)')
@@ -175,14 +175,14 @@ def keyless(connection: psycopg.Connection, dice: random.Random) -> None:
 
 
 @contextmanager
-def load(link: Link) -> Iterator[list[int]]:
+def load(channel: Channel) -> Iterator[list[int]]:
     """Four clients that write all the time; how often each has."""
     stop, counts, broken = threading.Event(), [0] * 4, []
 
     def client(number: int) -> None:
         dice = random.Random(number)
         try:
-            with link.blue.connect(link.name, autocommit=True) as connection:
+            with channel.blue.connect(channel.name, autocommit=True) as connection:
                 while not stop.is_set():
                     (spread, growing, toggling, keyless)[number](connection, dice)
                     counts[number] += 1
@@ -206,49 +206,53 @@ def load(link: Link) -> Iterator[list[int]]:
 # --- equal -----------------------------------------------------------------------------------------------------------
 
 
-def test_quiet_servers_are_equal_and_the_digest_is_of_all_rows(link: Link) -> None:
-    link.caught_up()
+def test_quiet_servers_are_equal_and_the_digest_is_of_all_rows(channel: Channel) -> None:
+    channel.caught_up()
     seen: list[float] = []
     report = verify_online(
-        link.blue.target(link.name),
-        link.green.target(link.name),
-        link.tables(),
-        link.caught_up,
+        channel.blue.target(channel.name),
+        channel.green.target(channel.name),
+        channel.tables(),
+        channel.caught_up,
         lambda fraction, text: seen.append(fraction),
         chunk_rows=2_000,
     )
-    assert (report.differences, report.hot) == ((), ())
-    assert set(report.tables) == {str(table) for table in link.tables()}
+    assert (report.differences, report.unsettled) == ((), ())
+    assert set(report.tables) == {str(table) for table in channel.tables()}
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
-    empty = report.tables[f"{link.name}.public.nothing"]
+    empty = report.tables[f"{channel.name}.public.nothing"]
     assert (empty.rows, empty.digest, empty.chunks) == (0, "online-1:0", 1)
-    assert report.tables[f"{link.name}.public.item"].chunks >= 10
-    for server in (link.blue, link.green):
-        for table in link.tables():
-            with reader(server.target(link.name), link.name, [(table.schema, table.name)]) as side:
+    assert report.tables[f"{channel.name}.public.item"].chunks >= 10
+    for server in (channel.blue, channel.green):
+        for table in channel.tables():
+            with reader(server.target(channel.name), channel.name, [(table.schema, table.name)]) as side:
                 whole = side.content(Chunk(table.database, table.schema, table.name))
             found = report.tables[str(table)]
             assert (found.rows, found.digest) == (whole.rows, f"online-1:{whole.total}")
 
 
-def test_under_load_nothing_differs_and_little_is_hot(link: Link) -> None:
-    with load(link) as counts:
+def test_under_load_nothing_differs_and_little_is_hot(channel: Channel) -> None:
+    with load(channel) as counts:
         before = sum(counts)
-        report = link.verify()
+        report = channel.verify()
         assert sum(counts) > before
         assert report.differences == ()
         assert sum(table.retried for table in report.tables.values()) > 0, "the load did not reach any chunk in flux"
-    keyed = [chunk for chunk in report.hot if chunk.table != "loose"]
+    keyed = [chunk for chunk in report.unsettled if chunk.table != "loose"]
     assert {chunk.table for chunk in keyed} <= {"item", "word", "Odd Name"}, "only these have rows in constant flux"
     assert len(keyed) <= 6
     assert all(chunk.low is not None and chunk.high is not None for chunk in keyed)
-    link.caught_up()
-    assert link.rechecked(report.hot) == ()
+    channel.caught_up()
+    assert channel.rechecked(report.unsettled) == ()
     again = verify_again(
-        link.blue.target(link.name), link.green.target(link.name), report.hot, link.caught_up, lambda *_: None
+        channel.blue.target(channel.name),
+        channel.green.target(channel.name),
+        report.unsettled,
+        channel.caught_up,
+        lambda *_: None,
     )
-    assert (again.differences, again.hot) == ((), ())
+    assert (again.differences, again.unsettled) == ((), ())
 
 
 # --- different -------------------------------------------------------------------------------------------------------
@@ -335,15 +339,15 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("table", "change", "back", "words"), CHANGES, ids=[f"{c[0]} {c[3]}" for c in CHANGES])
-def test_one_row_is_found(link: Link, table: str, change: str, back: str, words: str) -> None:
-    link.green.run(link.name, change)
+def test_one_row_is_found(channel: Channel, table: str, change: str, back: str, words: str) -> None:
+    channel.green.run(channel.name, change)
     try:
-        report = link.verify([link.table(table)])
-        assert report.by_key == (f"table {link.table(table)}: row with {words}",)
-        assert report.hot == ()
+        report = channel.verify([channel.table(table)])
+        assert report.by_key == (f"table {channel.table(table)}: row with {words}",)
+        assert report.unsettled == ()
     finally:
-        link.green.run(link.name, back)
-    assert link.verify([link.table(table)]).differences == ()
+        channel.green.run(channel.name, back)
+    assert channel.verify([channel.table(table)]).differences == ()
 
 
 @pytest.mark.parametrize(
@@ -357,26 +361,26 @@ def test_one_row_is_found(link: Link, table: str, change: str, back: str, words:
         ),
     ],
 )
-def test_a_table_without_a_key_differs_as_a_whole(link: Link, change: str, back: str, words: str) -> None:
-    link.green.run(link.name, change)
+def test_a_table_without_a_key_differs_as_a_whole(channel: Channel, change: str, back: str, words: str) -> None:
+    channel.green.run(channel.name, change)
     try:
-        report = link.verify([link.table("loose")])
-        name = f"{link.name}.public.loose"
+        report = channel.verify([channel.table("loose")])
+        name = f"{channel.name}.public.loose"
         assert report.differences == (f"table {name}: the contents differ ({words}; it has no key to name rows by)",)
     finally:
-        link.green.run(link.name, back)
+        channel.green.run(channel.name, back)
 
 
-def test_all_are_found_while_writers_are_at_work(link: Link) -> None:
-    link.green.run(link.name, *(change for _, change, _, _ in CHANGES))
+def test_all_are_found_while_writers_are_at_work(channel: Channel) -> None:
+    channel.green.run(channel.name, *(change for _, change, _, _ in CHANGES))
     try:
-        with load(link):
-            report = link.verify()
+        with load(channel):
+            report = channel.verify()
     finally:
-        link.green.run(link.name, *(back for _, _, back, _ in CHANGES))
-    assert set(report.by_key) == {f"table {link.table(c[0])}: row with {c[3]}" for c in CHANGES}
-    link.caught_up()
-    assert link.rechecked(report.hot) == ()
+        channel.green.run(channel.name, *(back for _, _, back, _ in CHANGES))
+    assert set(report.by_key) == {f"table {channel.table(c[0])}: row with {c[3]}" for c in CHANGES}
+    channel.caught_up()
+    assert channel.rechecked(report.unsettled) == ()
 
 
 @pytest.mark.parametrize(
@@ -394,103 +398,113 @@ def test_all_are_found_while_writers_are_at_work(link: Link) -> None:
         ),
     ],
 )
-def test_many_differences_are_capped(link: Link, change: str, back: str, words: str) -> None:
-    link.green.run(link.name, change)
+def test_many_differences_are_capped(channel: Channel, change: str, back: str, words: str) -> None:
+    channel.green.run(channel.name, change)
     try:
-        with load(link):
-            report = link.verify([link.table("item")])
+        with load(channel):
+            report = channel.verify([channel.table("item")])
         assert len(report.by_key) == LIMIT + 1
         assert all(line.endswith(words) for line in report.by_key[:LIMIT])
     finally:
-        link.green.run(link.name, back)
+        channel.green.run(channel.name, back)
 
 
-def test_what_green_has_not_applied_yet_is_no_difference_but_what_it_never_gets_is(link: Link) -> None:
-    link.green.run(link.name, "alter subscription follow disable")
+def test_what_green_has_not_applied_yet_is_no_difference_but_what_it_never_gets_is(channel: Channel) -> None:
+    channel.green.run(channel.name, "alter subscription follow disable")
     try:
-        link.blue.run(link.name, "update item set v = 'late' where id = 800")
+        channel.blue.run(channel.name, "update item set v = 'late' where id = 800")
         report = verify_online(
-            link.blue.target(link.name),
-            link.green.target(link.name),
-            [link.table("item")],
+            channel.blue.target(channel.name),
+            channel.green.target(channel.name),
+            [channel.table("item")],
             lambda: None,  # a lie: green does not follow
             lambda *_: None,
         )
-        assert report.by_key == (f"table {link.name}.public.item: row with id = 800: differs",)
+        assert report.by_key == (f"table {channel.name}.public.item: row with id = 800: differs",)
     finally:
-        link.green.run(link.name, "alter subscription follow enable")
-    assert link.verify([link.table("item")]).differences == ()
+        channel.green.run(channel.name, "alter subscription follow enable")
+    assert channel.verify([channel.table("item")]).differences == ()
 
 
-def test_green_is_read_after_it_has_caught_up_with_what_was_read_on_blue(link: Link) -> None:
+def test_green_is_read_after_it_has_caught_up_with_what_was_read_on_blue(channel: Channel) -> None:
     """Green is kept from applying until the comparison waits for it: not a single range may be unequal."""
-    with link.green.connect(link.name) as holder:
+    with channel.green.connect(channel.name) as holder:
         holder.execute("lock table item in share mode")
-        link.blue.run(link.name, "update item set n = n + 1 where id between 600 and 999")
+        channel.blue.run(channel.name, "update item set n = n + 1 where id between 600 and 999")
 
         def caught_up() -> None:
             holder.rollback()
-            link.caught_up()
+            channel.caught_up()
 
-        sides = link.blue.target(link.name), link.green.target(link.name)
-        report = verify_online(*sides, [link.table("item")], caught_up, lambda *_: None, chunk_rows=2_000)
+        sides = channel.blue.target(channel.name), channel.green.target(channel.name)
+        report = verify_online(*sides, [channel.table("item")], caught_up, lambda *_: None, chunk_rows=2_000)
     assert report.differences == ()
-    assert report.tables[f"{link.name}.public.item"].retried == 0
+    assert report.tables[f"{channel.name}.public.item"].retried == 0
 
 
-def test_a_failing_wait_ends_the_comparison(link: Link) -> None:
+def test_a_failing_wait_ends_the_comparison(channel: Channel) -> None:
     def fail() -> None:
         raise DatabaseError("green does not follow")
 
     with pytest.raises(DatabaseError, match="does not follow"):
-        verify_online(link.blue.target(link.name), link.green.target(link.name), link.tables(), fail, lambda *_: None)
+        verify_online(
+            channel.blue.target(channel.name),
+            channel.green.target(channel.name),
+            channel.tables(),
+            fail,
+            lambda *_: None,
+        )
 
 
 # --- inside the fence ------------------------------------------------------------------------------------------------
 
 
-def chunks(link: Link) -> list[Chunk]:
+def chunks(channel: Channel) -> list[Chunk]:
     return [
-        Chunk(link.name, "public", "item", ("id",), ("600",), ("750",)),
-        Chunk(link.name, "public", "item", ("id",), ("750",), ("760",)),
-        Chunk(link.name, "public", "item", ("id",), ("19990",), None),
-        Chunk(link.name, "public", "pair", ("a", "b"), ("2", "b1"), ("3", "b5")),
-        Chunk(link.name, "public", "loose"),
+        Chunk(channel.name, "public", "item", ("id",), ("600",), ("750",)),
+        Chunk(channel.name, "public", "item", ("id",), ("750",), ("760",)),
+        Chunk(channel.name, "public", "item", ("id",), ("19990",), None),
+        Chunk(channel.name, "public", "pair", ("a", "b"), ("2", "b1"), ("3", "b5")),
+        Chunk(channel.name, "public", "loose"),
     ]
 
 
-def test_recheck_compares_what_was_hot(link: Link) -> None:
-    link.caught_up()
-    assert link.rechecked(chunks(link)) == ()
-    link.green.run(link.name, "update item set v = 'x' where id = 755", "delete from pair where (a, b) = (2, 'b3')")
+def test_recheck_compares_what_was_hot(channel: Channel) -> None:
+    channel.caught_up()
+    assert channel.rechecked(chunks(channel)) == ()
+    channel.green.run(
+        channel.name, "update item set v = 'x' where id = 755", "delete from pair where (a, b) = (2, 'b3')"
+    )
     try:
-        assert link.rechecked(chunks(link)) == (
-            f"table {link.name}.public.item: rows with id above 600 up to 760: the contents differ "
+        assert channel.rechecked(chunks(channel)) == (
+            f"table {channel.name}.public.item: rows with id above 600 up to 760: the contents differ "
             "(160 rows on both sides)",
-            f"table {link.name}.public.pair: rows with (a, b) above (2, b1) up to (3, b5): the contents differ "
+            f"table {channel.name}.public.pair: rows with (a, b) above (2, b1) up to (3, b5): the contents differ "
             "(blue 14 rows, green 13)",
         )
     finally:
-        link.green.run(link.name, "update item set v = 'v755' where id = 755", "insert into pair values (2, 'b3', 23)")
-    assert link.rechecked([]) == ()
+        channel.green.run(
+            channel.name, "update item set v = 'v755' where id = 755", "insert into pair values (2, 'b3', 23)"
+        )
+    assert channel.rechecked([]) == ()
 
 
-def test_recheck_ends_at_its_deadline_and_leaves_the_connections_usable(link: Link) -> None:
-    with link.sessions() as (blue, green), link.green.connect(link.name) as holder:
+def test_recheck_ends_at_its_deadline_and_leaves_the_connections_usable(channel: Channel) -> None:
+    with channel.sessions() as (blue, green), channel.green.connect(channel.name) as holder:
         holder.execute(
             "set idle_in_transaction_session_timeout = '10s'"
         )  # a recheck without an end must fail, not hang
         holder.execute("lock table pair in access exclusive mode")
         began = time.monotonic()
         with pytest.raises(DatabaseError) as late:
-            recheck({link.name: blue}, {link.name: green}, chunks(link), began + 0.3)
+            recheck({channel.name: blue}, {channel.name: green}, chunks(channel), began + 0.3)
         assert 0.3 <= time.monotonic() - began < 5
         assert late.value.code == "recheck-timeout"
         holder.rollback()
-        assert recheck({link.name: blue}, {link.name: green}, chunks(link), time.monotonic() + 20) == ()
+        assert recheck({channel.name: blue}, {channel.name: green}, chunks(channel), time.monotonic() + 20) == ()
         assert green.execute("show statement_timeout").fetchone() == ("0",)
         with pytest.raises(DatabaseError) as late:
-            recheck({link.name: blue}, {link.name: green}, chunks(link), time.monotonic() - 1)
+            recheck({channel.name: blue}, {channel.name: green}, chunks(channel), time.monotonic() - 1)
         assert late.value.code == "recheck-timeout"
 
 
@@ -521,13 +535,13 @@ class Explaining(Reader):
     ],
 )
 def test_ranges_and_boundaries_are_read_by_the_index_of_the_key(
-    link: Link, table: str, low: tuple[str, ...], high: tuple[str, ...]
+    channel: Channel, table: str, low: tuple[str, ...], high: tuple[str, ...]
 ) -> None:
-    with session(link.blue.target(link.name), doing="explain") as connection:
+    with session(channel.blue.target(channel.name), doing="explain") as connection:
         connection.execute(SETTINGS)
         shape = shapes_of(connection, [("public", table)])["public", table]
-        chunk = Chunk(link.name, "public", table, tuple(column.name for column in shape.key), low, high)
-        side = Explaining(link.blue.target(link.name), connection, {chunk.name: shape})
+        chunk = Chunk(channel.name, "public", table, tuple(column.name for column in shape.key), low, high)
+        side = Explaining(channel.blue.target(channel.name), connection, {chunk.name: shape})
         side.content(chunk)
         side.boundary(chunk, 5)
         side.first(chunk, 5)
@@ -541,8 +555,8 @@ def test_ranges_and_boundaries_are_read_by_the_index_of_the_key(
     assert all("Sort" not in plan for plan in plans)
 
 
-def test_an_index_in_another_order_is_no_key(link: Link) -> None:
-    with link.blue.database(
+def test_an_index_in_another_order_is_no_key(channel: Channel) -> None:
+    with channel.blue.database(
         "create table a (x int not null, y text not null)",
         "create unique index a_desc on a (x desc)",
         "alter table a replica identity using index a_desc",
@@ -555,7 +569,7 @@ def test_an_index_in_another_order_is_no_key(link: Link) -> None:
         "create table d (x int)",
     ) as name:
         names = [("public", table) for table in "abcd"]
-        with session(link.blue.target(name), doing="look") as connection:
+        with session(channel.blue.target(name), doing="look") as connection:
             shapes = shapes_of(connection, names)
     assert [[column.name for column in shapes[each].key] for each in names] == [[], [], ["y", "x"], []]
 

@@ -155,7 +155,7 @@ def test_what_is_over_its_budget_is_given_up_and_blue_takes_writes(pair: Pair) -
 
 
 def test_a_row_that_was_still_in_flux_is_compared_inside_the_fence(pair: Pair) -> None:
-    hot = [
+    unsettled = [
         {
             "database": DATABASE,
             "schema": "public",
@@ -171,7 +171,7 @@ def test_a_row_that_was_still_in_flux_is_compared_inside_the_fence(pair: Pair) -
         admin.execute("alter table item disable trigger user")
         admin.execute("update item set v = 'by hand' where id = 7")
         admin.execute("alter table item enable always trigger rotator_fence")
-    with pair.forward.window(NOW, hot, back_slots=True) as window:
+    with pair.forward.window(NOW, unsettled, back_slots=True) as window:
         window.prepare(nothing, nothing)
         with pytest.raises(DatabaseError) as caught:
             window.run()

@@ -23,12 +23,12 @@ def imported(root: Root, *more: EndpointSpec, spelling: str | None = None) -> Ro
     data = root.adopted
     blue = data.generations["g0"].database
     assert blue is not None
-    bare = Generation(None, replace(blue, kms_key_arn=root.blue.kms_key_arn))
+    without_identity = Generation(None, replace(blue, kms_key_arn=root.blue.kms_key_arn))
     imports = replace(
         data.imports, keys={}, aliases={}, also={each.key: f"{each.zone_id}_{each.name}_CNAME" for each in more}
     )
     endpoint = replace(data.endpoint, spelling=spelling)
-    return replace(data, generations={"g0": bare}, endpoint=endpoint, also=more, imports=imports)
+    return replace(data, generations={"g0": without_identity}, endpoint=endpoint, also=more, imports=imports)
 
 
 def flip(root: Root, stage: Stage, before: RootData, after: RootData, *, go: bool = True) -> None:

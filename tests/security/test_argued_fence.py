@@ -15,7 +15,7 @@ from pg_fixture import PgServer, pg  # noqa: F401
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.replication import guard
-from rotator.database.postgres.replication.status import feeds
+from rotator.database.postgres.replication.status import foreign_subscriptions
 from rotator.database.postgres.server import PostgresServer
 
 pytestmark = pytest.mark.postgres
@@ -196,7 +196,7 @@ def test_a_name_that_begins_as_the_tools_passes_for_nothing(pg: PgServer, shop: 
     server.fence("r1", 10)
     with pg.connect(shop, user="client", autocommit=True) as his, pytest.raises(REFUSED):
         his.execute("create publication rotator_r1")
-    server.lift_fence()
+    server.unfence()
     pg.run(shop, SUBSCRIPTION.replace("rotator_r1_1", "rotator_feed"), "create role feeder superuser")
     pg.run(
         shop, "alter subscription rotator_feed owner to feeder", "alter subscription rotator_feed set (slot_name = s)"
@@ -204,7 +204,7 @@ def test_a_name_that_begins_as_the_tools_passes_for_nothing(pg: PgServer, shop: 
     pg.run(shop, "alter subscription rotator_feed enable")
     try:
         with session(pg.target(shop), doing="look") as connection:
-            assert feeds(connection) == (f"{shop}.rotator_feed",)
+            assert foreign_subscriptions(connection) == (f"{shop}.rotator_feed",)
         assert "subscription" in {finding.code for finding in server.preflight()}
     finally:
         pg.run(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from replicated import run, world_with_links
-from rotations import bench
+from rotations import services
 
 from rotator.boundary import run as at_the_boundary
 from rotator.host.files import for_owner_alone, own_folder, write_private
@@ -38,7 +38,7 @@ def test_journal_and_data_are_for_their_user_alone_also_in_place_of_an_open_file
     run(world, tmp_path)
     assert mode(tmp_path / name) == 0o600
     (tmp_path / name).chmod(0o644)
-    bench(world, tmp_path, strategy="replicate").store.take_up()  # type: ignore[attr-defined]
+    services(world, tmp_path, strategy="replicate").store.take_up()  # type: ignore[attr-defined]
     assert mode(tmp_path / name) == 0o600
 
 
@@ -48,7 +48,7 @@ def test_a_state_of_before_is_narrowed_when_a_run_begins(tmp_path: Path) -> None
     state = tmp_path / "terraform.tfstate.backup"
     state.write_text("{}")
     state.chmod(0o664)
-    bench(world, tmp_path, strategy="replicate").store.take_up()  # type: ignore[attr-defined]
+    services(world, tmp_path, strategy="replicate").store.take_up()  # type: ignore[attr-defined]
     assert mode(state) == 0o600
 
 

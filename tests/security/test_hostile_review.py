@@ -23,7 +23,7 @@ from rotator.database.postgres.compare.reader import reader
 from rotator.database.postgres.compare.recheck import recheck
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.fence.fence import fence
-from rotator.database.postgres.fence.unfence import lift
+from rotator.database.postgres.fence.unfence import unfence
 from rotator.database.postgres.preflight.database import database_findings
 from rotator.database.postgres.reading.ownership import own_schema
 from rotator.database.postgres.replication import guard
@@ -223,10 +223,10 @@ def test_reassigning_changes_the_schema_that_is_compared(cluster: Cluster, targe
     try:
         run(cluster, USER, "create table app.given (id int primary key)", "alter table app.given owner to heir")
         with session(target, doing="look") as connection:
-            before, light = PostgresServer(target).schema(), guard.light(connection)
+            before, schema_hash = PostgresServer(target).schema(), guard.schema_hash(connection)
             run(cluster, USER, f"reassign owned by heir to {USER}")
             assert PostgresServer(target).schema() != before
-            assert guard.light(connection) != light
+            assert guard.schema_hash(connection) != schema_hash
     finally:
         no_heir(cluster)
         run(cluster, USER, "drop table app.given")
@@ -266,7 +266,7 @@ def test_what_event_triggers_are_told_nothing_of_is_refused_too(cluster: Cluster
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             run(cluster, USER, "drop owned by heir")
     finally:
-        lift(target)
+        unfence(target)
         no_heir(cluster)
 
 
@@ -372,13 +372,13 @@ def test_nobody_makes_the_tools_schema_look_like_a_strangers(cluster: Cluster, t
     try:
         run(cluster, USER, "alter default privileges in schema rotator grant select on tables to public")
         try:
-            lift(target)
+            unfence(target)
         except DatabaseError as error:
             pytest.fail(f"{error.code}: {error.details}")
         run(cluster, USER, "insert into app.plain values (1, 1)", "delete from app.plain")
     finally:
         run(cluster, USER, "alter default privileges in schema rotator revoke select on tables from public")
-        lift(target)
+        unfence(target)
 
 
 def test_a_grant_to_the_rotations_login_does_not_keep_it_from_being_removed() -> None:
@@ -512,4 +512,4 @@ def test_a_table_below_a_foreign_one_is_named_by_preflight_and_by_the_fence(clus
         assert refused.value.code == "foreign-parent"
     finally:
         run(cluster, USER, "drop table app.child", "drop foreign table app.parent")
-        lift(target)
+        unfence(target)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fakes import World
 from replicated import run, world_with_links
-from rotations import bench
+from rotations import services
 
 from rotator.commands.rotation import rollback
 from rotator.domain.errors import Blocked, DatabaseError
@@ -96,7 +96,7 @@ def test_it_goes_when_the_rotation_has_flipped_and_when_it_is_rolled_back(tmp_pa
     run(stopped(first), first)
     assert [*private(first)] == []
     world = stopped(second)
-    rollback(bench(world, second, strategy="replicate"), Options(delete_snapshots=True))
+    rollback(services(world, second, strategy="replicate"), Options(delete_snapshots=True))
     assert [*private(second)] == []
 
 

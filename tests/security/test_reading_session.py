@@ -22,7 +22,7 @@ from rotator.database.postgres.compare.reader import reader
 from rotator.database.postgres.compare.recheck import recheck
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.fence.fence import fence
-from rotator.database.postgres.fence.unfence import lift
+from rotator.database.postgres.fence.unfence import unfence
 from rotator.database.postgres.preflight.database import database_findings
 from rotator.database.postgres.reading import owners
 from rotator.database.postgres.reading.session import read, unwritten
@@ -134,7 +134,7 @@ def test_a_fenced_server_is_read_as_the_owners(target: Target) -> None:
         with session(target, doing="look") as connection:
             assert guard.recorded(DATABASE, connection) == ()
     finally:
-        lift(target)
+        unfence(target)
     with session(target, doing="tidy up") as connection:
         guard.remove(connection)
 

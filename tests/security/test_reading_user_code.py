@@ -56,7 +56,7 @@ SUBJECTS = [{"span": "spanned"}.get(name, name) for name in (*TABLES, *PLANNED)]
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_online_comparison_runs_nothing_of_the_user(target: Target, name: str) -> None:
     report = verify_online(target, target, [Table(DATABASE, "app", name, 700)], lambda: None, quiet, chunk_rows=100)
-    assert (report.differences, report.hot) == ((), ())
+    assert (report.differences, report.unsettled) == ((), ())
     assert report.tables[f"{DATABASE}.app.{name}"].rows == 700
 
 

@@ -21,7 +21,7 @@ from rotator.database.postgres.catalog import schema as catalog
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.preflight.replicate import replicate_findings
 from rotator.database.postgres.replication import subscribe
-from rotator.database.postgres.replication.link import PostgresLink
+from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.postgres.replication.login import VALID_DAYS
 from rotator.database.postgres.replication.names import Names
 from rotator.domain.errors import DatabaseError
@@ -82,10 +82,10 @@ def test_a_subscription_that_fails_leaves_its_password_in_no_log(pair: Pair) -> 
     pair.run(f"create role {other.role} login replication", f"create publication {other.publication} for table item")
     pair.run(f"create publication {other.publication} for table item", on=pair.green)
     nowhere = replace(pair.source, address="127.0.0.1", port=1)
-    link = PostgresLink("another-g1", pair.source, pair.target, pinned=True)
-    assert link.names == other
+    channel = PostgresChannel("another-g1", pair.source, pair.target, pinned=True)
+    assert channel.names == other
     with pytest.raises(DatabaseError) as caught:
-        _subscribe_from(nowhere, link)
+        _subscribe_from(nowhere, channel)
     assert "password=" not in str(caught.value) + str(caught.value.why)
     assert not re.search(r"password='*[0-9a-f]{8}", logs(pair))
     for each in (pair.blue, pair.green):
@@ -93,11 +93,11 @@ def test_a_subscription_that_fails_leaves_its_password_in_no_log(pair: Pair) -> 
     pair.run(f"drop role {other.role}")
 
 
-def _subscribe_from(nowhere: Target, link: PostgresLink) -> None:
+def _subscribe_from(nowhere: Target, channel: PostgresChannel) -> None:
     """The login is reachable for the tool, and not for green."""
-    with session(link.target, DATABASE, doing="subscribe") as connection:
-        text = subscribe._conninfo(nowhere, link.names, DATABASE, {}, pinned=True)
-        subscribe._subscription(connection, link.names, link.names.slot(1), text, "ab" * 32)
+    with session(channel.target, DATABASE, doing="subscribe") as connection:
+        text = subscribe._conninfo(nowhere, channel.names, DATABASE, {}, pinned=True)
+        subscribe._subscription(connection, channel.names, channel.names.slot(1), text, "ab" * 32)
 
 
 def test_the_login_can_replicate_for_a_time_and_nothing_else(pair: Pair) -> None:
@@ -153,11 +153,11 @@ def test_preflight_names_a_login_that_was_left_behind_and_how_to_drop_it(pair: P
 @pytest.mark.parametrize("side", ["blue", "green"])
 def test_the_login_is_dropped_where_a_direction_is_closed(pair: Pair, side: str) -> None:
     """Last of all: at rollback and retire on blue, at retire on green."""
-    link = pair.forward if side == "blue" else pair.back
+    channel = pair.forward if side == "blue" else pair.back
     where = pair.blue if side == "blue" else pair.green
     if side == "blue":
         pair.forward.unsubscribe()
-    link.close()
+    channel.close()
     assert pair.rows("select 1 from pg_roles where starts_with(rolname, 'rotator_')", where) == []
 
 

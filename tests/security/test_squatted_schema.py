@@ -169,12 +169,12 @@ def test_a_decoy_does_not_keep_the_fence_up(pg: PgServer, squatted: str) -> None
         events = [f"alter event trigger {name} disable" for name in ("rotator_fence_ddl", "rotator_fence_drop")]
         pg.run(squatted, *events, "alter schema rotator owner to mallory")
         with pytest.raises(DatabaseError) as caught:
-            server.lift_fence()
+            server.unfence()
         assert caught.value.code == "foreign-schema"
         assert squatted in caught.value.what
         pg.run(other, "insert into public.other values (1)")
         pg.run(squatted, "alter schema rotator owner to postgres")
-        server.lift_fence()
+        server.unfence()
         pg.run(squatted, "insert into public.orders values (1)")
 
 

@@ -21,7 +21,7 @@ from rotator.database.interface import Target
 from rotator.database.opener import Login, Opener
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.encryption import encryption_findings
-from rotator.database.postgres.replication.link import PostgresLink
+from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.domain.errors import DatabaseError, DatabaseUnreachable
 from rotator.sandbox.postgres import binaries, snapshots
 from rotator.sandbox.postgres.authority import Authority
@@ -79,8 +79,10 @@ def two() -> Iterator[Two]:
         try:
             with session(blue.target(PASSWORD, DATABASE), doing="test") as connection:
                 connection.execute("create table public.item (id int primary key, note text)")
-            link = PostgresLink(ROTATION, replace(blue.target(PASSWORD, DATABASE), host=ENDPOINT), _nowhere(), False)
-            link.open(allow_full=False, progress=lambda fraction, text: None)
+            channel = PostgresChannel(
+                ROTATION, replace(blue.target(PASSWORD, DATABASE), host=ENDPOINT), _nowhere(), False
+            )
+            channel.open(allow_full=False, progress=lambda fraction, text: None)
             snapshots.take(blue, home / "snapshot")
             green = snapshots.restore(
                 home / "snapshot", home / "green", {}, frozenset({blue.address}), (GREEN_ENDPOINT,)
@@ -140,23 +142,23 @@ def test_what_is_not_told_how_to_verify_verifies(two: Two) -> None:
 def test_a_subscription_gives_its_password_and_its_place_to_nobody_else(two: Two, name: str) -> None:
     """The servers' own name server leads to the attacker: with his own authority, or one that RDS has signed."""
     authority = two.other if name == ENDPOINT else two.blue.authority
-    link = PostgresLink(ROTATION, two.source, two.target)
+    channel = PostgresChannel(ROTATION, two.source, two.target)
     with man_in_the_middle(authority, name, port=two.blue.port) as man, pytest.raises(DatabaseError) as caught:
-        link.subscribe(None)
+        channel.subscribe(None)
     assert man.came == 1
     assert man.passwords == []
     assert caught.value.code == "link-tls"
     assert ("signed by none" if name == ENDPOINT else "another instance") in caught.value.why
-    link.unsubscribe()
+    channel.unsubscribe()
 
 
 def test_replication_is_verified_and_its_encryption_is_told(two: Two) -> None:
-    link = PostgresLink(ROTATION, two.source, two.target, pinned=True)
-    link.subscribe(link.flushed())
-    link.enable()
+    channel = PostgresChannel(ROTATION, two.source, two.target, pinned=True)
+    channel.subscribe(channel.flushed())
+    channel.enable()
     try:
-        link.catch_up(30.0)
-        found = link.encryption()
+        channel.catch_up(30.0)
+        found = channel.encryption()
         assert found is not None
         assert str(found) == "TLSv1.3, authority and name verified"
         with two.blue.admin() as admin:
@@ -167,7 +169,7 @@ def test_replication_is_verified_and_its_encryption_is_told(two: Two) -> None:
         assert "sslmode=verify-full" in str(conninfo)
         assert "ca.pem" in str(conninfo)
     finally:
-        link.unsubscribe()
+        channel.unsubscribe()
 
 
 def test_a_restored_server_has_a_certificate_of_its_own(two: Two) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fakes import Killed
 from replicated import run, world_with_links
-from rotations import bench
+from rotations import services
 
 from rotator import __version__
 from rotator.commands.retirement import retire
@@ -44,9 +44,9 @@ def test_each_command_that_changes_something_is_signed(tmp_path: Path) -> None:
     assert only["version"] == __version__
     assert str(only["who"]) in render_text(summary)
     assert str(only["who"]) in json.dumps(to_json(summary))
-    rollback(bench(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True, lose_writes=True))
+    rollback(services(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True, lose_writes=True))
     assert [each["verb"] for each in runs(tmp_path)] == ["rotate", "rollback"]
-    found = status(bench(world, tmp_path, strategy="replicate"))
+    found = status(services(world, tmp_path, strategy="replicate"))
     assert len(found.runs) == len(found.to_json()["runs"]) == 2
     assert "rollback by arn:" in render(found)
 
@@ -56,13 +56,13 @@ def test_retire_is_signed_before_it_does_anything(tmp_path: Path) -> None:
     run(world, tmp_path)
     world.kill_at = world.effects + 1
     with pytest.raises((Killed, RotatorError)):
-        retire(bench(world, tmp_path, strategy="replicate"), Options())
+        retire(services(world, tmp_path, strategy="replicate"), Options())
     assert runs(tmp_path)[-1]["verb"] == "retire"
 
 
 def test_an_sts_that_does_not_answer_is_no_failure(tmp_path: Path) -> None:
     world = world_with_links()
-    made = bench(world, tmp_path, strategy="replicate")
+    made = services(world, tmp_path, strategy="replicate")
     from rotator.commands.signed import sign  # noqa: PLC0415
     from rotator.journal.memory import JournalMemory  # noqa: PLC0415
 

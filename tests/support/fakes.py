@@ -479,7 +479,7 @@ class FakeServer:
         name = self.data.fenced_by if on else self.data.lineage
         return FenceState(on, name, 1 if on else 0, leased=on and self.data.leased)
 
-    def lift_fence(self, *, busy: bool = False) -> None:
+    def unfence(self, *, busy: bool = False) -> None:
         def do() -> None:
             self.data.fenced_by, self.data.leased = None, False
 
@@ -524,9 +524,9 @@ class FakeDatabases:
         """Where the name leads, whatever `host` is: as with a mode that does not verify names."""
         return FakeServer(self.world, self.world.record.values[0].split(".")[0])
 
-    def link(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Any:
+    def channel(self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False) -> Any:
         names = [host.split(".")[0] for host, _ in (source, target)]
-        return self.world.replication.link(self.world, rotation_id, names[0], names[1], back)
+        return self.world.replication.channel(self.world, rotation_id, names[0], names[1], back)
 
 
 @dataclass

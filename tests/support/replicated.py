@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fake_links import Replication
+from fake_channels import Replication
 from fakes import World, new_world
-from rotations import bench
+from rotations import services
 
 from rotator.commands.rotation import rotate
 from rotator.rotation.steps.context import Options
@@ -20,4 +20,4 @@ def world_with_links() -> World:
 
 
 def run(world: World, folder: Path, **rotation: Any) -> Any:
-    return rotate(bench(world, folder, strategy="replicate", **rotation), Options())
+    return rotate(services(world, folder, strategy="replicate", **rotation), Options())

@@ -20,15 +20,15 @@ from fakes import (
     env,
 )
 
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.journal.document import Phase
 from rotator.journal.stores import LocalStore
 
 
-def bench(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any) -> Workbench:
+def services(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any) -> Services:
     loaded = env(tmp_path, **rotation)
     access = loaded.config.database.access
-    return Workbench(
+    return Services(
         env=loaded,
         store=LocalStore("shop", tmp_path),
         rds=FakeRds(world),

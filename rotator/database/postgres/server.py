@@ -13,7 +13,7 @@ from rotator.database.postgres.catalog.objects import each_database, stored_tabl
 from rotator.database.postgres.compare import checksum
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.fence.fence import fence
-from rotator.database.postgres.fence.unfence import BUSY_MILLISECONDS, lift
+from rotator.database.postgres.fence.unfence import BUSY_MILLISECONDS, unfence
 from rotator.database.postgres.preflight import findings as preflight
 from rotator.database.postgres.preflight.replicate import replicate_findings
 from rotator.database.postgres.reading import ownership
@@ -73,11 +73,11 @@ class PostgresServer:
     def fence_state(self) -> FenceState:
         return fence_state(self.target)
 
-    def lift_fence(self, *, busy: bool = False) -> None:
+    def unfence(self, *, busy: bool = False) -> None:
         if busy:
-            lift(self.target, table_milliseconds=BUSY_MILLISECONDS)
+            unfence(self.target, table_milliseconds=BUSY_MILLISECONDS)
         else:
-            lift(self.target)
+            unfence(self.target)
 
     def mark(self, role: str) -> None:
         marker.mark(self.target, role)
@@ -96,5 +96,5 @@ class PostgresServer:
 
     def forget(self, *, waits: int = 1) -> None:
         """Lift the fence and remove the schema `rotator`, as the fence's function is in it."""
-        lift(self.target, table_milliseconds=BUSY_MILLISECONDS * waits)
+        unfence(self.target, table_milliseconds=BUSY_MILLISECONDS * waits)
         each_database(self.target, "remove the schema rotator", lambda _, connection: ownership.drop_schema(connection))

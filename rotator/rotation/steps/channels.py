@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotator.database.channel import Link
+from rotator.database.channel import Channel
 from rotator.database.interface import DatabaseOpener
 from rotator.database.replication import Budgets
 from rotator.domain.errors import Blocked, RotatorError
 from rotator.domain.rotation import Strategy
-from rotator.journal.results import CutoverResult, WayBackResult
+from rotator.journal.results import CutoverResult, ReverseReplicationResult
 from rotator.journal.results_retire import CloseWayBackResult
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.world import any_at, blue_instance, instance, server
@@ -19,31 +19,31 @@ LEAST_FREE = 0.1
 """Share of blue's storage that the log kept for the rotation must leave free."""
 
 
-def forward(ctx: Context) -> Link:
+def forward(ctx: Context) -> Channel:
     """From blue to green; before green exists only its sending side is of use."""
     blue = _place(ctx, ctx.rotation.blue)
     green = ctx.rds.instance(ctx.rotation.green)
     known = green is not None and green.address is not None
-    return _opener(ctx).link(ctx.rotation.identity, blue, _place(ctx, ctx.rotation.green) if known else blue)
+    return _opener(ctx).channel(ctx.rotation.identity, blue, _place(ctx, ctx.rotation.green) if known else blue)
 
 
-def backward(ctx: Context) -> Link:
+def backward(ctx: Context) -> Channel:
     """From green to blue: the way back after the flip."""
-    return _opener(ctx).link(
+    return _opener(ctx).channel(
         ctx.rotation.identity, _place(ctx, ctx.rotation.green), _place(ctx, ctx.rotation.blue), back=True
     )
 
 
-def green_alone(ctx: Context) -> Link:
+def green_alone(ctx: Context) -> Channel:
     """Green's sending side of the way back, where blue is gone already."""
     green = _place(ctx, ctx.rotation.green)
-    return _opener(ctx).link(ctx.rotation.identity, green, green, back=True)
+    return _opener(ctx).channel(ctx.rotation.identity, green, green, back=True)
 
 
-def blue_alone(ctx: Context, *, back: bool = False) -> Link:
+def blue_alone(ctx: Context, *, back: bool = False) -> Channel:
     """What one direction has on blue, whatever has become of green."""
     blue = _place(ctx, ctx.rotation.blue)
-    return _opener(ctx).link(ctx.rotation.identity, blue, blue, back=back)
+    return _opener(ctx).channel(ctx.rotation.identity, blue, blue, back=back)
 
 
 def _opener(ctx: Context) -> DatabaseOpener:
@@ -77,9 +77,9 @@ def budgets(ctx: Context) -> Budgets:
     )
 
 
-def watch(ctx: Context, link: Link) -> int:
+def check_retained(ctx: Context, channel: Channel) -> int:
     """The watchdog: bytes of log that the slots hold back. Raises Blocked when a slot is lost, or holds too much."""
-    slots = link.slots()
+    slots = channel.slots()
     lost = [slot.name for slot in slots if slot.lost]
     if lost:
         raise Blocked(
@@ -89,7 +89,7 @@ def watch(ctx: Context, link: Link) -> int:
             code="slot-lost",
         )
     retained = max((slot.retained for slot in slots), default=0)
-    problem = _too_much(ctx, link, retained)
+    problem = _too_much(ctx, channel, retained)
     if problem:
         raise Blocked(
             f"The log that is kept for green has grown to {retained / GIB:.1f} GiB.",
@@ -101,11 +101,11 @@ def watch(ctx: Context, link: Link) -> int:
     return retained
 
 
-def _too_much(ctx: Context, link: Link, retained: int) -> str:
+def _too_much(ctx: Context, channel: Channel, retained: int) -> str:
     limit = ctx.env.config.rotation.max_retained_wal_gb
     if limit is not None and retained > limit * GIB:
         return f"[rotation] max_retained_wal_gb allows {limit:g}."
-    storage, whole = link.storage(), blue_instance(ctx).allocated_storage * GIB
+    storage, whole = channel.storage(), blue_instance(ctx).allocated_storage * GIB
     free = whole - storage.data - storage.log
     if whole and free < whole * LEAST_FREE and retained > free:
         return f"Of {whole / GIB:.0f} GiB only about {max(free, 0) / GIB:.1f} are free; a full disk would stop blue."
@@ -162,32 +162,32 @@ def carried_back(ctx: Context) -> bool:
     return bool(noted.carried_back) or not blue.fence_state().on
 
 
-def way_back(ctx: Context) -> str:
+def reverse_closed(ctx: Context) -> str:
     """Why the way back after the flip is closed; empty when it is open: writes made on green arrive on blue."""
     if ctx.memory.result(CloseWayBackResult).closed:
         return "retire has closed it"
-    if not ctx.memory.result(WayBackResult).opened:
+    if not ctx.memory.result(ReverseReplicationResult).opened:
         return "it has not been opened yet"
     try:
-        link = backward(ctx)
-        slots = link.slots()
+        channel = backward(ctx)
+        slots = channel.slots()
         if not slots:
             return f"its slots on {ctx.rotation.green} are gone"
         if any(slot.lost for slot in slots):
             return f"a slot on {ctx.rotation.green} is lost: its log has been removed"
-        missing = link.unpublished()
+        missing = channel.unpublished()
         if missing:
             return (
                 f"tables were made on {ctx.rotation.green} since the flip, which do not flow: {', '.join(missing[:5])}"
             )
-        feeds = link.feeds()
-        if feeds:
-            return f"{', '.join(feeds)} writes to {ctx.rotation.green}, and what it writes does not flow to blue"
-        workers = link.workers()
+        foreign = channel.foreign_subscriptions()
+        if foreign:
+            return f"{', '.join(foreign)} writes to {ctx.rotation.green}, and what it writes does not flow to blue"
+        workers = channel.workers()
         if not all(worker.there for worker in workers):
             return f"a subscription on {ctx.rotation.blue} is missing"
         tried = any(worker.enabled and not worker.running for worker in workers)
-        errors = link.apply_errors(log_tail(ctx, ctx.rotation.blue)) if tried else ()
+        errors = channel.apply_errors(log_tail(ctx, ctx.rotation.blue)) if tried else ()
         if errors:
             return f"a change could not be applied on {ctx.rotation.blue}: {'; '.join(errors)}"
     except RotatorError as fault:

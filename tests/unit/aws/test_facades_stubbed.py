@@ -232,7 +232,7 @@ def test_a_denied_action_is_named_as_aws_names_it():
 
 
 @pytest.fixture
-def bare(monkeypatch, tmp_path):
+def without_identity(monkeypatch, tmp_path):
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -243,18 +243,18 @@ def bare(monkeypatch, tmp_path):
     return monkeypatch
 
 
-def test_no_credentials_at_all(bare):
+def test_no_credentials_at_all(without_identity):
     with pytest.raises(AwsCredentialsError, match="no usable AWS credentials"):
         Aws(AwsConfig(region="eu-west-1")).identity.caller()
 
 
-def test_a_profile_that_does_not_exist(bare):
+def test_a_profile_that_does_not_exist(without_identity):
     with pytest.raises(AwsCredentialsError) as caught:
         Aws(AwsConfig(region="eu-west-1", profile="nobody"))
     assert "nobody" in caught.value.why
 
 
-def test_an_endpoint_where_nobody_listens(bare):
+def test_an_endpoint_where_nobody_listens(without_identity):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"

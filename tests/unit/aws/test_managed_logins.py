@@ -69,8 +69,8 @@ def test_the_opener_logs_in_at_each_host_with_its_own():
         assert isinstance(server, PostgresServer)
         assert (server.target.user, server.target.password) == wanted
         assert "greens" not in repr(server)
-    link = opener.link("r", ("blue", 5432), ("green", 5432))
-    assert (link.source.password, link.target.password) == ("shared", "greens")
+    channel = opener.channel("r", ("blue", 5432), ("green", 5432))
+    assert (channel.source.password, channel.target.password) == ("shared", "greens")
 
 
 def test_managed_secrets_are_known_by_their_name():

@@ -7,7 +7,7 @@ import pytest
 from aws_elements import element
 
 from rotator.aws.elements import instance_of
-from rotator.aws.mending import CARRIED, KNOWN, SET_AFTERWARDS, lost, mends, unsettled
+from rotator.aws.mending import CARRIED, KNOWN, SET_AFTERWARDS, lost, mends, not_in_force
 
 RDS = botocore.session.get_session().get_service_model("rds")
 DESCRIBED = frozenset(RDS.shape_for("DBInstance").members)
@@ -45,8 +45,8 @@ def test_what_nobody_can_give_is_lost_unless_it_is_accepted():
 
 
 def test_groups_that_are_not_in_force_are_named():
-    assert unsettled(element()) == ()
-    found = unsettled(
+    assert not_in_force(element()) == ()
+    found = not_in_force(
         element(
             DBParameterGroups=[{"DBParameterGroupName": "orders", "ParameterApplyStatus": "pending-reboot"}],
             OptionGroupMemberships=[{"OptionGroupName": "audit", "Status": "pending-apply"}],

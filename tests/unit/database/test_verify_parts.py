@@ -9,7 +9,7 @@ from rotator.database.postgres.compare.chunk_scanner import BlueSide
 from rotator.database.postgres.compare.chunks import Chunk, merged, told
 from rotator.database.postgres.compare.digest import above, row_digest, up_to
 from rotator.database.postgres.compare.reader import Content, Reader, Shape
-from rotator.database.postgres.compare.reconciliation import CONFIRM, ROUNDS, Listing, Outcome, Watch, look
+from rotator.database.postgres.compare.reconciliation import CONFIRM, ROUNDS, Listing, Outcome, RowReconciliation, look
 from rotator.database.postgres.compare.tally import Tally
 from rotator.database.postgres.reading.owners import Seen
 
@@ -28,13 +28,13 @@ def rows(**found: str) -> dict[tuple[str, ...], Content]:
 
 def play(*rounds: tuple[Listing, Listing], chunk: Chunk = CHUNK) -> list[Outcome]:
     """What each round gives, until one gives no watch to go on with."""
-    watch: Watch | None = Watch(chunk)
+    reconciliation: RowReconciliation | None = RowReconciliation(chunk)
     outcomes = []
     for blue, green in rounds:
-        if watch is None:
+        if reconciliation is None:
             break
-        outcomes.append(look(watch, blue, green))
-        watch = outcomes[-1].watch
+        outcomes.append(look(reconciliation, blue, green))
+        reconciliation = outcomes[-1].reconciliation
     return outcomes
 
 
@@ -43,7 +43,7 @@ def play(*rounds: tuple[Listing, Listing], chunk: Chunk = CHUNK) -> list[Outcome
 
 def test_equal_rows_are_settled_at_once() -> None:
     (only,) = play((rows(k5="a/1", k6="b/1"), rows(k5="a/x", k6="b/x")))
-    assert (only.watch, only.hot, only.differences) == (None, None, ())
+    assert (only.reconciliation, only.unsettled, only.differences) == (None, None, ())
     assert (only.rows, only.total) == (2, hash("a") + hash("b"))
 
 
@@ -64,7 +64,7 @@ def test_a_quiet_row_that_differs_is_named_when_it_was_proven_often_enough(
     (found,) = outcomes[-1].differences
     assert found.by_key == f"table shop.public.item: row with id = 5: {words}"
     assert told([found]) == (f"table shop.public.item: {words} (1 row or range of it)",)
-    assert (outcomes[-1].watch, outcomes[-1].hot) == (None, None)
+    assert (outcomes[-1].reconciliation, outcomes[-1].unsettled) == (None, None)
 
 
 def test_a_row_that_changes_to_and_fro_is_hot_and_not_different() -> None:
@@ -72,14 +72,14 @@ def test_a_row_that_changes_to_and_fro_is_hot_and_not_different() -> None:
     outcomes = play(*[(rows(k5=f"a/{n}"), rows(k5=f"b/x{n}")) for n in range(ROUNDS + 5)])
     assert len(outcomes) == ROUNDS
     assert all(outcome.differences == () for outcome in outcomes)
-    assert outcomes[-1].hot is not None
+    assert outcomes[-1].unsettled is not None
 
 
 def test_a_row_that_comes_and_goes_is_hot_and_not_different() -> None:
     """Absence has no version: a row that is seen on one side only, ever anew, proves nothing."""
     outcomes = play(*[(rows(k5=f"a/{n}"), {}) if n % 2 else ({}, rows(k5=f"a/x{n}")) for n in range(ROUNDS)])
     assert all(outcome.differences == () for outcome in outcomes)
-    assert outcomes[-1].hot is not None
+    assert outcomes[-1].unsettled is not None
 
 
 def test_proofs_must_follow_on_each_other() -> None:
@@ -90,17 +90,17 @@ def test_proofs_must_follow_on_each_other() -> None:
 
 def test_green_that_catches_up_is_equal() -> None:
     outcomes = play((rows(k5="a/1"), rows(k5="b/x")), (rows(k5="a/1"), rows(k5="a/y")))
-    assert (outcomes[-1].watch, outcomes[-1].differences, outcomes[-1].rows) == (None, (), 1)
+    assert (outcomes[-1].reconciliation, outcomes[-1].differences, outcomes[-1].rows) == (None, (), 1)
 
 
 def test_a_row_that_only_green_had_and_lost_counts_no_row() -> None:
     outcomes = play(({}, rows(k5="a/x")), ({}, {}))
-    assert (outcomes[-1].watch, outcomes[-1].differences, outcomes[-1].rows) == (None, (), 0)
+    assert (outcomes[-1].reconciliation, outcomes[-1].differences, outcomes[-1].rows) == (None, (), 0)
 
 
 def test_new_rows_are_not_looked_at() -> None:
     outcomes = play((rows(k5="a/1"), rows(k5="b/x")), (rows(k5="a/2", k6="n/1"), rows(k5="a/y")))
-    assert (outcomes[-1].watch, outcomes[-1].rows) == (None, 1)
+    assert (outcomes[-1].reconciliation, outcomes[-1].rows) == (None, 1)
 
 
 def test_what_stays_hot_is_no_wider_than_its_rows() -> None:
@@ -109,7 +109,7 @@ def test_what_stays_hot_is_no_wider_than_its_rows() -> None:
 
     green = rows(k2="q/x", k3="q/x", k5="b/x", k7="b/x", k8="q/x")
     found = play(*[(blue(n), {**green, **rows(k5=f"b/{n}", k7=f"b/{n}")}) for n in range(ROUNDS)])
-    assert found[-1].hot == Chunk("shop", "public", "item", ("id",), ("3",), ("7",))
+    assert found[-1].unsettled == Chunk("shop", "public", "item", ("id",), ("3",), ("7",))
 
 
 def test_a_table_without_a_key_is_one_entry() -> None:
@@ -226,7 +226,7 @@ def batches(count: int, *, awaited: bool) -> list[int]:
     blue = Ranges(count)
     side = BlueSide(blue, blue, [Chunk("shop", "public", "item")], 1)
     found = []
-    while not side.walked:
+    while not side.scanned:
         if awaited:
             side.awaited.set()
         readings, left = side.read([])

@@ -110,9 +110,9 @@ def test_adopt_lets_through_only_what_aws_does_not_know() -> None:
 
 
 def test_a_key_without_alias_has_no_alias_to_make_or_remove() -> None:
-    bare = replace(KEYED, generations={"g0": BLUE, "g1": Generation(replace(KEY, alias=None), None)})
-    assert describe(Stage.KEY, START, bare) == (f"+ {key('g1')}",)
-    assert describe(Stage.RETIRE_KEY, bare, START) == (f"- {key('g1')}",)
+    without_identity = replace(KEYED, generations={"g0": BLUE, "g1": Generation(replace(KEY, alias=None), None)})
+    assert describe(Stage.KEY, START, without_identity) == (f"+ {key('g1')}",)
+    assert describe(Stage.RETIRE_KEY, without_identity, START) == (f"- {key('g1')}",)
 
 
 def test_a_key_that_is_not_ours_is_not_retired() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fakes import BLUE, Killed, World
 from replicated import run, world_with_links
-from rotations import bench
+from rotations import services
 from test_names_in_memory import clinging
 from test_outlived_applies import dies_at, killed
 from test_replicate_in_memory import GREEN, assert_rotated
@@ -24,7 +24,7 @@ from rotator.rotation.steps.context import Options
 
 
 def back(world: World, folder: Path, **options: Any) -> Any:
-    return rollback(bench(world, folder, strategy="replicate"), Options(delete_snapshots=True, **options))
+    return rollback(services(world, folder, strategy="replicate"), Options(delete_snapshots=True, **options))
 
 
 def rotated(folder: Path) -> World:
@@ -103,7 +103,7 @@ def test_a_way_back_that_is_closed_by_then_keeps_nobody_from_moving_the_record(t
     with pytest.raises(TerraformError):
         back(world, tmp_path)
     world.past_gate = False
-    world.replication.feeds = ("somebody's subscription",)
+    world.replication.foreign_subscriptions = ("somebody's subscription",)
     back(world, tmp_path)
     assert_back(world, "on green")
 
@@ -143,7 +143,7 @@ def test_what_green_holds_behind_a_fence_with_a_lease_is_carried_back(tmp_path: 
 def test_killed_before_go_a_rollback_opens_blue_at_once(tmp_path: Path, tried_before: bool) -> None:
     world = world_with_links()
     if tried_before:
-        found = bench(world, tmp_path, strategy="replicate")
+        found = services(world, tmp_path, strategy="replicate")
         real = found.stages.apply_through_gate
 
         def gate(*args: Any) -> bool:
@@ -204,7 +204,7 @@ def test_what_was_in_flux_is_looked_at_again_right_before_the_window_back(tmp_pa
 def test_a_way_back_that_was_not_even_begun_leaves_rotate_free_to_go_on(tmp_path: Path) -> None:
     world = world_with_links()
     clinging(world, ttl=lambda: 5)
-    found = bench(world, tmp_path, strategy="replicate")
+    found = services(world, tmp_path, strategy="replicate")
     real = found.stages.apply_through_gate
 
     def gate(*args: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fakes import Killed, new_world
-from rotations import bench
+from rotations import services
 
 from rotator.commands.rotation import rotate
 from rotator.commands.status import status
@@ -23,7 +23,7 @@ from rotator.rotation.steps.context import Options
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    rotate(bench(new_world(), tmp_path), Options())
+    rotate(services(new_world(), tmp_path), Options())
     return tmp_path / DATA_FILE
 
 
@@ -76,7 +76,7 @@ def test_an_edit_is_refused_by_name_and_kept(file: Path, change: Callable[[Any],
 
 def test_status_tells_of_an_edit_and_changes_nothing(file: Path) -> None:
     text = edit(file, other_serving)
-    found = status(bench(new_world(), file.parent))
+    found = status(services(new_world(), file.parent))
     assert "serving" in found.edited[0]
     assert "EDITED" in render(found)
     assert file.read_text() == text

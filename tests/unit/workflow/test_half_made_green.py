@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from fakes import BLUE, World, new_world
 from replicated import world_with_links
-from rotations import bench, phase
+from rotations import phase, services
 
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.aws import Instance
 from rotator.domain.errors import TerraformError
 from rotator.domain.root import Stage
@@ -30,7 +30,7 @@ ADDRESS = 'module.database["g1"].aws_db_instance.this'
 
 def half_made(world: World, folder: Path, strategy: str, *, held: bool) -> None:
     """`held`: the state has it (marked as tainted)."""
-    found = bench(world, folder, strategy=strategy)
+    found = services(world, folder, strategy=strategy)
     real = found.stages.apply
 
     def cut_off(stage: Stage, *rest: Any) -> bool:
@@ -47,9 +47,9 @@ def half_made(world: World, folder: Path, strategy: str, *, held: bool) -> None:
         rotate(found, Options())
 
 
-def patient(world: World, folder: Path, strategy: str) -> Workbench:
+def patient(world: World, folder: Path, strategy: str) -> Services:
     """AWS needs a while; Terraform must not be asked to change the instance before that."""
-    found = bench(world, folder, strategy=strategy)
+    found = services(world, folder, strategy=strategy)
     passing, ends = ("creating", "backing-up", "modifying"), world.time + timedelta(seconds=90)
     look, real = found.rds.instance, found.stages.apply
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, Killed, World, new_world
-from rotations import bench, phase
+from rotations import phase, services
 
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
@@ -25,8 +25,8 @@ def cut_off(tmp_path: Path, *, lifted: bool = False, protected: bool = True) -> 
     """A rotation whose retirement died in `unprotect`, before (or after) blue's protection was lifted."""
     world = new_world()
     world.instances[BLUE] = replace(world.instances[BLUE], deletion_protection=protected)
-    rotate(bench(world, tmp_path), Options())
-    found = bench(world, tmp_path)
+    rotate(services(world, tmp_path), Options())
+    found = services(world, tmp_path)
     real = found.stages.apply
 
     def dies(stage: Stage, before: Any, after: Any, write: Any, *rest: Any) -> bool:
@@ -46,7 +46,7 @@ def cut_off(tmp_path: Path, *, lifted: bool = False, protected: bool = True) -> 
 @pytest.mark.parametrize("protected", [True, False])
 def test_an_intent_alone_does_not_close_the_way_back(tmp_path: Path, protected: bool) -> None:
     world = cut_off(tmp_path, protected=protected)
-    rollback(bench(world, tmp_path), LOSE)
+    rollback(services(world, tmp_path), LOSE)
     assert phase(tmp_path) is Phase.ROLLED_BACK
     assert world.record.values[0].startswith(f"{BLUE}.")
     assert world.write("on blue")
@@ -56,13 +56,13 @@ def test_an_intent_alone_does_not_close_the_way_back(tmp_path: Path, protected: 
     assert blue is not None
     assert (blue.deletion_protection, blue.skip_final_snapshot) == (protected, False)
     assert Stage.ROLLBACK_UNPROTECT in world.applied
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert world.record.values[0].startswith(f"{BLUE}-g2.")
 
 
 def test_the_retirement_may_go_on_as_well(tmp_path: Path) -> None:
     world = cut_off(tmp_path)
-    retire(bench(world, tmp_path), Options())
+    retire(services(world, tmp_path), Options())
     assert BLUE not in world.instances
 
 
@@ -76,6 +76,6 @@ def test_what_the_world_shows_closes_it(tmp_path: Path, world_says: str) -> None
     if world_says == "not in the state":
         world.state.discard('module.database["g0"].aws_db_instance.this')
     with pytest.raises(Blocked) as caught:
-        rollback(bench(world, tmp_path), LOSE)
+        rollback(services(world, tmp_path), LOSE)
     assert caught.value.code == "already-retired"
     assert phase(tmp_path) is Phase.RETIRING

@@ -10,12 +10,12 @@ from typing import Any
 import click
 import pytest
 from fakes import BLUE, OLD_KEY, Data, FakeRds, Killed, World, instance, make_snapshot, new_world
-from rotations import bench, phase
+from rotations import phase, services
 
 from rotator.boundary import run
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.errors import (
     AwsError,
     Blocked,
@@ -41,20 +41,20 @@ def journal(folder: Path) -> Journal:
     return LocalStore("shop", folder).load()
 
 
-def with_globs(found: Workbench, *globs: str) -> Workbench:
+def with_globs(found: Services, *globs: str) -> Services:
     wanted = found.env.config.retire.model_copy(update={"delete_snapshots": globs})
     config = found.env.config.model_copy(update={"retire": wanted})
     return replace(found, env=found.env.model_copy(update={"config": config}))
 
 
-def with_apply(found: Workbench, apply: Callable[..., bool]) -> Workbench:
+def with_apply(found: Services, apply: Callable[..., bool]) -> Services:
     """`apply(real, stage, *rest)` in place of the stage's apply."""
     real = found.stages.apply
     found.stages.apply = lambda *args: apply(real, *args)  # type: ignore[method-assign]
     return found
 
 
-def with_gate(found: Workbench, gate: Callable[..., bool]) -> Workbench:
+def with_gate(found: Services, gate: Callable[..., bool]) -> Services:
     real = found.stages.apply_through_gate
     found.stages.apply_through_gate = lambda *args: gate(real, *args)  # type: ignore[method-assign]
     return found
@@ -69,10 +69,10 @@ def test_writers_that_were_told_to_start_again_are_not_forgotten_without_access(
     world = new_world()
     world.fail["copy_snapshot"] = AwsError("throttled")
     with pytest.raises(AwsError):
-        rotate(bench(world, tmp_path, access="none"), FENCED)
+        rotate(services(world, tmp_path, access="none"), FENCED)
     assert world.write("after the writers were started again")
     with pytest.raises(Blocked, match="lifted"):
-        rotate(bench(world, tmp_path, access="none"), Options())
+        rotate(services(world, tmp_path, access="none"), Options())
     assert world.record.values[0].startswith(f"{BLUE}.")
 
 
@@ -85,13 +85,13 @@ def test_a_rollback_that_has_lifted_the_fence_cannot_become_a_rotation_again(tmp
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
-        rotate(with_gate(bench(world, tmp_path), interrupted), Options())
+        rotate(with_gate(services(world, tmp_path), interrupted), Options())
     world.fail["delete_instance"] = TerraformError("cannot be deleted")
     with pytest.raises(TerraformError):
-        rollback(bench(world, tmp_path), Options())
+        rollback(services(world, tmp_path), Options())
     assert world.write("after the fence was lifted")
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     assert caught.value.code == "rollback-unfinished"
 
 
@@ -106,7 +106,7 @@ def test_a_busy_green_is_shut_before_blue_is_opened(tmp_path: Path, status: str)
         raise AwsError("ChangeResourceRecordSets timed out")
 
     with pytest.raises(AwsError):
-        rotate(with_gate(bench(world, tmp_path), fails), Options())
+        rotate(with_gate(services(world, tmp_path), fails), Options())
     assert world.data[BLUE].fenced_by is None
     assert world.data[GREEN].fenced_by is not None
     assert world.both_writable == 0
@@ -117,24 +117,24 @@ def test_the_old_ttl_has_passed_before_the_fence(tmp_path: Path, access: str) ->
     world = new_world()
     world.record = replace(world.record, ttl=3600)
     began = world.time
-    rotate(bench(world, tmp_path, access=access), FENCED)
+    rotate(services(world, tmp_path, access=access), FENCED)
     assert (world.time - began).total_seconds() > 3600
 
 
 def test_greens_writes_are_kept_when_the_run_died_right_after_the_flip(tmp_path: Path) -> None:
     world = new_world()
     with pytest.raises(Killed):
-        rotate(with_gate(bench(world, tmp_path), dies_after), Options())
+        rotate(with_gate(services(world, tmp_path), dies_after), Options())
     assert world.write("on green")
-    rollback(bench(world, tmp_path), LOSE)
+    rollback(services(world, tmp_path), LOSE)
     assert GREEN not in world.instances
     assert "on green" in world.snapshot_data[f"rotator-{BLUE}-g1-rolled-back"].rows
 
 
 def test_green_stays_while_its_last_snapshot_is_not_there(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
-    found = bench(world, tmp_path)
+    rotate(services(world, tmp_path), Options())
+    found = services(world, tmp_path)
     real, name = found.rds.snapshot, f"rotator-{BLUE}-g1-rolled-back"
     found.rds.snapshot = lambda wanted: None if wanted == name else real(wanted)  # type: ignore[method-assign]
     with pytest.raises(Blocked) as caught:
@@ -147,14 +147,14 @@ def test_a_restore_that_made_nothing_can_be_rolled_back(tmp_path: Path) -> None:
     world = new_world()
     world.fail["restore"] = TerraformError("InsufficientDBInstanceCapacity")
     with pytest.raises(TerraformError):
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     stages: list[Stage] = []
 
     def noted(real: Any, stage: Stage, *rest: Any) -> bool:
         stages.append(stage)
         return bool(real(stage, *rest))
 
-    rollback(with_apply(bench(world, tmp_path), noted), Options())
+    rollback(with_apply(services(world, tmp_path), noted), Options())
     # Unprotecting what is not there would plan to make it.
     assert Stage.ROLLBACK_UNPROTECT not in stages
     assert phase(tmp_path) is Phase.ROLLED_BACK
@@ -162,12 +162,12 @@ def test_a_restore_that_made_nothing_can_be_rolled_back(tmp_path: Path) -> None:
 
 def test_a_repeated_rollback_does_not_take_back_the_rotation_before(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert world.write("on g1")
-    rotate(bench(world, tmp_path), Options())
-    rollback(bench(world, tmp_path), LOSE)
+    rotate(services(world, tmp_path), Options())
+    rollback(services(world, tmp_path), LOSE)
     with pytest.raises(Blocked) as caught:
-        rollback(bench(world, tmp_path), LOSE)
+        rollback(services(world, tmp_path), LOSE)
     assert caught.value.code == "no-rotation"
     assert "on g1" in world.serving_rows()
 
@@ -176,43 +176,43 @@ def test_a_key_that_is_kept_does_not_hold_up_the_next_retirement(tmp_path: Path)
     world = new_world()
     FakeRds(world).create_snapshot(BLUE, "audit", {})
     for _ in range(2):
-        rotate(bench(world, tmp_path), Options())
-        retire(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     assert list(world.instances) == [f"{BLUE}-g2"]
 
 
 def test_nothing_is_retired_while_another_rotation_is_under_way(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     world.fail["copy_snapshot"] = KeyboardInterrupt()  # type: ignore[assignment]
     with pytest.raises(Interrupted):
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     with pytest.raises(Blocked) as caught:
-        retire(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     assert caught.value.code == "rotation-unfinished"
     assert str(world.data[GREEN].fenced_by).startswith("shop-g2-")
 
 
 def test_no_rotation_begins_while_blue_is_half_retired(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     world.fail["copy_snapshot"] = AwsError("quota")
     with pytest.raises(AwsError):
-        retire(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     assert caught.value.code == "retire-unfinished"
-    retire(bench(world, tmp_path), Options())
+    retire(services(world, tmp_path), Options())
     assert phase(tmp_path) is Phase.RETIRED
 
 
 def test_imports_do_not_outlive_a_cut_off_adoption(tmp_path: Path) -> None:
     world = new_world()
     with pytest.raises(Killed):
-        rotate(with_apply(bench(world, tmp_path), dies_after), Options())
-    rollback(bench(world, tmp_path), Options())
-    rotate(bench(world, tmp_path), Options())
-    retire(bench(world, tmp_path), Options())
+        rotate(with_apply(services(world, tmp_path), dies_after), Options())
+    rollback(services(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
+    retire(services(world, tmp_path), Options())
     root = journal(tmp_path).root
     assert root is not None
     assert root.imports == Imports()
@@ -220,23 +220,23 @@ def test_imports_do_not_outlive_a_cut_off_adoption(tmp_path: Path) -> None:
 
 def test_there_is_no_way_back_once_blue_is_unprotected(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     world.fail["delete_instance"] = TerraformError("failed")
     with pytest.raises(TerraformError):
-        retire(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     with pytest.raises(Blocked) as caught:
-        rollback(bench(world, tmp_path), LOSE)
+        rollback(services(world, tmp_path), LOSE)
     assert caught.value.code == "already-retired"
 
 
 def test_a_retirement_that_stopped_early_leaves_the_way_back_and_the_next_names_free(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     world.fail["copy_snapshot"] = AwsError("quota")
     with pytest.raises(AwsError):
-        retire(bench(world, tmp_path), Options())
-    rollback(bench(world, tmp_path), LOSE)
-    rotate(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
+    rollback(services(world, tmp_path), LOSE)
+    rotate(services(world, tmp_path), Options())
     assert world.record.values[0].startswith(f"{BLUE}-g2.")
 
 
@@ -245,8 +245,8 @@ def test_a_shared_key_keeps_its_other_database_and_that_ones_snapshots(tmp_path:
     made = make_snapshot("nightly-billing", "billing-db", OLD_KEY, {})
     world.snapshots["nightly-billing"] = replace(made, status="available", percent=100)
     world.instances["billing-db"] = instance("billing-db", OLD_KEY, {}, {})
-    rotate(bench(world, tmp_path), Options())
-    summary = retire(with_globs(bench(world, tmp_path), "nightly-*"), Options())
+    rotate(services(world, tmp_path), Options())
+    summary = retire(with_globs(services(world, tmp_path), "nightly-*"), Options())
     assert "nightly-billing" in world.snapshots
     assert world.keys[OLD_KEY].state == "Enabled"
     assert any("billing-db" in note for note in summary.notes)
@@ -262,9 +262,9 @@ def test_an_orphaned_apply_that_holds_the_state_lock_costs_no_fence(tmp_path: Pa
         return bool(real(stage, *rest))
 
     with pytest.raises(TerraformStateLocked):
-        rotate(with_apply(bench(world, tmp_path), held), Options())
+        rotate(with_apply(services(world, tmp_path), held), Options())
     assert world.data[BLUE].fenced_by is not None
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert world.record.values[0].startswith(f"{GREEN}.")
 
 
@@ -272,15 +272,15 @@ def test_an_orphaned_apply_that_holds_the_state_lock_costs_no_fence(tmp_path: Pa
 def test_a_kept_key_goes_once_its_snapshot_may_be_deleted(tmp_path: Path, without: str) -> None:
     world = new_world()
     FakeRds(world).create_snapshot(BLUE, "audit", {})
-    rotate(bench(world, tmp_path), Options())
-    retire(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
+    retire(services(world, tmp_path), Options())
     assert phase(tmp_path) is Phase.KEY_KEPT
     if without == "nothing":
-        retire(with_globs(bench(world, tmp_path), "audit"), Options())
+        retire(with_globs(services(world, tmp_path), "audit"), Options())
     else:
         del world.snapshots["audit"]
         del world.snapshots[f"rotator-{BLUE}-g0-final-g1-reencrypted"]
-        retire(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     assert "audit" not in world.snapshots
     assert world.keys[OLD_KEY].state == "PendingDeletion"
 
@@ -289,30 +289,30 @@ def test_a_bad_verdict_of_the_canary_is_not_forgotten_by_the_next_run(tmp_path: 
     world = new_world()
     for _ in range(2):
         with pytest.raises(DatabaseError) as caught:
-            rotate(replace(bench(world, tmp_path), canary=lambda: {"lost": 1, "doubled": 0}), Options())
+            rotate(replace(services(world, tmp_path), canary=lambda: {"lost": 1, "doubled": 0}), Options())
         assert caught.value.code == "canary"
     assert list(world.instances) == [BLUE, GREEN]
 
 
 def test_a_canary_that_could_not_look_is_never_told_as_nothing_lost(tmp_path: Path) -> None:
     unseen = {"lost": None, "doubled": None, "acknowledged": 7, "problem": "canceling statement"}
-    summary = rotate(replace(bench(new_world(), tmp_path), canary=lambda: unseen), Options())
+    summary = rotate(replace(services(new_world(), tmp_path), canary=lambda: unseen), Options())
     assert any("NOT known. canceling statement" in note for note in summary.notes)
     assert "NOT checked: 7 acknowledged writes" in render_text(summary)
 
 
 def test_a_record_that_was_put_back_by_hand_still_asks_before_greens_writes_go(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     world.record = replace(world.record, values=(str(world.instances[BLUE].address),))
     with pytest.raises(WaitingForApproval):
-        rollback(bench(world, tmp_path), Options())
+        rollback(services(world, tmp_path), Options())
 
 
 def test_idle_leftovers_of_the_fence_are_not_called_a_fence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = new_world()
     world.fail["copy_snapshot"] = AwsError("failed")
-    found = bench(world, tmp_path)
+    found = services(world, tmp_path)
 
     def leaves_triggers(self: Any, *, busy: bool = False) -> None:
         self.data.fenced_by = None
@@ -326,42 +326,42 @@ def test_idle_leftovers_of_the_fence_are_not_called_a_fence(tmp_path: Path, monk
 
 def test_the_new_key_stays_while_an_instance_of_somebody_lies_under_it(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     key = str(world.instances[GREEN].kms_key_arn)
     world.instances["analyst-copy"] = instance("analyst-copy", key, {}, {})
     world.data["analyst-copy"] = Data(fenced_by="not ours")
-    rollback(bench(world, tmp_path), Options(lose_writes=True, delete_snapshots=True))
+    rollback(services(world, tmp_path), Options(lose_writes=True, delete_snapshots=True))
     assert world.keys[key].state == "Enabled"
 
 
 def test_without_access_the_operator_stops_greens_writers_before_the_way_back(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path, access="none"), FENCED)
+    rotate(services(world, tmp_path, access="none"), FENCED)
     with pytest.raises(WaitingForApproval, match="stop all writes"):
-        rollback(bench(world, tmp_path, access="none"), LOSE)
+        rollback(services(world, tmp_path, access="none"), LOSE)
     assert world.record.values[0].startswith(f"{GREEN}.")
-    rollback(bench(world, tmp_path, access="none"), replace(FENCED, lose_writes=True))
+    rollback(services(world, tmp_path, access="none"), replace(FENCED, lose_writes=True))
     assert world.record.values[0].startswith(f"{BLUE}.")
 
 
 def test_there_is_a_way_back_from_a_green_that_is_gone(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     del world.instances[GREEN]
-    rollback(bench(world, tmp_path), LOSE)
+    rollback(services(world, tmp_path), LOSE)
     assert world.record.values[0].startswith(f"{BLUE}.")
     assert world.write("on blue")
 
 
 def test_a_blue_that_was_opened_after_its_final_snapshot_is_not_deleted(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     world.fail["copy_snapshot"] = AwsError("quota")
     with pytest.raises(AwsError):
-        retire(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     world.data[BLUE].fenced_by = None
     with pytest.raises(Blocked):
-        retire(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     assert BLUE in world.instances
 
 
@@ -384,20 +384,20 @@ def _writes_between_kills(world: World, folder: Path, first: int, second: int) -
 
     world.kill_at = first
     try:
-        rotate(bench(world, folder), Options())
+        rotate(services(world, folder), Options())
     except Killed:
         write("a")
     if world.record.values[0].startswith(f"{GREEN}."):
         return acknowledged, True
     world.kill_at, died = world.effects + second, True
     try:
-        rollback(bench(world, folder), LOSE)
+        rollback(services(world, folder), LOSE)
         died = False
     except Killed:
         write("b")
     world.kill_at = None
     try:
-        rotate(bench(world, folder), Options())
+        rotate(services(world, folder), Options())
     except RotatorError:
         write("c")
     return acknowledged, not died

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fakes import BLUE, World
 from replicated import run, world_with_links
-from rotations import bench
+from rotations import services
 from test_replicate_in_memory import GREEN, assert_rotated
 
 from rotator.commands.rotation import rollback
@@ -18,11 +18,11 @@ from rotator.rotation.steps.context import Options
 
 
 def look(world: World, folder: Path) -> str:
-    return "\n".join(status(bench(world, folder, strategy="replicate")).replication)
+    return "\n".join(status(services(world, folder, strategy="replicate")).replication)
 
 
 def back(world: World, folder: Path) -> Any:
-    return rollback(bench(world, folder, strategy="replicate"), Options(delete_snapshots=True))
+    return rollback(services(world, folder, strategy="replicate"), Options(delete_snapshots=True))
 
 
 @pytest.mark.parametrize("looks", [1, 3, 8])
@@ -73,12 +73,12 @@ def test_what_cannot_be_applied_on_blue_names_what_goes_past_its_fence_and_the_w
         run(world, tmp_path)
     assert "rotator rotate shop --approve no-way-back" in forward.value.fix
     with pytest.raises(Blocked) as caught:
-        rollback(bench(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True))
+        rollback(services(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True))
     assert caught.value.code == forward.value.code == "apply-stopped"
     assert any(line.strip() == "alter event trigger rotator_fence_ddl disable;" for line in caught.value.details)
     assert "rotator rollback shop --confirm shop" in caught.value.fix
     assert "rotator rotate" not in caught.value.fix  # it is refused until the rollback has ended
-    rollback(bench(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True, lose_writes=True))
+    rollback(services(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True, lose_writes=True))
     assert world.write("on blue again")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fakes import BLUE, Killed, World
 from replicated import run, world_with_links
-from rotations import bench, phase
+from rotations import phase, services
 from test_replicate_in_memory import GREEN, killed_at
 
 from rotator.commands.announce import undo_infos
@@ -31,7 +31,7 @@ from rotator.rotation.steps.context import Options
 
 
 def back(world: World, folder: Path) -> Any:
-    return rollback(bench(world, folder, strategy="replicate"), Options(delete_snapshots=True))
+    return rollback(services(world, folder, strategy="replicate"), Options(delete_snapshots=True))
 
 
 def subscriptions(world: World) -> list[str]:
@@ -70,14 +70,14 @@ def test_readers_in_the_way_are_waited_for_and_then_nothing_is_left(tmp_path: Pa
     world.data[BLUE].held = 3
     back(world, tmp_path)
     assert world.data[BLUE].lineage is None
-    assert status(bench(world, tmp_path, strategy="replicate")).next_command == "rotator rotate shop"
+    assert status(services(world, tmp_path, strategy="replicate")).next_command == "rotator rotate shop"
 
 
 def test_retire_waits_for_a_table_that_is_in_use(tmp_path: Path) -> None:
     world = world_with_links()
     run(world, tmp_path)
     world.data[GREEN].held = 3
-    retire(bench(world, tmp_path, strategy="replicate"), Options())
+    retire(services(world, tmp_path, strategy="replicate"), Options())
     assert world.data[GREEN].lineage is None
     assert phase(tmp_path) is Phase.RETIRED
 
@@ -87,10 +87,10 @@ def test_retire_tells_what_its_patience_was_too_short_for_and_goes_on_when_run_a
     run(world, tmp_path)
     world.data[GREEN].held = 1_000_000
     with pytest.raises(DatabaseError) as caught:
-        retire(bench(world, tmp_path, strategy="replicate"), Options())
+        retire(services(world, tmp_path, strategy="replicate"), Options())
     assert caught.value.code == "fence-leftovers"
     world.data[GREEN].held = 0
-    retire(bench(world, tmp_path, strategy="replicate"), Options())
+    retire(services(world, tmp_path, strategy="replicate"), Options())
     assert world.data[GREEN].lineage is None
     assert phase(tmp_path) is Phase.RETIRED
 
@@ -101,12 +101,12 @@ def test_what_could_not_be_removed_is_told_and_the_same_command_comes_back_for_i
     world.data[BLUE].held = 1_000_000
     back(world, tmp_path)
     assert phase(tmp_path) is Phase.ROLLED_BACK
-    found = status(bench(world, tmp_path, strategy="replicate"))
+    found = status(services(world, tmp_path, strategy="replicate"))
     assert "shop.public.item" in render(found)
     assert found.next_command == "rotator rollback shop"
     world.data[BLUE].held = 0
     back(world, tmp_path)
-    assert status(bench(world, tmp_path, strategy="replicate")).next_command == "rotator rotate shop"
+    assert status(services(world, tmp_path, strategy="replicate")).next_command == "rotator rotate shop"
     with pytest.raises(Blocked):
         back(world, tmp_path)
 
@@ -119,12 +119,12 @@ def test_a_long_pause_is_asked_for_and_nothing_has_been_decided(tmp_path: Path) 
     world = world_with_links()
     world.against_replicate = (LEVEL,)
     with pytest.raises(WaitingForApproval) as caught:
-        rotate(bench(world, tmp_path, strategy="auto"), Options())
+        rotate(services(world, tmp_path, strategy="auto"), Options())
     assert caught.value.code == "long-pause"
     assert any("wal_level" in line for line in caught.value.details)
     assert world.effects == 0
     world.against_replicate = ()  # mended meanwhile: no pause needs to be agreed to
-    assert rotate(bench(world, tmp_path, strategy="auto"), Options()).strategy == "replicate"
+    assert rotate(services(world, tmp_path, strategy="auto"), Options()).strategy == "replicate"
 
 
 def test_agreed_to_once_the_same_rotation_goes_on_without_asking_again(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_agreed_to_once_the_same_rotation_goes_on_without_asking_again(tmp_path:
     world.against_replicate = (LEVEL,)
     world.kill_at = 6
     with pytest.raises(Killed):
-        rotate(bench(world, tmp_path, strategy="auto"), Options(approvals=frozenset({"long-pause"})))
-    assert rotate(bench(world, tmp_path, strategy="auto"), Options()).strategy == "snapshot"
+        rotate(services(world, tmp_path, strategy="auto"), Options(approvals=frozenset({"long-pause"})))
+    assert rotate(services(world, tmp_path, strategy="auto"), Options()).strategy == "snapshot"
 
 
 @pytest.mark.parametrize("approvals", [frozenset(), frozenset({"long-pause"})])
@@ -141,7 +141,7 @@ def test_leftovers_of_the_tools_own_never_make_the_pause_long(tmp_path: Path, ap
     world = world_with_links()
     world.against_replicate = (LEVEL, LEFT)
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path, strategy="auto"), Options(approvals=approvals))
+        rotate(services(world, tmp_path, strategy="auto"), Options(approvals=approvals))
     assert caught.value.code == "own-leftover"
     assert "drop it" in caught.value.details[0]
     assert world.effects == 0

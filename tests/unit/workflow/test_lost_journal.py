@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, World, new_world
-from rotations import bench
+from rotations import services
 
 from rotator.commands.known import refuse_unknown
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rotate
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.errors import Blocked
 from rotator.journal.document import Phase
 from rotator.journal.stores import LocalStore
@@ -42,9 +42,9 @@ def rename_key(world: World) -> None:
         world.instances[name] = replace(found, kms_key_arn=new if found.kms_key_arn == old else found.kms_key_arn)
 
 
-def afresh(world: World, folder: Path, name: str) -> Workbench:
+def afresh(world: World, folder: Path, name: str) -> Services:
     """rotation.toml says what serves, and another alias for keys; `name` is the env's folder."""
-    found = bench(world, folder)
+    found = services(world, folder)
     # Not adopted: the world in memory knows one key that can be.
     document = found.env.config.model_dump(exclude_unset=True)
     document["database"]["identifier"] = SERVES
@@ -58,14 +58,14 @@ def afresh(world: World, folder: Path, name: str) -> Workbench:
 @pytest.mark.parametrize("way", ["tags", "name"])
 def test_what_serves_is_adopted_and_rotated_afresh(tmp_path: Path, way: str, *, retired: bool) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     if retired:
-        retire(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     for file in tmp_path.iterdir():
         file.unlink()
     world.state.clear()
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     assert caught.value.code == "journal-missing"
     assert "A lost journal" in caught.value.fix
     rename_key(world)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, World, new_world
-from rotations import bench
+from rotations import services
 
 from rotator.boundary import run
 from rotator.commands.rotation import rollback, rotate
@@ -68,7 +68,7 @@ class FullFrom(Preview):
 
 
 def at_work(world: World, folder: Path, store: FullFrom) -> Any:
-    return replace(bench(world, folder), store=store)
+    return replace(services(world, folder), store=store)
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EISDIR])
@@ -239,7 +239,7 @@ def test_a_garbled_step_is_refused(tmp_path: Path, field: str, value: Any) -> No
 
 
 def a_whole_journal(tmp_path: Path) -> Any:
-    rotate(bench(new_world(), tmp_path), Options())
+    rotate(services(new_world(), tmp_path), Options())
     return json.loads((tmp_path / JOURNAL_FILE).read_text())
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_links import Replication
+from fake_channels import Replication
 from fakes import BLUE, REGION, Killed, World, new_world, record_at
-from rotations import bench, phase
+from rotations import phase, services
 
 from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.commands.status import status
 from rotator.domain.aws import Record
 from rotator.domain.errors import (
@@ -50,8 +50,8 @@ def cname(name: str, zone: str = "Z1", value: str = AT_BLUE, ttl: int = 300, **f
     return Record(zone, name, "CNAME", ttl, (value.removesuffix("."),), written=(value,), **fields)
 
 
-def bench_with(world: World, folder: Path, *, dns: dict[str, Any] | None = None, **rotation: Any) -> Workbench:
-    found = bench(world, folder, **rotation)
+def bench_with(world: World, folder: Path, *, dns: dict[str, Any] | None = None, **rotation: Any) -> Services:
+    found = services(world, folder, **rotation)
     document = found.env.config.model_dump(exclude_unset=True)
     config = type(found.env.config).model_validate({**document, "dns": {**document["dns"], **(dns or {})}})
     return replace(found, env=found.env.model_copy(update={"config": config}))
@@ -76,7 +76,7 @@ def test_a_record_that_leads_to_blue_is_named_and_needs_a_decision(tmp_path: Pat
     world = world_with(cname(LEGACY), cname("via.example.internal", value=NAME))
     fault = refused(world, tmp_path, "other-records", LEGACY, f'also = ["{LEGACY}"]')
     assert "via." not in fault.what, "what leads to the record follows by itself"
-    shown = status(bench(world, tmp_path))
+    shown = status(services(world, tmp_path))
     assert shown.at_blue == (f"{LEGACY} (CNAME in zone Z1)",)
     assert LEGACY in render(shown)
 
@@ -115,15 +115,15 @@ def test_the_longest_of_all_old_ttls_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_record_named_later_is_taken_in_by_the_next_rotation(tmp_path: Path) -> None:
     world = world_with()
-    rotate(bench(world, tmp_path), Options())
-    rollback(bench(world, tmp_path), Options(lose_writes=True))
+    rotate(services(world, tmp_path), Options())
+    rollback(services(world, tmp_path), Options(lose_writes=True))
     world.others = [cname(LEGACY)]
     steps = {step.name: step.changes for step in plan(bench_with(world, tmp_path, dns={"also": [LEGACY]})).steps}
     address = f'module.endpoint.aws_route53_record.also["Z1/{LEGACY}"]'
     assert steps["adopt"] == (f"< {address}",)
     assert f"~ {address} (records)" in steps["cutover"]
     rotate(bench_with(world, tmp_path, dns={"also": [LEGACY]}), Options())
-    line = next(s for s in status(bench(world, tmp_path)).steps if s.name == "cutover")
+    line = next(s for s in status(services(world, tmp_path)).steps if s.name == "cutover")
     assert LEGACY in line.result
     assert world.others[0].values == (AT_GREEN.replace("-g1", "-g2"),)
     root = LocalStore("shop", tmp_path).load().root
@@ -131,7 +131,7 @@ def test_a_record_named_later_is_taken_in_by_the_next_rotation(tmp_path: Path) -
     assert [each.name for each in root.also] == [LEGACY]
 
 
-def halfway(found: Workbench, world: World, first: str) -> Workbench:
+def halfway(found: Services, world: World, first: str) -> Services:
     """The apply flips one record, and fails at the other."""
     real = found.stages.apply_through_gate
 
@@ -225,7 +225,7 @@ def test_retire_refuses_while_a_record_leads_to_blue(tmp_path: Path) -> None:
     world.others = [Record("Z1", "note.example.internal", "TXT", 60, (AT_BLUE,))]
     summary = retire(bench_with(world, tmp_path, dns=dns), Options())
     assert phase(tmp_path) is Phase.RETIRED
-    check = next(s for s in status(bench(world, tmp_path)).steps if s.name == "retire-check")
+    check = next(s for s in status(services(world, tmp_path)).steps if s.name == "retire-check")
     assert "note.example.internal" in check.result
 
 
@@ -258,11 +258,11 @@ def test_zones_that_cannot_be_listed_are_told_and_block_only_what_needs_them(tmp
     world = world_with(cname(LEGACY))
     world.fail["list_zones"] = fault
     refused(world, tmp_path, "zones-not-listed", also=[LEGACY])
-    summary = rotate(bench(world, tmp_path), Options())
+    summary = rotate(services(world, tmp_path), Options())
     assert any(f"could not be looked through: {fault.what}" in note for note in summary.notes)
-    assert status(bench(world, tmp_path)).at_blue == (f"not known: {fault.what}",)
-    retire(bench(world, tmp_path), Options())
-    check = next(s for s in status(bench(world, tmp_path)).steps if s.name == "retire-check")
+    assert status(services(world, tmp_path)).at_blue == (f"not known: {fault.what}",)
+    retire(services(world, tmp_path), Options())
+    check = next(s for s in status(services(world, tmp_path)).steps if s.name == "retire-check")
     assert f"not known ({fault.what})" in check.result
 
 
@@ -270,7 +270,7 @@ def test_zones_that_cannot_be_listed_are_told_and_block_only_what_needs_them(tmp
 def test_looks_that_only_warn_do_not_stop_a_rotation(tmp_path: Path, look: str) -> None:
     world = world_with()
     world.fail[look] = AwsError("AWS throttles it.", code="aws-throttled")
-    summary = rotate(bench(world, tmp_path), Options())
+    summary = rotate(services(world, tmp_path), Options())
     assert any("AWS throttles it." in note for note in summary.notes)
 
 
@@ -279,7 +279,7 @@ def test_credentials_that_are_refused_stop_it_all_the_same(tmp_path: Path, look:
     world = world_with()
     world.fail[look] = AwsCredentialsError("AWS refuses the credentials.")
     with pytest.raises(AwsCredentialsError):
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
 
 
 def test_the_records_own_name_in_also_with_one_zone_is_told_and_stops_nothing(tmp_path: Path) -> None:
@@ -362,13 +362,13 @@ def test_before_the_fence_the_lowered_ttl_must_have_been_seen(tmp_path: Path, st
     world = world_with(strategy=strategy)
     clinging(world, ttl=lambda: 3600)
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path, strategy=strategy), Options())
+        rotate(services(world, tmp_path, strategy=strategy), Options())
     assert caught.value.code == "resolver-not-following"
     assert "3600 s, not 5" in caught.value.what
     assert world.data[BLUE].fenced_by is None
     assert world.write("all the while")
     world.resolves = {}
-    rotate(bench(world, tmp_path, strategy=strategy), Options())
+    rotate(services(world, tmp_path, strategy=strategy), Options())
     assert world.record.values == (AT_GREEN,)
 
 
@@ -377,7 +377,7 @@ def test_a_cache_that_keeps_answers_longer_is_not_taken_in_by_its_last_seconds(t
     world = world_with(strategy=strategy)
     clinging(world, ttl=lambda: 60 - int(world.time.timestamp()) % 60)
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path, strategy=strategy), Options())
+        rotate(services(world, tmp_path, strategy=strategy), Options())
     assert caught.value.code == "resolver-not-following"
     assert world.data[BLUE].fenced_by is None
 
@@ -387,14 +387,14 @@ def test_the_operator_is_asked_to_stop_writers_only_when_the_resolver_follows(tm
     world = world_with()
     clinging(world, ttl=lambda: 3600)
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path, access="none"), Options(approvals=frozenset({"fenced"} if approved else ())))
+        rotate(services(world, tmp_path, access="none"), Options(approvals=frozenset({"fenced"} if approved else ())))
     assert caught.value.code == "resolver-not-following"
 
 
 def test_replicate_takes_the_flip_back_when_the_resolver_stays(tmp_path: Path) -> None:
     world = world_with(strategy="replicate")
     clinging(world, ttl=lambda: 5)
-    found = bench(world, tmp_path, strategy="replicate")
+    found = services(world, tmp_path, strategy="replicate")
     real = found.stages.apply_through_gate
 
     def then_someone_writes(*args: Any) -> bool:
@@ -415,10 +415,10 @@ def test_replicate_takes_the_flip_back_when_the_resolver_stays(tmp_path: Path) -
     assert any("takes writes" in line for line in caught.value.details)
 
     with pytest.raises(Blocked, match="taken back"):
-        rotate(bench(world, tmp_path, strategy="replicate"), Options())
+        rotate(services(world, tmp_path, strategy="replicate"), Options())
     assert world.write("still")
-    assert status(bench(world, tmp_path, strategy="replicate")).next_command == "rotator rollback shop"
-    rollback(bench(world, tmp_path, strategy="replicate"), Options())
+    assert status(services(world, tmp_path, strategy="replicate")).next_command == "rotator rollback shop"
+    rollback(services(world, tmp_path, strategy="replicate"), Options())
     assert phase(tmp_path) is Phase.ROLLED_BACK
     assert GREEN not in world.instances
     assert {"by one whose resolver follows", "by everybody", "still"} <= set(world.serving_rows())
@@ -428,19 +428,19 @@ def test_snapshot_says_at_once_what_to_do_and_green_takes_writes(tmp_path: Path)
     world = world_with()
     clinging(world, ttl=lambda: 5)
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     assert caught.value.code == "dns-not-green"
     assert "rotator rollback shop" in caught.value.fix
     assert world.write("on green")
     assert world.both_writable == 0
     world.resolves = {}
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert "on green" in world.serving_rows()
 
 
 def test_a_silent_resolver_after_the_flip_takes_nothing_back(tmp_path: Path) -> None:
     world = world_with(strategy="replicate")
-    found = bench(world, tmp_path, strategy="replicate")
+    found = services(world, tmp_path, strategy="replicate")
     real = found.stages.apply_through_gate
 
     def then_silence(*args: Any) -> bool:
@@ -460,7 +460,7 @@ def test_a_silent_resolver_after_the_flip_takes_nothing_back(tmp_path: Path) -> 
 def test_a_flip_that_cannot_be_taken_back_is_told_with_writes_possible(tmp_path: Path, cut_off: bool) -> None:
     world = world_with(strategy="replicate")
     clinging(world, ttl=lambda: 5)
-    found = bench(world, tmp_path, strategy="replicate")
+    found = services(world, tmp_path, strategy="replicate")
     real = found.stages.apply_through_gate
 
     def once(stage: Any, before: Any, after: Any, write: Any, progress: Any, decide: Any) -> bool:
@@ -482,8 +482,8 @@ def test_a_flip_that_cannot_be_taken_back_is_told_with_writes_possible(tmp_path:
         assert world.data[BLUE].fenced_by is None
         world.data[BLUE].rows.append("on blue meanwhile")
     with pytest.raises(Blocked, match="taken back"):
-        rotate(bench(world, tmp_path, strategy="replicate"), Options())
-    rollback(bench(world, tmp_path, strategy="replicate"), Options())
+        rotate(services(world, tmp_path, strategy="replicate"), Options())
+    rollback(services(world, tmp_path, strategy="replicate"), Options())
     assert world.record.values == (AT_BLUE,)
     assert world.write("on blue")
     assert ("on blue meanwhile" if cut_off else "on green") in world.serving_rows()
@@ -494,7 +494,7 @@ def test_killed_while_the_flip_is_taken_back_rollback_finishes_it(tmp_path: Path
     first, total = 0, 0
     world = world_with(strategy="replicate")
     clinging(world, ttl=lambda: 5)
-    found = bench(world, tmp_path / "count", strategy="replicate")
+    found = services(world, tmp_path / "count", strategy="replicate")
     real = found.stages.apply_through_gate
 
     def counted(*args: Any) -> bool:
@@ -515,9 +515,9 @@ def test_killed_while_the_flip_is_taken_back_rollback_finishes_it(tmp_path: Path
         clinging(world, ttl=lambda: 5)
         world.kill_at, world.kill_after = number, number % 2 == 0
         with pytest.raises(Killed):
-            rotate(bench(world, folder, strategy="replicate"), Options())
+            rotate(services(world, folder, strategy="replicate"), Options())
         world.kill_at = None
-        rollback(bench(world, folder, strategy="replicate"), Options())
+        rollback(services(world, folder, strategy="replicate"), Options())
         assert world.record.values == (AT_BLUE,)
         assert world.write("after all")
         assert world.both_writable == 0
@@ -528,7 +528,7 @@ def test_without_a_resolver_to_ask_nothing_is_checked_and_that_is_said(tmp_path:
     world.resolves[NAME] = DatabaseUnreachable("not to be asked")
     summary = rotate(bench_with(world, tmp_path, dns={"resolver": "none"}), Options())
     assert any("not checked" in note for note in summary.notes)
-    line = next(s for s in status(bench(world, tmp_path)).steps if s.name == "cutover")
+    line = next(s for s in status(services(world, tmp_path)).steps if s.name == "cutover")
     assert "not checked" in line.result
 
 
@@ -539,9 +539,9 @@ def test_without_a_resolver_to_ask_nothing_is_checked_and_that_is_said(tmp_path:
 def test_a_value_is_kept_as_people_wrote_it(tmp_path: Path, spelled: str) -> None:
     world = world_with()
     world.record = replace(record_at(BLUE), values=(spelled.removesuffix("."),), written=(spelled,))
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert world.record.written == (AT_GREEN,)
-    rollback(bench(world, tmp_path), Options(lose_writes=True))
+    rollback(services(world, tmp_path), Options(lose_writes=True))
     assert world.record.written == (spelled,)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_links import Replication
+from fake_channels import Replication
 from fakes import BLUE, Killed, World, new_world
-from rotations import bench, phase
+from rotations import phase, services
 
 from rotator.commands.rotation import rollback, rotate
 from rotator.domain.errors import Blocked, DatabaseError, RotatorError, TerraformError
@@ -47,13 +47,13 @@ def dies_at(world: World, effect: str, *, after: bool) -> None:
 
 def killed(world: World, folder: Path, strategy: str, verb: Any, options: Options = Options()) -> None:  # noqa: B008
     with pytest.raises(Killed):
-        verb(bench(world, folder, strategy=strategy), options)
+        verb(services(world, folder, strategy=strategy), options)
     world.expire_leases()
 
 
 def rotated(tmp_path: Path, strategy: str) -> World:
     world = made(strategy)
-    rotate(bench(world, tmp_path, strategy=strategy), Options())
+    rotate(services(world, tmp_path, strategy=strategy), Options())
     return world
 
 
@@ -65,7 +65,7 @@ def test_a_rollback_right_after_the_driver_died_waits_for_the_flip_that_is_still
     dies_at(world, "record", after=False)
     killed(world, tmp_path, strategy, rotate)
     world.outlives(GREEN)
-    rollback(bench(world, tmp_path, strategy=strategy), LOSE)
+    rollback(services(world, tmp_path, strategy=strategy), LOSE)
     assert world.record.values[0].startswith(f"{BLUE}.")
     assert world.write("on blue")
     assert world.orphan is None
@@ -82,7 +82,7 @@ def test_a_second_rollback_does_not_shut_a_blue_that_serves_again(tmp_path: Path
     killed(world, tmp_path, strategy, rollback, LOSE)
     world.outlives(BLUE)
     shut = world.shut_while_serving
-    rollback(bench(world, tmp_path, strategy=strategy), LOSE)
+    rollback(services(world, tmp_path, strategy=strategy), LOSE)
     assert world.record.values[0].startswith(f"{BLUE}.")
     assert world.shut_while_serving == shut
     assert world.both_writable == 0
@@ -95,13 +95,13 @@ def test_a_flip_back_that_failed_leaves_green_open(tmp_path: Path, fault: Except
     world = rotated(tmp_path, "snapshot")
     world.fail["record"] = fault
     with pytest.raises(RotatorError):
-        rollback(bench(world, tmp_path, strategy="snapshot"), LOSE)
+        rollback(services(world, tmp_path, strategy="snapshot"), LOSE)
     world.past_gate = False
     assert world.record.values[0].startswith(f"{GREEN}.")
     assert world.write("still on green")
     assert world.data[BLUE].fenced_by is not None
     assert world.both_writable == 0
-    rollback(bench(world, tmp_path, strategy="snapshot"), LOSE)
+    rollback(services(world, tmp_path, strategy="snapshot"), LOSE)
 
 
 def test_killed_after_green_was_shut_the_next_rollback_opens_it_first(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_killed_after_green_was_shut_the_next_rollback_opens_it_first(tmp_path: 
     dies_at(world, "record", after=False)
     killed(world, tmp_path, "snapshot", rollback, LOSE)
     assert not world.write("refused")
-    found = bench(world, tmp_path, strategy="snapshot")
+    found = services(world, tmp_path, strategy="snapshot")
     real = found.stages.apply_through_gate
     writes: list[bool] = []
 
@@ -124,7 +124,7 @@ def test_killed_after_green_was_shut_the_next_rollback_opens_it_first(tmp_path: 
 
 def test_an_apply_that_still_works_after_a_failed_flip_back_is_waited_for(tmp_path: Path) -> None:
     world = rotated(tmp_path, "snapshot")
-    found = bench(world, tmp_path, strategy="snapshot")
+    found = services(world, tmp_path, strategy="snapshot")
     real = found.stages.apply_through_gate
     world.fail["record"] = TerraformError("the flip failed")
 
@@ -140,7 +140,7 @@ def test_an_apply_that_still_works_after_a_failed_flip_back_is_waited_for(tmp_pa
         rollback(found, LOSE)
     assert world.record.values[0].startswith(f"{BLUE}.")
     assert world.data[GREEN].fenced_by is not None, "the name has left it: nobody's writes may go there"
-    rollback(bench(world, tmp_path, strategy="snapshot"), LOSE)
+    rollback(services(world, tmp_path, strategy="snapshot"), LOSE)
     assert world.write("on blue")
 
 
@@ -149,7 +149,7 @@ def test_two_open_servers_are_left_as_they_are(tmp_path: Path) -> None:
     world.data[BLUE].fenced_by = None
     world.record = replace(world.record, values=(str(world.instances[BLUE].address),))
     with pytest.raises(Blocked) as caught:
-        rollback(bench(world, tmp_path, strategy="replicate"), Options())
+        rollback(services(world, tmp_path, strategy="replicate"), Options())
     assert caught.value.code == "not-fenced"
     assert world.data[BLUE].fenced_by is None
     assert world.shut_while_serving == 0
@@ -163,5 +163,5 @@ def test_a_window_back_that_is_given_up_leaves_green_open(tmp_path: Path, refusa
     else:
         world.fail["close"] = DatabaseError("no connection")
     with pytest.raises(DatabaseError):
-        rollback(bench(world, tmp_path, strategy="replicate"), Options())
+        rollback(services(world, tmp_path, strategy="replicate"), Options())
     assert world.write("still on green")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from fakes import BLUE, OLD_KEY, Killed, World, instance, managed_secret, new_world
-from rotations import bench
+from rotations import services
 
 from rotator.commands.rotation import rotate
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.commands.status import status
 from rotator.domain.errors import Blocked
 from rotator.journal.results import ParityResult
@@ -21,7 +21,7 @@ from rotator.rotation.steps.context import Options
 
 def refused(world: World, tmp_path: Path) -> Blocked:
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     assert not world.applied, "nothing may be made"
     assert world.effects == 0
     return caught.value
@@ -45,15 +45,15 @@ def test_more_tags_than_aws_allows_are_told_before_anything_is_made(tmp_path: Pa
 def test_as_many_tags_as_aws_allows_are_no_reason(tmp_path: Path) -> None:
     world = new_world()
     with_tags(world, 46)
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert len(world.instances[f"{BLUE}-g1"].tags) == 50
 
 
 def test_tags_of_the_rotation_before_are_not_counted_twice(tmp_path: Path) -> None:
     world = new_world()
     with_tags(world, 46)
-    rotate(bench(world, tmp_path), Options())
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert len(world.instances[f"{BLUE}-g2"].tags) == 50
 
 
@@ -71,7 +71,7 @@ def managed(world: World) -> World:
     return world
 
 
-def with_credentials(found: Workbench, **database: object) -> Workbench:
+def with_credentials(found: Services, **database: object) -> Services:
     known = found.env.config.database.model_dump() | database
     config = type(found.env.config).model_validate(found.env.config.model_dump() | {"database": known})
     return replace(found, env=found.env.model_copy(update={"config": config}))
@@ -80,7 +80,7 @@ def with_credentials(found: Workbench, **database: object) -> Workbench:
 def test_a_managed_master_password_is_carried_and_its_new_secret_is_told(tmp_path: Path) -> None:
     world = managed(new_world())
     own = {"secret_id": managed_secret(BLUE)}
-    summary = rotate(with_credentials(bench(world, tmp_path), credentials=own), Options())
+    summary = rotate(with_credentials(services(world, tmp_path), credentials=own), Options())
     root = LocalStore("shop", tmp_path).load().root
     assert root is not None
     blue, green = root.generations["g0"].database, root.generations["g1"].database
@@ -92,7 +92,7 @@ def test_a_managed_master_password_is_carried_and_its_new_secret_is_told(tmp_pat
     (told,) = [note for note in summary.notes if note.startswith("master password:")]
     assert managed_secret(f"{BLUE}-g1") in told
     assert managed_secret(BLUE) in told
-    assert managed_secret(f"{BLUE}-g1") in render(status(bench(world, tmp_path)))
+    assert managed_secret(f"{BLUE}-g1") in render(status(services(world, tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_login_that_green_would_refuse_is_told_before_anything_is_made(tmp_pat
     if "secret_id" in database.get("credentials", {}):
         database = {**database, "username": "master"}
     with pytest.raises(Blocked) as caught:
-        rotate(with_credentials(bench(world, tmp_path), **database), Options())
+        rotate(with_credentials(services(world, tmp_path), **database), Options())
     assert caught.value.code == "managed-login"
     assert managed_secret(BLUE) in caught.value.fix
     assert world.effects == 0
@@ -113,7 +113,7 @@ def test_a_login_that_green_would_refuse_is_told_before_anything_is_made(tmp_pat
 
 def test_a_user_of_its_own_is_no_reason_against_a_managed_password(tmp_path: Path) -> None:
     world = managed(new_world())
-    own = with_credentials(bench(world, tmp_path), username="rotator", credentials={"password_env": "PW"})
+    own = with_credentials(services(world, tmp_path), username="rotator", credentials={"password_env": "PW"})
     rotate(own, Options())
     assert world.record.values[0].startswith(f"{BLUE}-g1.")
 
@@ -132,7 +132,7 @@ def test_what_the_restore_lost_is_set_before_the_comparison_and_also_after_a_kil
     names: list[str] = []
     world = with_raw(new_world(), **INSIGHTS)
     plain, world.effect = world.effect, lambda name, do: (names.append(name), plain(name, do))[1]  # type: ignore[method-assign]
-    rotate(bench(world, tmp_path / "count"), Options())
+    rotate(services(world, tmp_path / "count"), Options())
     assert names.count("modify") == 1
     green = world.instances[f"{BLUE}-g1"]
     assert {field: green.raw[field] for field in INSIGHTS} == INSIGHTS
@@ -141,14 +141,14 @@ def test_what_the_restore_lost_is_set_before_the_comparison_and_also_after_a_kil
     world = with_raw(new_world(), **INSIGHTS)
     world.kill_at, world.kill_after = names.index("modify") + 1, after
     with pytest.raises(Killed):
-        rotate(bench(world, tmp_path), Options())
-    rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert world.instances[f"{BLUE}-g1"].raw["DatabaseInsightsMode"] == "advanced"
 
 
 def test_a_difference_that_setting_does_not_mend_is_still_said(tmp_path: Path) -> None:
     world = with_raw(new_world(), **INSIGHTS)
-    stubborn = bench(world, tmp_path)
+    stubborn = services(world, tmp_path)
     stubborn.rds.modify = lambda identifier, settings: None  # type: ignore[method-assign]
     with pytest.raises(Blocked, match="differs from shop-db in 2 settings"):
         rotate(stubborn, Options())
@@ -160,7 +160,7 @@ def test_what_cannot_be_given_to_green_is_told_before_anything_is_made(
 ) -> None:
     world = with_raw(new_world(), TdeCredentialArn="arn:x")
     if ignored:
-        rotate(bench(world, tmp_path, parity_ignore=list(ignored)), Options())
+        rotate(services(world, tmp_path, parity_ignore=list(ignored)), Options())
         return
     assert refused(world, tmp_path).code == "may-be-lost"
 
@@ -186,7 +186,7 @@ def apart(waits: bool) -> World:
 def test_what_the_servers_run_with_is_compared(tmp_path: Path, waits: bool) -> None:
     world = apart(waits)
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     assert caught.value.details[0] == "max_connections: blue='100' green='500'"
     assert not [line for line in caught.value.details if "shared_buffers" in line], "computed from memory: near enough"
 
@@ -194,10 +194,10 @@ def test_what_the_servers_run_with_is_compared(tmp_path: Path, waits: bool) -> N
 @pytest.mark.parametrize(("waits", "accepted"), [(True, "ParameterApplyStatus"), (False, "max_connections")])
 def test_a_difference_that_is_accepted_is_none(tmp_path: Path, waits: bool, accepted: str) -> None:
     world = apart(waits)
-    rotate(bench(world, tmp_path, parity_ignore=[accepted]), Options())
+    rotate(services(world, tmp_path, parity_ignore=[accepted]), Options())
     assert world.record.values[0].startswith(f"{BLUE}-g1.")
 
 
 def test_accepting_what_waits_for_a_reboot_accepts_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(Blocked, match="differs from shop-db in 1 settings"):
-        rotate(bench(apart(waits=False), tmp_path, parity_ignore=["ParameterApplyStatus"]), Options())
+        rotate(services(apart(waits=False), tmp_path, parity_ignore=["ParameterApplyStatus"]), Options())

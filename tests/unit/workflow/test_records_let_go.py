@@ -15,7 +15,7 @@ from test_names_in_memory import AT_BLUE, AT_GREEN, GREEN, LEGACY, bench_with, c
 from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Stage
 from rotator.journal.document import Phase
@@ -52,7 +52,7 @@ def held(folder: Path) -> list[str]:
     return [each.name for each in root.also]
 
 
-def at(world: World, folder: Path, strategy: str, *also: str, **dns: Any) -> Workbench:
+def at(world: World, folder: Path, strategy: str, *also: str, **dns: Any) -> Services:
     return bench_with(world, folder, dns={"also": list(also), **dns}, strategy=strategy)
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 from fakes import new_world
 from replicated import world_with_links
-from rotations import bench
+from rotations import services
 
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rotate
@@ -59,8 +59,8 @@ def test_a_rollback_sees_to_blues_writes_before_what_the_rotation_made() -> None
 @pytest.mark.parametrize("strategy", ["snapshot", "replicate"])
 def test_each_row_names_the_stage_that_its_step_applies(tmp_path: Path, strategy: str) -> None:
     world = world_with_links() if strategy == "replicate" else new_world()
-    rotate(bench(world, tmp_path, strategy=strategy), Options())
-    retire(bench(world, tmp_path, strategy=strategy), Options())
+    rotate(services(world, tmp_path, strategy=strategy), Options())
+    retire(services(world, tmp_path, strategy=strategy), Options())
     stages = [row.stage for row in ROWS if row.stage is not None and row.of(Strategy(strategy))]
     assert world.applied == stages[: len(world.applied)]
     assert len(world.applied) >= len(stages) - 1  # the old key stays disabled for a time before it goes
@@ -83,7 +83,7 @@ class ServerVersion(Step[VersionResult]):
 
 
 def test_a_new_step_is_a_class_and_a_row(tmp_path: Path) -> None:
-    made = bench(new_world(), tmp_path)
+    made = services(new_world(), tmp_path)
     journal, record = begin(made.env, made.store.load(), "2026-01-01T00:00:00+00:00", made.nonce())
     made.store.save(journal)
     memory = JournalMemory(made.store, record.rotation.id)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_links import Replication
+from fake_channels import Replication
 from fakes import BLUE, FakeDatabases, Killed, World
 from replicated import run, world_with_links
-from rotations import bench, phase
+from rotations import phase, services
 
 from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
@@ -43,7 +43,7 @@ def assert_rotated(world: World) -> None:
 def test_a_rotation_writes_until_the_flip_and_loses_nothing(tmp_path: Path) -> None:
     world = world_with_links()
     world.replication.late = ["just before the fence"]
-    bench_ = bench(world, tmp_path, strategy="replicate")
+    bench_ = services(world, tmp_path, strategy="replicate")
     real = bench_.stages.apply
 
     def apply(stage: Stage, *rest: Any) -> bool:
@@ -100,7 +100,7 @@ def test_killed_at_any_side_effect_a_rollback_loses_nothing(tmp_path: Path, afte
             # The way back was not open yet: going on opens it, and then nothing is lost.
             run(again, folder)
         acknowledged = again.write(f"after the kill {number}")
-        rollback(bench(again, folder, strategy="replicate"), Options(delete_snapshots=True))
+        rollback(services(again, folder, strategy="replicate"), Options(delete_snapshots=True))
         assert again.record.values[0].startswith(f"{BLUE}."), number
         assert again.write("after the rollback"), number
         assert acknowledged == (f"after the kill {number}" in again.serving_rows()), number
@@ -115,7 +115,7 @@ def test_a_rollback_after_the_flip_killed_anywhere_loses_nothing(tmp_path: Path,
     world = world_with_links()
     run(world, tmp_path / "count")
     before = world.effects
-    rollback(bench(world, tmp_path / "count", strategy="replicate"), Options(delete_snapshots=True))
+    rollback(services(world, tmp_path / "count", strategy="replicate"), Options(delete_snapshots=True))
     total = world.effects - before
     assert total >= 8
     for number in range(1, total + 1):
@@ -126,10 +126,10 @@ def test_a_rollback_after_the_flip_killed_anywhere_loses_nothing(tmp_path: Path,
         assert again.write("on green")
         again.kill_at, again.kill_after = again.effects + number, after
         with pytest.raises(Killed):
-            rollback(bench(again, folder, strategy="replicate"), Options(delete_snapshots=True))
+            rollback(services(again, folder, strategy="replicate"), Options(delete_snapshots=True))
         again.expire_leases()
         acknowledged = again.write("after the kill")
-        rollback(bench(again, folder, strategy="replicate"), Options(delete_snapshots=True))
+        rollback(services(again, folder, strategy="replicate"), Options(delete_snapshots=True))
         assert again.record.values[0].startswith(f"{BLUE}."), number
         assert "on green" in again.serving_rows(), number
         assert acknowledged == ("after the kill" in again.serving_rows()), number
@@ -173,14 +173,14 @@ def test_trouble_before_the_flip_is_named_and_the_flip_does_not_happen(
     assert world.record.values[0].startswith(f"{BLUE}.")
     assert world.write("still on blue")
     world.replication.problem, world.replication.differences, world.replication.errors = "", (), ()
-    rollback(bench(world, tmp_path, strategy="replicate"), Options())
+    rollback(services(world, tmp_path, strategy="replicate"), Options())
     assert "still on blue" in world.serving_rows()
     assert not any(stream.slot for stream in world.replication.streams.values())
 
 
 def test_ddl_between_the_comparison_and_the_flip_stops_it(tmp_path: Path) -> None:
     world = world_with_links()
-    bench_ = bench(world, tmp_path, strategy="replicate")
+    bench_ = services(world, tmp_path, strategy="replicate")
     real = bench_.stages.apply_through_gate
 
     def with_ddl(*args: Any) -> bool:
@@ -197,18 +197,18 @@ def test_ddl_between_the_comparison_and_the_flip_stops_it(tmp_path: Path) -> Non
 
 def test_a_lost_slot_stops_and_rollback_removes_it(tmp_path: Path) -> None:
     world = world_with_links()
-    bench_ = bench(world, tmp_path, strategy="replicate")
+    bench_ = services(world, tmp_path, strategy="replicate")
     real = bench_.stages.apply
 
     def loses(stage: Stage, *rest: Any) -> bool:
         if stage is Stage.GREEN:
-            FakeDatabases(world).link("shop-g1", (BLUE, 1), (BLUE, 1)).stream.lost = True
+            FakeDatabases(world).channel("shop-g1", (BLUE, 1), (BLUE, 1)).stream.lost = True
         return real(stage, *rest)
 
     bench_.stages.apply = loses  # type: ignore[method-assign]
     with pytest.raises(Blocked, match="lost"):
         rotate(bench_, Options())
-    rollback(bench(world, tmp_path, strategy="replicate"), Options())
+    rollback(services(world, tmp_path, strategy="replicate"), Options())
     assert phase(tmp_path) is Phase.ROLLED_BACK
     assert not any(stream.slot for stream in world.replication.streams.values())
 
@@ -216,9 +216,9 @@ def test_a_lost_slot_stops_and_rollback_removes_it(tmp_path: Path) -> None:
 def test_status_tells_the_way_back_and_retire_closes_it(tmp_path: Path) -> None:
     world = world_with_links()
     run(world, tmp_path)
-    found = status(bench(world, tmp_path, strategy="replicate"))
+    found = status(services(world, tmp_path, strategy="replicate"))
     assert "way back open: rollback loses no write" in found.replication
-    retire(bench(world, tmp_path, strategy="replicate"), Options())
+    retire(services(world, tmp_path, strategy="replicate"), Options())
     assert BLUE not in world.instances
     assert not any(stream.slot for stream in world.replication.streams.values())
     assert phase(tmp_path) is Phase.RETIRED
@@ -229,20 +229,20 @@ def test_status_warns_of_a_slot_that_nobody_reads(tmp_path: Path) -> None:
     world.replication.problem = "the sources disagree"
     with pytest.raises(Blocked):
         run(world, tmp_path)
-    found = status(bench(world, tmp_path, strategy="replicate"))
+    found = status(services(world, tmp_path, strategy="replicate"))
     assert any("NOBODY READS IT" in line for line in found.replication)
 
 
 def test_with_the_way_back_closed_rollback_asks_and_says_why(tmp_path: Path) -> None:
     world = world_with_links()
     run(world, tmp_path)
-    FakeDatabases(world).link("shop-g1", (GREEN, 1), (BLUE, 1), back=True).stream.lost = True
-    assert any("CLOSED" in line for line in status(bench(world, tmp_path, strategy="replicate")).replication)
+    FakeDatabases(world).channel("shop-g1", (GREEN, 1), (BLUE, 1), back=True).stream.lost = True
+    assert any("CLOSED" in line for line in status(services(world, tmp_path, strategy="replicate")).replication)
     world.write("only on green")
     with pytest.raises(WaitingForApproval) as caught:
-        rollback(bench(world, tmp_path, strategy="replicate"), Options())
+        rollback(services(world, tmp_path, strategy="replicate"), Options())
     assert "lost" in caught.value.why
-    rollback(bench(world, tmp_path, strategy="replicate"), Options(lose_writes=True))
+    rollback(services(world, tmp_path, strategy="replicate"), Options(lose_writes=True))
     assert world.record.values[0].startswith(f"{BLUE}.")
     assert "only on green" in world.snapshot_data[f"rotator-{BLUE}-g1-rolled-back"].rows
     assert world.write("on blue again")
@@ -250,17 +250,17 @@ def test_with_the_way_back_closed_rollback_asks_and_says_why(tmp_path: Path) -> 
 
 def test_auto_takes_replicate_where_nothing_blocks_it(tmp_path: Path) -> None:
     world = world_with_links()
-    assert plan(bench(world, tmp_path, strategy="auto")).strategy == "replicate"
-    assert rotate(bench(world, tmp_path, strategy="auto"), Options()).strategy == "replicate"
+    assert plan(services(world, tmp_path, strategy="auto")).strategy == "replicate"
+    assert rotate(services(world, tmp_path, strategy="auto"), Options()).strategy == "replicate"
 
 
 def test_auto_takes_snapshot_otherwise_and_says_why(tmp_path: Path) -> None:
     world = world_with_links()
     world.against_replicate = (Finding("wal-level", "wal_level is replica", "", "", blocks=True),)
-    found = plan(bench(world, tmp_path, strategy="auto"))
+    found = plan(services(world, tmp_path, strategy="auto"))
     assert found.strategy == "snapshot"
     assert any("wal_level is replica" in line for line in found.warnings)
-    summary = rotate(bench(world, tmp_path, strategy="auto"), Options(approvals=frozenset({"long-pause"})))
+    summary = rotate(services(world, tmp_path, strategy="auto"), Options(approvals=frozenset({"long-pause"})))
     assert summary.strategy == "snapshot"
     assert any("wal_level is replica" in note for note in summary.notes)
     record = LocalStore("shop", tmp_path).load().latest()
@@ -336,7 +336,7 @@ def test_rolled_back_at_once_after_such_a_flip_nothing_is_lost(tmp_path: Path) -
     world = world_with_links()
     killed_at(world, tmp_path, "record", after=True)
     assert world.write("acknowledged by green")
-    rollback(bench(world, tmp_path, strategy="replicate"), Options())
+    rollback(services(world, tmp_path, strategy="replicate"), Options())
     assert world.record.values[0].startswith(f"{BLUE}.")
     assert "acknowledged by green" in world.serving_rows()
     assert world.both_writable == 0
@@ -347,7 +347,7 @@ def test_a_record_put_back_by_hand_is_no_proof_that_green_holds_nothing(tmp_path
     run(world, tmp_path)
     assert world.write("acknowledged by green")
     by_hand(world, BLUE)
-    rollback(bench(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True))
+    rollback(services(world, tmp_path, strategy="replicate"), Options(delete_snapshots=True))
     assert "acknowledged by green" in world.serving_rows()
     assert world.write("on blue")
     assert world.both_writable == 0
@@ -356,10 +356,10 @@ def test_a_record_put_back_by_hand_is_no_proof_that_green_holds_nothing(tmp_path
 def test_with_the_record_put_back_by_hand_and_no_way_back_it_asks(tmp_path: Path) -> None:
     world = world_with_links()
     run(world, tmp_path)
-    FakeDatabases(world).link("shop-g1", (GREEN, 1), (BLUE, 1), back=True).stream.lost = True
+    FakeDatabases(world).channel("shop-g1", (GREEN, 1), (BLUE, 1), back=True).stream.lost = True
     by_hand(world, BLUE)
     with pytest.raises(WaitingForApproval):
-        rollback(bench(world, tmp_path, strategy="replicate"), Options())
+        rollback(services(world, tmp_path, strategy="replicate"), Options())
     assert world.data[BLUE].fenced_by is not None
 
 
@@ -378,7 +378,7 @@ def test_killed_between_seal_and_go_the_next_run_opens_blue_before_anything_else
     world = world_with_links()
     killed_at(world, tmp_path, "open green", after=True)
     assert not world.write("refused")
-    bench_ = bench(world, tmp_path, strategy="replicate")
+    bench_ = services(world, tmp_path, strategy="replicate")
     real = bench_.stages.apply_through_gate
 
     def writes(*args: Any) -> bool:
@@ -396,7 +396,7 @@ def test_a_feed_that_is_enabled_again_stops_the_flip(tmp_path: Path) -> None:
     world.replication.refuse_window = "later"
     with pytest.raises(DatabaseError):
         run(world, tmp_path)
-    world.replication.refuse_window, world.replication.feeds = "", ("shop.feed",)
+    world.replication.refuse_window, world.replication.foreign_subscriptions = "", ("shop.feed",)
     with pytest.raises(Blocked) as caught:
         run(world, tmp_path)
     assert caught.value.code == "subscription"
@@ -406,9 +406,9 @@ def test_a_feed_that_is_enabled_again_stops_the_flip(tmp_path: Path) -> None:
 def test_without_a_way_back_by_decision_nothing_is_left_behind(tmp_path: Path) -> None:
     world = world_with_links()
     killed_at(world, tmp_path, "unsubscribe", after=False)
-    rotate(bench(world, tmp_path, strategy="replicate"), Options(approvals=frozenset({"no-way-back"})))
+    rotate(services(world, tmp_path, strategy="replicate"), Options(approvals=frozenset({"no-way-back"})))
     assert not any(stream.slot or stream.enabled for stream in world.replication.streams.values())
-    assert any("CLOSED" in line for line in status(bench(world, tmp_path, strategy="replicate")).replication)
+    assert any("CLOSED" in line for line in status(services(world, tmp_path, strategy="replicate")).replication)
 
 
 def test_retire_closes_green_s_half_when_blue_is_gone(tmp_path: Path) -> None:
@@ -416,5 +416,5 @@ def test_retire_closes_green_s_half_when_blue_is_gone(tmp_path: Path) -> None:
     run(world, tmp_path)
     del world.instances[BLUE]
     with pytest.raises(AwsError):  # no final snapshot can be had; but green no longer keeps its log
-        retire(bench(world, tmp_path, strategy="replicate"), Options())
+        retire(services(world, tmp_path, strategy="replicate"), Options())
     assert not world.replication.streams[GREEN, "back"].slot

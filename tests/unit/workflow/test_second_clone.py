@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_links import Replication
+from fake_channels import Replication
 from fakes import BLUE, Killed, World, instance, new_world
-from rotations import bench, phase
+from rotations import phase, services
 
 from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
@@ -39,12 +39,12 @@ def cut_off(world: World, folder: Path, effect: str) -> None:
 
     world.effect = dies  # type: ignore[method-assign]
     with pytest.raises(Killed):
-        rotate(bench(world, folder), Options())
+        rotate(services(world, folder), Options())
 
 
 def test_what_a_rotation_makes_carries_its_nonce(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     record = LocalStore("shop", tmp_path).load().latest()
     assert record is not None
     nonce = record.rotation.nonce
@@ -67,7 +67,7 @@ def test_a_thing_with_our_names_and_another_nonce_is_somebody_else_s(tmp_path: P
 
     world.effect = meanwhile  # type: ignore[method-assign]
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     assert "nonce another" in caught.value.what
     assert "journal" in caught.value.fix
     assert world.instances[GREEN].tags == tags
@@ -85,7 +85,7 @@ def test_a_rotation_that_an_older_version_began_goes_on_with_what_it_made(tmp_pa
     for arn, key in world.keys.items():
         world.keys[arn] = replace(key, tags={k: v for k, v in key.tags.items() if k != "rotator:nonce"})
     world.data[BLUE].fenced_by = world.data[BLUE].lineage = "shop-g1"
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert world.record.values[0].startswith(f"{GREEN}.")
     assert "rotator:nonce" not in world.instances[GREEN].tags
 
@@ -110,18 +110,18 @@ def test_a_second_clone_without_the_journal_touches_nothing(tmp_path: Path, mome
     first.mkdir()
     second.mkdir()
     if moment == "the end":
-        rotate(bench(world, first), Options())
+        rotate(services(world, first), Options())
     else:
         cut_off(world, first, moment)
     before = photo(world)
     for verb in VERBS:
         with pytest.raises(Blocked) as caught:
-            verb(bench(world, second))
+            verb(services(world, second))
         assert caught.value.code == "journal-missing"
         assert "change neither the record" in caught.value.fix
     assert photo(world) == before
     assert not (second / "journal.json").exists()
-    found = status(bench(world, second))
+    found = status(services(world, second))
     assert found.phase == "the journal is missing"
     assert found.next_command.startswith("bring the journal back")
 
@@ -129,14 +129,14 @@ def test_a_second_clone_without_the_journal_touches_nothing(tmp_path: Path, mome
 @pytest.mark.parametrize("left", ["terraform.tfstate", "generations.auto.tfvars.json"])
 def test_files_of_terraform_without_a_journal_are_enough(tmp_path: Path, left: str) -> None:
     world, folder = new_world(), tmp_path
-    rotate(bench(world, folder), Options())
+    rotate(services(world, folder), Options())
     data = (folder / "generations.auto.tfvars.json").read_text()
     for name in ("journal.json", "generations.auto.tfvars.json"):
         (folder / name).unlink()
     text = data if left.startswith("generations") else '{"version": 4, "resources": [{"type": "aws_db_instance"}]}'
     (folder / left).write_text(text)
     with pytest.raises(Blocked) as caught:
-        rotate(bench(new_world(), folder), Options())
+        rotate(services(new_world(), folder), Options())
     assert caught.value.code == "journal-missing"
     assert left in caught.value.details[0]
 
@@ -144,7 +144,7 @@ def test_files_of_terraform_without_a_journal_are_enough(tmp_path: Path, left: s
 def test_data_that_a_killed_look_left_is_no_rotation(tmp_path: Path) -> None:
     text = '{"generations": {"g0": {}}, "imports": {"databases": {"g0": "shop-db"}}}'
     (tmp_path / "generations.auto.tfvars.json").write_text(text)
-    rotate(bench(new_world(), tmp_path), Options())
+    rotate(services(new_world(), tmp_path), Options())
 
 
 @pytest.mark.parametrize("strategy", ["snapshot", "replicate"])
@@ -163,15 +163,15 @@ def test_a_second_clone_with_an_older_journal_touches_nothing(tmp_path: Path, st
         return real(name, do)
 
     world.effect = copies  # type: ignore[method-assign]
-    rotate(bench(world, first, strategy=strategy), Options())
+    rotate(services(world, first, strategy=strategy), Options())
     assert world.write("acknowledged by green")
     before = photo(world)
     for verb in VERBS[:1] + VERBS[2:3]:
         with pytest.raises(Blocked) as caught:
-            verb(bench(world, second, strategy=strategy))
+            verb(services(world, second, strategy=strategy))
         assert caught.value.code == "journal-behind"
     assert photo(world) == before
-    rollback(bench(world, first, strategy=strategy), Options(lose_writes=True))
+    rollback(services(world, first, strategy=strategy), Options(lose_writes=True))
     assert phase(first) is Phase.ROLLED_BACK
     assert strategy == "snapshot" or "acknowledged by green" in world.serving_rows()
 
@@ -179,14 +179,14 @@ def test_a_second_clone_with_an_older_journal_touches_nothing(tmp_path: Path, st
 def test_a_second_clone_with_a_journal_of_the_rotation_before_touches_nothing(tmp_path: Path) -> None:
     world, first, second = new_world(), tmp_path / "first", tmp_path / "second"
     first.mkdir()
-    rotate(bench(world, first), Options())
+    rotate(services(world, first), Options())
     shutil.copytree(first, second)
-    retire(bench(world, first), Options())
-    rotate(bench(world, first), Options())
+    retire(services(world, first), Options())
+    rotate(services(world, first), Options())
     before = photo(world)
     for verb in VERBS:
         with pytest.raises(Blocked) as caught:
-            verb(bench(world, second))
+            verb(services(world, second))
         assert caught.value.code == "journal-behind"
         assert "shop-g2" in caught.value.details[0]
     assert photo(world) == before
@@ -205,7 +205,7 @@ def test_before_the_flip_an_older_journal_makes_nothing_twice(tmp_path: Path) ->
     world.effect = copies  # type: ignore[method-assign]
     cut_off(world, first, "copy_snapshot")
     with pytest.raises(Blocked) as caught:
-        rotate(bench(world, second), Options())
+        rotate(services(world, second), Options())
     assert caught.value.code == "journal-behind"
 
 
@@ -213,5 +213,5 @@ def test_another_env_of_that_name_with_another_database_is_no_evidence(tmp_path:
     world = new_world()
     tags = {"rotator:env": "shop", "rotator:rotation": "shop-g1", "rotator:nonce": "another"}
     world.instances["billing-g1"] = instance("billing-g1", None, tags, {})
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert phase(tmp_path) is Phase.SOAKING

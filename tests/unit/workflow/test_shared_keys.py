@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, OLD_KEY, FakeKms, FakeRds, Killed, World, instance, make_snapshot, new_world
-from rotations import bench, phase
+from rotations import phase, services
 
 from rotator.commands.plan import plan
 from rotator.commands.retirement import retire
@@ -25,8 +25,8 @@ def kept(tmp_path: Path) -> World:
     """This env has retired its database, and kept the key for another one that has gone since."""
     world = new_world()
     world.instances["billing-db"] = instance("billing-db", OLD_KEY, {}, {})
-    rotate(bench(world, tmp_path), Options())
-    retire(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
+    retire(services(world, tmp_path), Options())
     assert phase(tmp_path) is Phase.KEY_KEPT
     del world.instances["billing-db"]
     return world
@@ -45,9 +45,9 @@ def test_a_kept_key_that_another_env_scheduled_leaves_the_root(tmp_path: Path, s
     world = kept(tmp_path)
     by_the_other_env(world, state)
     with pytest.raises(Blocked) as caught:
-        plan(bench(world, tmp_path))
+        plan(services(world, tmp_path))
     assert caught.value.code == "kept-key-gone"
-    found = bench(world, tmp_path)
+    found = services(world, tmp_path)
     if verb == "rotate":
         rotate(found, Options())
         assert world.record.values[0].startswith(f"{BLUE}-g2.")
@@ -67,7 +67,7 @@ def test_while_something_needs_a_scheduled_key_it_says_how_to_save_it(tmp_path: 
     world.snapshots["audit"] = replace(world.snapshots["audit"], kms_key_arn=OLD_KEY)
     by_the_other_env(world, "PendingDeletion")
     with pytest.raises(Blocked) as caught:
-        verb(bench(world, tmp_path), Options())  # type: ignore[operator]
+        verb(services(world, tmp_path), Options())  # type: ignore[operator]
     assert caught.value.code == "kept-key-scheduled"
     assert "cancel-key-deletion" in caught.value.fix
     assert "audit" in caught.value.details[0]
@@ -81,10 +81,10 @@ def under_way(tmp_path: Path, at: str) -> World:
     if at == "fenced":
         world.fail["copy_snapshot"] = KeyboardInterrupt()  # type: ignore[assignment]
         with pytest.raises(Interrupted):
-            rotate(bench(world, tmp_path), Options())
+            rotate(services(world, tmp_path), Options())
         assert world.data[f"{BLUE}-g1"].fenced_by is not None
     else:
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
     return world
 
 
@@ -99,7 +99,7 @@ class DeniedKms(FakeKms):
 @pytest.mark.parametrize("state", ["PendingDeletion", "gone", "denied", "Disabled"])
 def test_no_kept_key_stops_a_rollback(tmp_path: Path, at: str, state: str) -> None:
     world = under_way(tmp_path, at)
-    found = bench(world, tmp_path)
+    found = services(world, tmp_path)
     if state == "denied":
         found = replace(found, kms=DeniedKms(world))
     else:
@@ -115,7 +115,7 @@ def test_no_kept_key_stops_a_rollback(tmp_path: Path, at: str, state: str) -> No
 def test_blue_takes_writes_before_a_kept_key_is_seen_to(tmp_path: Path) -> None:
     world = under_way(tmp_path, "fenced")
     by_the_other_env(world, "PendingDeletion")
-    found = bench(world, tmp_path)
+    found = services(world, tmp_path)
     real = found.stages.apply
 
     def apply(*args: Any) -> bool:
@@ -129,7 +129,7 @@ def test_blue_takes_writes_before_a_kept_key_is_seen_to(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", ["PendingDeletion", "gone", "denied", "Disabled"])
 def test_no_kept_key_stops_a_rotation_that_goes_on(tmp_path: Path, state: str) -> None:
     world = under_way(tmp_path, "fenced")
-    found = bench(world, tmp_path)
+    found = services(world, tmp_path)
     if state == "denied":
         found = replace(found, kms=DeniedKms(world))
     else:
@@ -143,12 +143,12 @@ def test_no_kept_key_stops_a_rotation_that_goes_on(tmp_path: Path, state: str) -
 def test_a_scheduled_key_with_something_under_it_is_not_forgotten(tmp_path: Path) -> None:
     world = under_way(tmp_path, "soaking")
     by_the_other_env(world, "PendingDeletion")
-    rollback(bench(world, tmp_path), Options(lose_writes=True))
+    rollback(services(world, tmp_path), Options(lose_writes=True))
     with pytest.raises(Blocked, match="cannot be read without it") as caught:
-        retire(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     assert "audit" in caught.value.details[0]
     by_the_other_env(world, "Enabled")
-    retire(bench(world, tmp_path), Options())
+    retire(services(world, tmp_path), Options())
 
 
 @pytest.mark.parametrize("verb", ["rollback", "rotate"])
@@ -159,9 +159,9 @@ def test_a_kill_while_a_key_is_taken_out_is_gone_on_with(tmp_path: Path, verb: s
     world.fail["schedule"] = Killed()  # type: ignore[assignment]
     act = rollback if verb == "rollback" else rotate
     with pytest.raises(Killed):
-        act(bench(world, tmp_path), Options())
+        act(services(world, tmp_path), Options())
     assert LocalStore("shop", tmp_path).load().pending is not None
-    act(bench(world, tmp_path), Options())
+    act(services(world, tmp_path), Options())
     root = LocalStore("shop", tmp_path).load().root
     assert root is not None
     assert "g0" not in root.generations
@@ -170,7 +170,7 @@ def test_a_kill_while_a_key_is_taken_out_is_gone_on_with(tmp_path: Path, verb: s
 def test_plan_takes_note_of_a_kept_key_that_was_disabled(tmp_path: Path) -> None:
     world = kept(tmp_path)
     by_the_other_env(world, "Disabled")
-    plan(bench(world, tmp_path))
+    plan(services(world, tmp_path))
     root = LocalStore("shop", tmp_path).load().root
     assert root is not None
     key = root.generations["g0"].key
@@ -182,19 +182,19 @@ def test_plan_takes_note_of_a_kept_key_that_was_disabled(tmp_path: Path) -> None
 def test_a_kept_key_that_another_env_disabled_or_enabled_stays_so(tmp_path: Path, state: str) -> None:
     world = kept(tmp_path)
     by_the_other_env(world, state)
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert world.keys[OLD_KEY].state == state
 
 
 def test_the_key_of_a_rotation_that_was_taken_back_may_be_scheduled_too(tmp_path: Path) -> None:
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
-    rollback(bench(world, tmp_path), Options(lose_writes=True))
+    rotate(services(world, tmp_path), Options())
+    rollback(services(world, tmp_path), Options(lose_writes=True))
     new_key = next(arn for arn in world.keys if arn != OLD_KEY)
     assert world.keys[new_key].state == "Enabled"  # the snapshots that were kept lie under it
     world.snapshots = {name: s for name, s in world.snapshots.items() if s.kms_key_arn != new_key}
     world.keys[new_key] = replace(world.keys[new_key], state="PendingDeletion")
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     assert world.record.values[0].startswith(f"{BLUE}-g2.")
 
 
@@ -202,11 +202,11 @@ def test_another_database_under_the_key_is_told_before_it_is_adopted(tmp_path: P
     world = new_world()
     world.instances["billing-db"] = instance("billing-db", OLD_KEY, {}, {})
     world.snapshots["billing-monthly"] = make_snapshot("billing-monthly", "billing-db", OLD_KEY, {})
-    warnings = plan(bench(world, tmp_path)).warnings
+    warnings = plan(services(world, tmp_path)).warnings
     told = next(line for line in warnings if "Other databases use blue's key" in line)
     assert "billing-db" in told
     assert "billing-monthly" in told
     assert "adopt = false" in told
-    rotate(bench(world, tmp_path), Options())
-    retire(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
+    retire(services(world, tmp_path), Options())
     assert world.keys[OLD_KEY].state == "Enabled"

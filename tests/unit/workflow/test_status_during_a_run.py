@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from fake_links import Replication
+from fake_channels import Replication
 from fakes import BLUE, FakeDns, RecordingReporter, World, new_world
-from rotations import bench
+from rotations import services
 
 from rotator.commands.rotation import rotate
 from rotator.commands.status import status
@@ -28,7 +28,7 @@ class Looks(RecordingReporter):
         self.seen: dict[str, EnvStatus] = {}
 
     def start(self, step: str) -> None:
-        at_work = replace(bench(self._world, self._folder), holder=lambda: holder(self._folder))
+        at_work = replace(services(self._world, self._folder), holder=lambda: holder(self._folder))
         self.seen[step] = status(at_work)
 
 
@@ -50,7 +50,7 @@ def test_all_zones_are_looked_through_neither_in_the_pause_nor_by_status_during_
     world = new_world()
     world.replication = Replication() if strategy == "replicate" else None
     dns = CountedDns(world)
-    at_work = replace(bench(world, tmp_path, strategy=strategy), dns=dns)
+    at_work = replace(services(world, tmp_path, strategy=strategy), dns=dns)
     rotate(at_work, Options())
     assert dns.looks == [False], "preflight alone"
     running = replace(at_work, holder=lambda: "rotate, pid 1")
@@ -64,7 +64,7 @@ def test_during_a_run_it_names_the_run_no_next_command_and_no_green_before_there
     world = new_world()
     looks = Looks(world, tmp_path)
     with env_lock(tmp_path, "rotate"):
-        rotate(bench(world, tmp_path, looks), Options())
+        rotate(services(world, tmp_path, looks), Options())
     assert len(looks.seen) > 10
     for step, found in looks.seen.items():
         assert found.next_command is None, step
@@ -78,7 +78,7 @@ def test_during_a_run_it_names_the_run_no_next_command_and_no_green_before_there
     before = list(looks.seen)[: list(looks.seen).index("green") + 1]
     assert all(looks.seen[step].green is None for step in before)
     assert looks.seen["soak"].green == "shop-db-g1"
-    after = status(replace(bench(world, tmp_path), holder=lambda: holder(tmp_path)))
+    after = status(replace(services(world, tmp_path), holder=lambda: holder(tmp_path)))
     assert after.running is None
     assert after.next_command == "rotator retire shop"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fakes import BLUE, Data, Killed, World
 from replicated import run, world_with_links
-from rotations import bench
+from rotations import services
 from test_replicate_in_memory import GREEN, assert_rotated, killed_at
 
 from rotator.commands.retirement import retire
@@ -26,7 +26,7 @@ from rotator.rotation.steps.context import Options
 
 
 def back(world: World, folder: Path, **options: Any) -> Any:
-    return rollback(bench(world, folder, strategy="replicate"), Options(delete_snapshots=True, **options))
+    return rollback(services(world, folder, strategy="replicate"), Options(delete_snapshots=True, **options))
 
 
 def by_hand(data: Data, row: str) -> None:
@@ -62,7 +62,7 @@ def test_a_green_that_a_killed_run_left_open_is_shut_first_of_all(tmp_path: Path
         world.kill_at, world.kill_after = world.effects + 1, True
         with pytest.raises(Killed):
             run(world, tmp_path)
-    bench_ = bench(world, tmp_path, strategy="replicate")
+    bench_ = services(world, tmp_path, strategy="replicate")
     real = bench_.stages.apply
 
     seen: list[Stage] = []
@@ -147,11 +147,11 @@ def test_blue_written_to_past_its_fence_in_the_soak_is_not_deleted_unasked(tmp_p
     run(world, tmp_path)
     by_hand(world.data[BLUE], "by hand")  # and the fence is on again
     with pytest.raises(WaitingForApproval) as caught:
-        retire(bench(world, tmp_path, strategy="replicate"), Options())
+        retire(services(world, tmp_path, strategy="replicate"), Options())
     assert "shop.public.item was changed" in caught.value.what
     assert "--approve blue-touched" in caught.value.fix
     assert BLUE in world.instances
-    retire(bench(world, tmp_path, strategy="replicate"), Options(approvals=frozenset({"blue-touched"})))
+    retire(services(world, tmp_path, strategy="replicate"), Options(approvals=frozenset({"blue-touched"})))
     assert BLUE not in world.instances
 
 
@@ -161,7 +161,7 @@ def test_what_retire_itself_changes_on_blue_is_not_taken_for_a_write(tmp_path: P
     memory = JournalMemory(LocalStore("shop", tmp_path), "shop-g1")
     memory.put("close-way-back", StepRecord(Status.INTENDED))  # and was killed
     world.data[BLUE].touched += 1
-    retire(bench(world, tmp_path, strategy="replicate"), Options())
+    retire(services(world, tmp_path, strategy="replicate"), Options())
     assert BLUE not in world.instances
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from fakes import BLUE, FakeDatabases, FakeServer, RecordingReporter, World, new_world
-from rotations import bench, phase
+from rotations import phase, services
 
 from rotator.commands import plan as plan_command
 from rotator.commands.half_retired import take_back_unprotect
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
-from rotator.commands.services import Workbench
+from rotator.commands.services import Services
 from rotator.domain.database import Finding
 from rotator.domain.errors import AwsError, Blocked, DatabaseError, RotatorError
 from rotator.domain.rotation import Strategy
@@ -55,15 +55,15 @@ class Failing(Step):
         raise AwsError("AWS said no")
 
 
-class StoppingBench(Workbench):
+class StoppingBench(Services):
     stop_at = ""
 
     def engine(self, memory: Any) -> Engine:
         return StopsAt(super().engine(memory), self.stop_at)
 
 
-def stopping(world: World, folder: Path, step: str, reporter: RecordingReporter) -> Workbench:
-    made = StoppingBench(**bench(world, folder, reporter).__dict__)
+def stopping(world: World, folder: Path, step: str, reporter: RecordingReporter) -> Services:
+    made = StoppingBench(**services(world, folder, reporter).__dict__)
     object.__setattr__(made, "stop_at", step)
     return made
 
@@ -71,42 +71,42 @@ def stopping(world: World, folder: Path, step: str, reporter: RecordingReporter)
 @pytest.mark.parametrize("step", BACK)
 def test_a_rollback_names_the_step_that_stopped_it_and_how_to_go_on(tmp_path: Path, step: str) -> None:
     world, reporter = new_world(), RecordingReporter()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     with pytest.raises(AwsError) as caught:
         rollback(stopping(world, tmp_path, step, reporter), Options(lose_writes=True))
     assert reporter.said("failed") == [step]
     assert phase(tmp_path) is Phase.ROLLING_BACK
     with pytest.raises(Blocked) as early:  # rotate is refused until the rollback has ended: it is not the way on
-        retire(bench(world, tmp_path), Options())
+        retire(services(world, tmp_path), Options())
     assert early.value.fix == "Finish taking it back first: rotator rollback shop"
     advice = " ".join((caught.value.fix, *caught.value.details))
     assert "rotator rollback shop" in advice
     assert "rotator rotate" not in advice
     with pytest.raises(Blocked, match="being rolled back"):
-        rotate(bench(world, tmp_path), Options())
+        rotate(services(world, tmp_path), Options())
 
 
 def test_a_retire_names_the_step_that_stopped_it(tmp_path: Path) -> None:
     world, reporter = new_world(), RecordingReporter()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     world.fail["copy_snapshot"] = AwsError("no")
     with pytest.raises(AwsError):
-        retire(bench(world, tmp_path, reporter), Options())
+        retire(services(world, tmp_path, reporter), Options())
     assert reporter.said("failed") == ["final-reencrypt"]
 
 
 def test_a_stop_outside_all_steps_is_laid_on_none_of_them(tmp_path: Path) -> None:
     world, reporter = new_world(), RecordingReporter()
-    rotate(bench(world, tmp_path), Options())
+    rotate(services(world, tmp_path), Options())
     with pytest.raises(RotatorError, match="loses what was written"):
-        rollback(bench(world, tmp_path, reporter), Options())
+        rollback(services(world, tmp_path, reporter), Options())
     assert reporter.said("failed") == []
     assert any(line.startswith("stopped: Rolling back") for line in reporter.said("note"))
 
 
 def test_warnings_are_told_when_preflight_ends(tmp_path: Path) -> None:
     world, reporter = new_world(), RecordingReporter()
-    at_work = replace(bench(world, tmp_path, reporter), databases=Warns(world))
+    at_work = replace(services(world, tmp_path, reporter), databases=Warns(world))
     rotate(at_work, Options())
     lines = reporter.lines
     warned = lines.index(("note", "warning: It is slow. Because. Mend it."))
@@ -124,15 +124,15 @@ class Warns(FakeDatabases):
 @pytest.mark.parametrize("strategy", [Strategy.SNAPSHOT, Strategy.REPLICATE])
 def test_plan_marks_points_of_no_return_and_nothing_else(strategy: Strategy) -> None:
     marked = {step.name for step in retire_steps(strategy) if not step.reversible}
-    way_back = {"close-way-back"} if strategy is Strategy.REPLICATE else set()
-    assert marked == {"unprotect", "retire-database", "retire-snapshots", "retire-key"} | way_back
+    reverse_closed = {"close-way-back"} if strategy is Strategy.REPLICATE else set()
+    assert marked == {"unprotect", "retire-database", "retire-snapshots", "retire-key"} | reverse_closed
 
 
 def test_after_a_retire_step_a_rollback_is_possible_unless_a_mark_says_no(tmp_path: Path) -> None:
     """The marks are tied to what rollback does: walk through retire and ask after each step."""
     world = new_world()
-    rotate(bench(world, tmp_path), Options())
-    at_work = bench(world, tmp_path)
+    rotate(services(world, tmp_path), Options())
+    at_work = services(world, tmp_path)
     latest = at_work.store.load().latest()
     assert latest is not None
     memory = JournalMemory(at_work.store, latest.rotation.id)
@@ -152,7 +152,7 @@ def test_after_a_retire_step_a_rollback_is_possible_unless_a_mark_says_no(tmp_pa
 
 
 def test_plan_says_at_each_point_of_no_return_what_is_lost(tmp_path: Path) -> None:
-    found = plan_command.plan(bench(new_world(), tmp_path))
+    found = plan_command.plan(services(new_world(), tmp_path))
     text = plan_report.render(found)
     assert "cannot be taken back" not in text
     marked = re.findall(r"^  \[.\] +\d+ (\S+) .*\(point of no return: (.+)\)$", text, re.MULTILINE)
@@ -164,7 +164,7 @@ def test_nobody_is_asked_for_a_pause_of_a_database_that_is_not_there(tmp_path: P
     world = new_world()
     del world.instances[BLUE]
     with pytest.raises(Blocked, match="There is no DB instance"):
-        rotate(bench(world, tmp_path, strategy="auto"), Options())
+        rotate(services(world, tmp_path, strategy="auto"), Options())
 
 
 class Refuses(FakeDatabases):
@@ -174,6 +174,6 @@ class Refuses(FakeDatabases):
 
 def test_nobody_is_asked_for_a_pause_because_of_a_wrong_password(tmp_path: Path) -> None:
     world = new_world()
-    at_work = replace(bench(world, tmp_path, strategy="auto"), databases=Refuses(world))
+    at_work = replace(services(world, tmp_path, strategy="auto"), databases=Refuses(world))
     with pytest.raises(DatabaseError, match="password"):
         rotate(at_work, Options())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from rotator.database.postgres.compare.chunks import Chunk
 from rotator.database.postgres.compare.reader import Content, Reader
-from rotator.database.postgres.compare.reconciliation import Listing, Watch
+from rotator.database.postgres.compare.reconciliation import Listing, RowReconciliation
 
 BATCH_SECONDS = 0.25
 BATCH_READINGS = 256
@@ -34,7 +34,7 @@ class Split:
     splits: int
 
 
-Item = Split | Watch
+Item = Split | RowReconciliation
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Ranged:
 class Listed:
     """Blue's rows of a watched range."""
 
-    watch: Watch
+    reconciliation: RowReconciliation
     blue: Listing
 
 
@@ -63,10 +63,10 @@ class BlueSide:
     def __init__(self, blue: Reader, scout: Reader, seeds: Sequence[Chunk], chunk_rows: int) -> None:
         self._blue = blue
         self._scout = scout
-        self._new = (found for seed in seeds for found in walk(blue, seed, chunk_rows))
+        self._new = (found for seed in seeds for found in scan_chunks(blue, seed, chunk_rows))
         self.awaited = threading.Event()
         """Set by the other thread, while it has nothing to do but wait for the batch."""
-        self.walked = not seeds
+        self.scanned = not seeds
 
     def read(self, items: Sequence[Item]) -> tuple[list[Reading], list[Item]]:
         """Read blue for the items, or for new ranges if there are none; what there was no time for comes back."""
@@ -85,13 +85,13 @@ class BlueSide:
     def _next(self, readings: list[Reading]) -> bool:
         found = next(self._new, None)
         if found is None:
-            self.walked = True
+            self.scanned = True
             return False
         readings.append(Ranged(*found, 0))
         return True
 
     def _readings(self, item: Item) -> list[Reading]:
-        if isinstance(item, Watch):
+        if isinstance(item, RowReconciliation):
             return [Listed(item, listing(self._blue, item.chunk))]
         # The side with more rows says where to split: rows that only green has may lie in one place.
         side, rows = (
@@ -101,7 +101,7 @@ class BlueSide:
         return [Ranged(chunk, self._blue.content(chunk), item.splits) for chunk in parts]
 
 
-def walk(reader: Reader, seed: Chunk, chunk_rows: int) -> Iterator[tuple[Chunk, Content]]:
+def scan_chunks(reader: Reader, seed: Chunk, chunk_rows: int) -> Iterator[tuple[Chunk, Content]]:
     """`seed` in ranges of `chunk_rows` rows each, with their contents; all of it at once if the table has no key."""
     key = reader.shapes[seed.name].key
     rest = replace(seed, key=tuple(column.name for column in key))

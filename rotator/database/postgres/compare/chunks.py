@@ -86,7 +86,7 @@ def told(found: Iterable[Difference]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class TableReport:
-    """One table. `digest` is of what was found equal: of all rows, if the table was quiet and no chunk is hot.
+    """One table. `digest` is of what was found equal: of all rows, if the table was quiet and no chunk is unsettled.
 
     `chunks` were compared at first, `retried` of them were unequal then (in flux, or really different).
     """
@@ -95,7 +95,17 @@ class TableReport:
     digest: str
     chunks: int
     retried: int
-    hot: int
+    unsettled: int
+
+    def to_json(self) -> dict[str, int | str]:
+        """As journals of every version have it: what is unsettled is called `hot` there."""
+        return {
+            "rows": self.rows,
+            "digest": self.digest,
+            "chunks": self.chunks,
+            "retried": self.retried,
+            "hot": self.unsettled,
+        }
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,7 @@ class OnlineReport:
     """All tables ('database.schema.table'); what must be compared again inside the fence; what differs."""
 
     tables: Mapping[str, TableReport]
-    hot: tuple[Chunk, ...]
+    unsettled: tuple[Chunk, ...]
     found: tuple[Difference, ...]
 
     @property

@@ -1,4 +1,4 @@
-"""The last comparison, inside the fence: what was hot while blue was written to, against a deadline.
+"""The last comparison, inside the fence: what was unsettled while blue was written to, against a deadline.
 
 Nothing is written now, so unequal is different. Both servers read at the same time, a statement for all chunks of a
 table: to plan one costs as much as to read some hundred rows.
@@ -43,17 +43,17 @@ CUT_SECONDS = 1.0
 def recheck(
     source: Mapping[str, Connection],
     target: Mapping[str, Connection],
-    hot: Sequence[Chunk],
+    unsettled: Sequence[Chunk],
     deadline: float,
     known: tuple[Known, Known] | None = None,
 ) -> tuple[Difference, ...]:
-    """Compare `hot` over open connections (by database, from `connection.session`); what differs.
+    """Compare `unsettled` over open connections (by database, from `connection.session`); what differs.
 
     `known`: what `look_ahead` gave for the same connections, source and target.
     Raises DatabaseError with code `recheck-timeout` when time.monotonic() passes `deadline`; no statement runs on.
     """
-    chunks = sorted(merged(hot), key=lambda chunk: chunk.database)
-    blues, greens = known if known is not None else (look_ahead(source, hot), look_ahead(target, hot))
+    chunks = sorted(merged(unsettled), key=lambda chunk: chunk.database)
+    blues, greens = known if known is not None else (look_ahead(source, unsettled), look_ahead(target, unsettled))
     sides = [(_target(next(iter(each.values()))), tuple(each.values())) for each in (source, target) if each]
     with _cut_off(sides, deadline + CUT_SECONDS), ThreadPoolExecutor(2, thread_name_prefix="recheck") as pool:
         reading = [
@@ -92,14 +92,14 @@ def _cut_off(sides: Sequence[tuple[Target, Sequence[Connection]]], deadline: flo
         timer.cancel()
 
 
-def look_ahead(connections: Mapping[str, Connection], hot: Sequence[Chunk]) -> Known:
-    """How to read the tables of `hot`, by database. It takes the catalogs, and a commit for each owner of tables.
+def look_ahead(connections: Mapping[str, Connection], unsettled: Sequence[Chunk]) -> Known:
+    """How to read the tables of `unsettled`, by database. It takes the catalogs, and a commit for each owner of tables.
 
     What DDL changes afterwards is for others to find (`window_fence`): a table is read as its owner in any case.
     """
     found: dict[str, Mapping[owners.Name, Shape]] = {}
-    for database in sorted({chunk.database for chunk in hot}):
-        names = sorted({(chunk.schema, chunk.table) for chunk in hot if chunk.database == database})
+    for database in sorted({chunk.database for chunk in unsettled}):
+        names = sorted({(chunk.schema, chunk.table) for chunk in unsettled if chunk.database == database})
         found[database] = shapes_of(connections[database], names)
     return found
 

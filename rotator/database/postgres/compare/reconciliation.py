@@ -1,4 +1,4 @@
-"""Rows that were unequal once, looked at round after round until each is settled: equal, different, or hot. Pure.
+"""Rows that were unequal once, looked at round after round until each is settled: equal, different, or unsettled. Pure.
 
 A round reads blue, waits until green has applied what blue had committed by then, and reads green. As green goes
 through blue's states in their order, these prove a difference, whatever is written meanwhile:
@@ -26,11 +26,11 @@ Listing = Mapping[Key, Content]
 
 
 @dataclass(frozen=True)
-class Watch:
+class RowReconciliation:
     """A chunk's rows that are not settled yet (None: not read yet), the last two listings, proofs in a row by key."""
 
     chunk: Chunk
-    unsettled: frozenset[Key] | None = None
+    unequal: frozenset[Key] | None = None
     blue: Listing = field(default_factory=dict)
     green: Listing = field(default_factory=dict)
     proofs: Mapping[Key, int] = field(default_factory=dict)
@@ -39,31 +39,37 @@ class Watch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a round settled, and the watch to go on with (None: all settled, or its rounds are used up: `hot`)."""
+    """What a round settled, and the watch to go on with (None: all settled, or its rounds are used up: `unsettled`)."""
 
-    watch: Watch | None
+    reconciliation: RowReconciliation | None
     rows: int
     total: int
     differences: tuple[Difference, ...]
-    hot: Chunk | None = None
+    unsettled: Chunk | None = None
 
 
-def look(watch: Watch, blue: Listing, green: Listing) -> Outcome:
+def look(reconciliation: RowReconciliation, blue: Listing, green: Listing) -> Outcome:
     """One more round. Rows that appear after the first one are not looked at: they were written meanwhile."""
-    keys = watch.unsettled if watch.unsettled is not None else frozenset(blue) | frozenset(green)
+    keys = reconciliation.unequal if reconciliation.unequal is not None else frozenset(blue) | frozenset(green)
     equal = {key for key in keys if _same(blue.get(key), green.get(key))}
-    proofs = {key: watch.proofs.get(key, 0) + 1 for key in keys - equal if _proof(watch, key, blue, green)}
+    proofs = {
+        key: reconciliation.proofs.get(key, 0) + 1 for key in keys - equal if _proof(reconciliation, key, blue, green)
+    }
     different = {key for key, count in proofs.items() if count >= CONFIRM}
     left = keys - equal - different
-    after = replace(watch, unsettled=left, blue=blue, green=green, proofs=proofs, rounds=watch.rounds + 1)
+    after = replace(
+        reconciliation, unequal=left, blue=blue, green=green, proofs=proofs, rounds=reconciliation.rounds + 1
+    )
     settled = [content for key in equal if (content := blue.get(key)) is not None]
     spent = after.rounds >= ROUNDS
     return Outcome(
-        watch=after if left and not spent else None,
+        reconciliation=after if left and not spent else None,
         rows=sum(content.rows for content in settled),
         total=sum(content.total for content in settled),
-        differences=tuple(_difference(watch.chunk, key, blue.get(key), green.get(key)) for key in sorted(different)),
-        hot=_narrow(watch.chunk, left, blue) if left and spent else None,
+        differences=tuple(
+            _difference(reconciliation.chunk, key, blue.get(key), green.get(key)) for key in sorted(different)
+        ),
+        unsettled=_narrow(reconciliation.chunk, left, blue) if left and spent else None,
     )
 
 
@@ -71,13 +77,13 @@ def _same(one: Content | None, other: Content | None) -> bool:
     return one is other if one is None or other is None else one.same(other)
 
 
-def _proof(watch: Watch, key: Key, blue: Listing, green: Listing) -> bool:
-    if watch.rounds == 0:
+def _proof(reconciliation: RowReconciliation, key: Key, blue: Listing, green: Listing) -> bool:
+    if reconciliation.rounds == 0:
         return False
     ours, theirs = blue.get(key), green.get(key)
-    still_blue = ours is not None and ours == watch.blue.get(key)
-    still_green = theirs is not None and theirs == watch.green.get(key)
-    return (still_blue and not _same(ours, watch.green.get(key))) or still_green
+    still_blue = ours is not None and ours == reconciliation.blue.get(key)
+    still_green = theirs is not None and theirs == reconciliation.green.get(key)
+    return (still_blue and not _same(ours, reconciliation.green.get(key))) or still_green
 
 
 def _narrow(chunk: Chunk, keys: frozenset[Key], blue: Listing) -> Chunk:

@@ -17,7 +17,7 @@ class TableTally:
     total: int = 0
     chunks: int = 0
     retried: int = 0
-    hot: list[Chunk] = field(default_factory=list)
+    unsettled: list[Chunk] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -32,8 +32,8 @@ class TableTally:
 
     def report(self) -> TableReport:
         """As it stands."""
-        hot = len(merged(self.hot))
-        return TableReport(self.rows, f"online-1:{self.total}", self.chunks, self.retried, hot)
+        unsettled = len(merged(self.unsettled))
+        return TableReport(self.rows, f"online-1:{self.total}", self.chunks, self.retried, unsettled)
 
 
 @dataclass
@@ -58,6 +58,6 @@ class Tally:
         found = {name: self.of(name) for name in names}
         return OnlineReport(
             tables={name: tally.report() for name, tally in found.items()},
-            hot=merged(chunk for tally in found.values() for chunk in tally.hot),
+            unsettled=merged(chunk for tally in found.values() for chunk in tally.unsettled),
             found=tuple(each for tally in found.values() for each in tally.differences),
         )

@@ -31,12 +31,12 @@ from rotator.database.postgres.compare.chunk_scanner import (
 )
 from rotator.database.postgres.compare.chunks import Chunk, OnlineReport
 from rotator.database.postgres.compare.reader import Content, Reader, reader
-from rotator.database.postgres.compare.reconciliation import Outcome, Watch, look
+from rotator.database.postgres.compare.reconciliation import Outcome, RowReconciliation, look
 from rotator.database.postgres.compare.tally import Tally
 from rotator.domain.database import Table
 
 CHUNK_ROWS = 100_000
-WATCHED_AT_ONCE = 128
+RECONCILED_AT_ONCE = 128
 SPLIT_AT_ONCE = 32
 
 
@@ -60,10 +60,10 @@ def verify_online(
 
 
 def verify_again(
-    source: Target, target: Target, hot: Sequence[Chunk], caught_up: Callable[[], None], progress: Progress
+    source: Target, target: Target, unsettled: Sequence[Chunk], caught_up: Callable[[], None], progress: Progress
 ) -> OnlineReport:
-    """Compare only `hot` chunks of an earlier report: what is quiet by now need not be compared inside the fence."""
-    return _verify(source, target, hot, Tally(len(hot)), caught_up, progress, CHUNK_ROWS)
+    """Compare only `unsettled` chunks of an earlier report: what is quiet by now needs no look inside the fence."""
+    return _verify(source, target, unsettled, Tally(len(unsettled)), caught_up, progress, CHUNK_ROWS)
 
 
 def _verify(
@@ -101,7 +101,7 @@ class _Comparison:
         self._tally = tally
         self._caught_up = caught_up
         self._progress = progress
-        self._watches: deque[Watch] = deque()
+        self._reconciliations: deque[RowReconciliation] = deque()
         self._splits: list[Split] = []
 
     def run(self) -> None:
@@ -122,13 +122,15 @@ class _Comparison:
     def _launch(self, pool: ThreadPoolExecutor) -> Future[tuple[list[Reading], list[Item]]] | None:
         """The next batch: rows under watch (alone, so that a round is short), then unequal ranges, then new ones."""
         items: list[Item] = []
-        crowd = len(self._watches) >= WATCHED_AT_ONCE // 2
-        if crowd or (self._watches and not self._splits and self._side.walked):
-            items += [self._watches.popleft() for _ in range(min(WATCHED_AT_ONCE, len(self._watches)))]
+        crowd = len(self._reconciliations) >= RECONCILED_AT_ONCE // 2
+        if crowd or (self._reconciliations and not self._splits and self._side.scanned):
+            items += [
+                self._reconciliations.popleft() for _ in range(min(RECONCILED_AT_ONCE, len(self._reconciliations)))
+            ]
         elif self._splits:
             # The newest first: the smallest ranges, so that the list stays short and a difference is found early.
             items += [self._splits.pop() for _ in range(min(SPLIT_AT_ONCE, len(self._splits)))]
-        elif self._side.walked:
+        elif self._side.scanned:
             return None
         self._side.awaited.clear()
         return pool.submit(self._side.read, items)
@@ -137,8 +139,8 @@ class _Comparison:
         for item in items:
             if self._tally.of(item.chunk.name).lost:
                 continue
-            if isinstance(item, Watch):
-                self._watches.append(item)
+            if isinstance(item, RowReconciliation):
+                self._reconciliations.append(item)
             else:
                 self._splits.append(item)
 
@@ -159,23 +161,23 @@ class _Comparison:
         if equal:
             tally.equal(blue.rows, blue.total)
         elif not chunk.key or max(blue.rows, green.rows) <= FEW_ROWS:
-            self._queue([Watch(chunk)])
+            self._queue([RowReconciliation(chunk)])
         elif reading.splits >= MOST_SPLITS:
-            tally.hot.append(chunk)
+            tally.unsettled.append(chunk)
         else:
             self._queue([Split(chunk, blue.rows, green.rows, reading.splits + 1)])
 
     def _judge_rows(self, reading: Listed) -> None:
-        watch, green = reading.watch, listing(self._green, reading.watch.chunk)
-        tally = self._tally.of(watch.chunk.name)
+        reconciliation, green = reading.reconciliation, listing(self._green, reading.reconciliation.chunk)
+        tally = self._tally.of(reconciliation.chunk.name)
         if max(len(reading.blue), len(green)) >= MOST_LISTED:
             # Grown since it was small: its end is where many rows come in.
-            tally.hot.append(watch.chunk)
+            tally.unsettled.append(reconciliation.chunk)
             return
-        outcome: Outcome = look(watch, reading.blue, green)
+        outcome: Outcome = look(reconciliation, reading.blue, green)
         tally.equal(outcome.rows, outcome.total)
         tally.differences.extend(outcome.differences)
-        if outcome.hot is not None:
-            tally.hot.append(outcome.hot)
-        if outcome.watch is not None:
-            self._queue([outcome.watch])
+        if outcome.unsettled is not None:
+            tally.unsettled.append(outcome.unsettled)
+        if outcome.reconciliation is not None:
+            self._queue([outcome.reconciliation])

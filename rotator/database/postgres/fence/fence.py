@@ -28,8 +28,8 @@ from rotator.database.interface import Target
 from rotator.database.postgres.catalog.objects import Relation, databases, refuse_foreign_parents, writable_relations
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.fence import fence_sql
-from rotator.database.postgres.fence.fence_functions import ready, watch_ddl
-from rotator.database.postgres.fence.unfence import lift
+from rotator.database.postgres.fence.fence_functions import place_ddl_trigger, ready
+from rotator.database.postgres.fence.unfence import unfence
 from rotator.database.postgres.marker import stamp
 from rotator.database.postgres.state import fence_state, open_relations
 from rotator.domain.database import FenceState
@@ -124,7 +124,7 @@ def _close(target: Target, database: str) -> None:
             return
         with connection.transaction():
             connection.execute(fence_sql.install_refusal())
-            watch_ddl(connection, refusing=True)  # preflight reports where we may not; the fence can do without
+            place_ddl_trigger(connection, refusing=True)  # preflight reports where we may not; the fence can do without
 
 
 def _wait_for_writers(target: Target, database: str, deadline: float) -> None:
@@ -161,7 +161,7 @@ def _number(connection: Connection, query: str) -> int:
 def _undo(target: Target, error: BaseException) -> None:
     """Lift what was raised, so that the first error can leave; idle leftovers do not hide it."""
     try:
-        lift(target)
+        unfence(target)
     except DatabaseError as second:
         if second.code != "fence-leftovers":
             raise DatabaseError(

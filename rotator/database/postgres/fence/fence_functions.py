@@ -23,7 +23,7 @@ def ready(connection: Connection) -> None:
             connection.execute(fence_sql.PIN_FUNCTION)
 
 
-def watch_ddl(connection: Connection, *, refusing: bool) -> bool:
+def place_ddl_trigger(connection: Connection, *, refusing: bool) -> bool:
     """Event triggers, anew, that refuse DDL or let it through for now; False where we may not make them."""
     try:
         with connection.transaction():

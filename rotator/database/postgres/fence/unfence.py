@@ -36,7 +36,7 @@ select 1 from pg_locks l join pg_stat_activity a on a.pid = l.pid join pg_class 
 """
 
 
-def lift(
+def unfence(
     target: Target, *, clean_up_seconds: float = CLEAN_UP_SECONDS, table_milliseconds: int = TABLE_MILLISECONDS
 ) -> None:
     """Open every database, then remove what the fence made. Idempotent.

@@ -146,7 +146,7 @@ def recorded(database: str, connection: Connection) -> tuple[str, ...]:
     )
 
 
-def light(connection: Connection) -> tuple[int, int]:
+def schema_hash(connection: Connection) -> tuple[int, int]:
     """The quick digest of this database's schema."""
     row = connection.execute(LIGHT).fetchone() or (0, 0)
     return int(row[0]), int(row[1])

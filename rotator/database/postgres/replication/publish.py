@@ -64,7 +64,7 @@ def to_replicate(target: Target) -> tuple[str, ...]:
     return tuple(name for name in each_database(target, "list the tables", look) if name is not None)
 
 
-def bare(target: Target) -> dict[str, str]:
+def without_identity(target: Target) -> dict[str, str]:
     """'database.schema.table' -> setting (pg_class.relreplident), of tables without a usable replica identity."""
 
     def look(name: str, connection: Connection) -> dict[str, str]:

@@ -49,7 +49,7 @@ def storage(connection: Connection) -> Storage:
     return Storage(int(row[0]), int(row[1]))
 
 
-def feeds(connection: Connection) -> tuple[str, ...]:
+def foreign_subscriptions(connection: Connection) -> tuple[str, ...]:
     """Enabled subscriptions that are not the tool's, in all databases."""
     return tuple(qualified(*row) for row in connection.execute(_FEEDS).fetchall())
 

@@ -80,8 +80,8 @@ class Covering:
             ready(connection)
             relations = writable_relations(connection)
             rows = connection.execute(fence_sql.UNCOVERED_TABLES, [[each.oid for each in relations]]).fetchall()
-            bare = {int(row[0]) for row in rows}
-            found += [(name, relation) for relation in relations if relation.oid in bare]
+            without_identity = {int(row[0]) for row in rows}
+            found += [(name, relation) for relation in relations if relation.oid in without_identity]
         return found
 
     def _try(self, name: str, relation: Relation, milliseconds: int, *, whoever: bool = False) -> bool:

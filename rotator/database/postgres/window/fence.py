@@ -15,7 +15,7 @@ from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.replication import guard, same_databases, unlogged
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import unpublished
-from rotator.database.postgres.replication.status import feeds
+from rotator.database.postgres.replication.status import foreign_subscriptions
 from rotator.database.postgres.window import imprint
 from rotator.database.postgres.window.covering import Covering, who
 from rotator.database.postgres.window.statements import at_once, has_ddl_fence, opening, refusing, watch
@@ -109,7 +109,7 @@ class WindowFence:
             refuse_foreign_parents(connection)
             if not self._names.back:
                 unlogged.refuse(name, unlogged.filled(connection))
-            self._light[name] = guard.light(connection)
+            self._light[name] = guard.schema_hash(connection)
         self._watched = frozenset(watched)
         self._others_watched = frozenset(n for n, connection in self._others.items() if has_ddl_fence(connection))
         # Asked of each: by a name that is not ASCII, a session in another encoding would find no database.
@@ -207,7 +207,7 @@ class WindowFence:
 
     def same_schema(self, deadline: float) -> None:
         """No DDL has come between the last look and the fence, and nobody feeds the source past it. Raises."""
-        fed = feeds(self._one)
+        fed = foreign_subscriptions(self._one)
         if fed:
             raise DatabaseError(
                 f"subscriptions are enabled: {', '.join(fed)}",
@@ -216,7 +216,7 @@ class WindowFence:
                 code="subscription",
             )
         same_databases.refuse_others(self._one, self._listed)
-        changed = [name for name, connection in self._all.items() if guard.light(connection) != self._light[name]]
+        changed = [name for name, connection in self._all.items() if guard.schema_hash(connection) != self._light[name]]
         if changed:
             raise DatabaseError(
                 f"the schema of {', '.join(changed)} was changed just before the fence",

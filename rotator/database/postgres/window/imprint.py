@@ -55,16 +55,16 @@ select distinct n.nspname, c.relname from (
 _MOST_NAMED = 10
 
 
-def of(connection: Connection, names: Names, light: tuple[int, int] | None = None) -> dict[str, str]:
+def of(connection: Connection, names: Names, schema_hash: tuple[int, int] | None = None) -> dict[str, str]:
     """The imprint of a database now; `light` is guard.light() where it is known."""
     own = {"own": f"^{names.stem}_[0-9]+(_?back)?$"}
-    fence, function, feeds, objects, number, at = connection.execute(_PARTS, own).fetchall()[0]
-    count, total = light if light is not None else guard.light(connection)
+    fence, function, foreign_subscriptions, objects, number, at = connection.execute(_PARTS, own).fetchall()[0]
+    count, total = schema_hash if schema_hash is not None else guard.schema_hash(connection)
     return {
         "schema": f"{count} {total}",
         "fence": str(fence),
         "function": str(function),
-        "feeds": str(feeds),
+        "feeds": str(foreign_subscriptions),
         "objects": str(objects),
         "database": str(number),
         "at": str(at),

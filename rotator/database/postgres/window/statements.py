@@ -6,7 +6,7 @@ from psycopg import sql
 
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.fence import fence_sql
-from rotator.database.postgres.fence.fence_functions import watch_ddl
+from rotator.database.postgres.fence.fence_functions import place_ddl_trigger
 from rotator.database.postgres.reading.ownership import own_schema
 
 
@@ -33,4 +33,4 @@ def has_ddl_fence(connection: Connection) -> bool:
 def watch(connection: Connection) -> bool:
     """Event triggers that let everything through for now; False where we may not make them."""
     own_schema(connection)
-    return watch_ddl(connection, refusing=False)
+    return place_ddl_trigger(connection, refusing=False)

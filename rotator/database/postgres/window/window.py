@@ -35,7 +35,7 @@ from rotator.database.postgres.catalog.sequence_look import Look
 from rotator.database.postgres.compare.chunks import Chunk, told
 from rotator.database.postgres.compare.recheck import Known, look_ahead, recheck
 from rotator.database.postgres.connection import Connection, open_session
-from rotator.database.postgres.fence.unfence import lift
+from rotator.database.postgres.fence.unfence import unfence
 from rotator.database.postgres.lsn import lsn
 from rotator.database.postgres.replication import sentinels
 from rotator.database.postgres.replication.names import Names
@@ -56,7 +56,7 @@ class PostgresWindow:
     target: Target
     names: Names
     budgets: Budgets
-    hot: Sequence[Chunk]
+    unsettled: Sequence[Chunk]
     back_slots: bool
     imprint: Mapping[str, Any] | None = None
     """What the target must be as it was when it was compared."""
@@ -101,7 +101,7 @@ class PostgresWindow:
         self._there = there
         self._from = {name: here[name] for name in self._oids}
         self._to = {name: there[name] for name in self._oids}
-        self._known = look_ahead(self._from, self.hot), look_ahead(self._to, self.hot)
+        self._known = look_ahead(self._from, self.unsettled), look_ahead(self._to, self.unsettled)
         if self.back_slots:
             self._check_back_slots()
         self._fence.prepare(self.budgets, progress)
@@ -160,7 +160,7 @@ class PostgresWindow:
         try:
             self._fence.open()
         except psycopg.Error:
-            lift(self.source)  # over new connections
+            unfence(self.source)  # over new connections
 
     def _open(self, side: Target, names: Sequence[str]) -> dict[str, Connection]:
         return {name: self._stack.enter_context(open_session(side, name)) for name in names}
@@ -185,7 +185,7 @@ class PostgresWindow:
         return sentinels.token(self.names, f"{kind} {secrets.token_hex(8)}")
 
     def _recheck(self, deadline: float) -> None:
-        found = recheck(self._from, self._to, self.hot, deadline, self._known)
+        found = recheck(self._from, self._to, self.unsettled, deadline, self._known)
         if found:
             raise DatabaseError(
                 "Green's contents differ from blue's.",

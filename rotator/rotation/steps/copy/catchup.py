@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.database.channel import Link
+from rotator.database.channel import Channel
 from rotator.database.postgres.lsn import lsn
 from rotator.journal.results import CatchUpResult, SeedResult, need
-from rotator.rotation.steps.channels import backward, forward, size, watch
+from rotator.rotation.steps.channels import backward, check_retained, forward, size
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.keeping_up import link_down, lost, prove, refuse_stopped
 from rotator.rotation.steps.cutover.outlived import refuse_serving
@@ -33,13 +33,13 @@ class CatchUp(Step[CatchUpResult]):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when green is close behind; raises Blocked when applying has stopped at an error."""
-        link = forward(ctx)
-        retained = watch(ctx, link)
+        channel = forward(ctx)
+        retained = check_retained(ctx, channel)
         if not ctx.memory.result(CatchUpResult).enabled:
             return absent("not subscribed yet")
-        lag = link.lag()
+        lag = channel.lag()
         if lag.stopped:
-            return self._interrupted(ctx, link)
+            return self._interrupted(ctx, channel)
         if ctx.memory.result(CatchUpResult).interrupted_at:
             ctx.memory.note(CatchUpResult, lambda known: replace(known, interrupted_at=None))
         if lag.seconds is not None and lag.seconds <= CLOSE_SECONDS and lag.bytes <= CLOSE_BYTES:
@@ -53,10 +53,10 @@ class CatchUp(Step[CatchUpResult]):
 
     def act(self, ctx: Context) -> None:
         """Subscribe at the seed, then let it run."""
-        link = forward(ctx)
-        link.subscribe(lsn(need(ctx.memory.result(SeedResult).seed)))
-        link.enable()
-        behind = link.lag().bytes
+        channel = forward(ctx)
+        channel.subscribe(lsn(need(ctx.memory.result(SeedResult).seed)))
+        channel.enable()
+        behind = channel.lag().bytes
         ctx.memory.note(CatchUpResult, lambda known: replace(known, enabled=True, first_lag=behind))
 
     def verify(self, ctx: Context, result: CatchUpResult) -> CatchUpResult:
@@ -75,18 +75,17 @@ class CatchUp(Step[CatchUpResult]):
         backward(ctx).close_slots()
         return f"{ctx.rotation.green} no longer follows {ctx.rotation.blue}"
 
-    def _interrupted(self, ctx: Context, link: Link) -> Observation:
+    def _interrupted(self, ctx: Context, channel: Channel) -> Observation:
         """Not followed at this moment: told apart by the log, and waited for when it heals by itself."""
-        refuse_stopped(ctx, link, ctx.rotation.green)
+        refuse_stopped(ctx, channel, ctx.rotation.green)
         since = ctx.memory.result(CatchUpResult).interrupted_at
         if since is None:
             ctx.memory.note(CatchUpResult, lambda known: replace(known, interrupted_at=ctx.clock.now().isoformat()))
         elif ctx.clock.now() - datetime.fromisoformat(since) > PATIENCE:
             ctx.memory.note(CatchUpResult, lambda known: replace(known, interrupted_at=None))  # the next run waits anew
-            raise link_down(ctx, link, ctx.rotation.green)
-        return in_progress(f"waiting for the apply workers: {lost(ctx, link, ctx.rotation.green)}")
+            raise link_down(ctx, channel, ctx.rotation.green)
+        return in_progress(f"waiting for the apply workers: {lost(ctx, channel, ctx.rotation.green)}")
 
     def words(self, result: CatchUpResult) -> str:
-        """One line for people."""
         how = f" ({result.link})" if result.link else ""
         return f"green follows blue, {size(result.lag_bytes or 0)} behind{how}"

@@ -117,7 +117,6 @@ class Green(Step[GreenResult]):
         return f"{ctx.rotation.green} deleted{kept}"
 
     def words(self, result: GreenResult) -> str:
-        """One line for people."""
         secret = f", master password in secret {result.secret_arn}" if result.secret_arn else ""
         return f"{result.identifier} at {result.address}, key {result.key_arn}{secret}"
 

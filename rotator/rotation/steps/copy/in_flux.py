@@ -19,9 +19,9 @@ Hot = tuple[Mapping[str, Any], ...]
 _BOUNDS = ("low", "high")
 
 
-def kept(ctx: Context, word: str, hot: Iterable[Mapping[str, Any]]) -> tuple[Ranges, str]:
+def kept(ctx: Context, word: str, unsettled: Iterable[Mapping[str, Any]]) -> tuple[Ranges, str]:
     """Keep the ranges here, under `word`; what the journal is to hold of them instead, and a digest of their bounds."""
-    ranges, salt = [dict(each) for each in hot], secrets.token_hex(16)
+    ranges, salt = [dict(each) for each in unsettled], secrets.token_hex(16)
     ctx.memory.keep(word, {"salt": salt, "ranges": ranges})
     tables = tuple({name: value for name, value in each.items() if name not in _BOUNDS} for each in ranges)
     return tables, _digest(salt, ranges)

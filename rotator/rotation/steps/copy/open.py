@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from rotator.domain.errors import Blocked
 from rotator.journal.results import OpenResult
-from rotator.rotation.steps.channels import forward, watch
+from rotator.rotation.steps.channels import check_retained, forward
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.cutover.fence import lift
+from rotator.rotation.steps.cutover.fence import unfence
 from rotator.rotation.steps.observation import Observation, absent, conflict, satisfied
 from rotator.rotation.steps.step import Step
 
@@ -38,31 +38,30 @@ class Open(Step[OpenResult]):
 
     def act(self, ctx: Context) -> None:
         """Note which tables get another identity before they do, then open."""
-        link = forward(ctx)
+        channel = forward(ctx)
         allowed = ctx.env.config.rotation.replica_identity_full
         known = ctx.memory.result(OpenResult).full or {}
-        full = {**link.bare(), **known} if allowed else {}
+        full = {**channel.without_identity(), **known} if allowed else {}
         ctx.memory.note(OpenResult, lambda noted: replace(noted, full=full))
-        opened = link.open(allow_full=allowed, progress=ctx.progress)
+        opened = channel.open(allow_full=allowed, progress=ctx.progress)
         ctx.memory.note(
             OpenResult, lambda known: replace(known, databases=tuple(opened.databases), tables=opened.tables)
         )
 
     def verify(self, ctx: Context, result: OpenResult) -> OpenResult:
         """Keep where the slots stand."""
-        watch(ctx, forward(ctx))
+        check_retained(ctx, forward(ctx))
         return result
 
     def undo(self, ctx: Context) -> str:
         """Remove slots, publications and all else that was made on blue; blue takes writes."""
         if ctx.rds.instance(ctx.rotation.blue) is None:
             raise Blocked(f"{ctx.rotation.blue} is gone.", fix="Nothing can be taken back.", code="no-such-database")
-        opened = lift(ctx)
+        opened = unfence(ctx)
         words = forward(ctx).close(ctx.memory.result(OpenResult).full or {})
         return "; ".join((opened, *words))
 
     def words(self, result: OpenResult) -> str:
-        """One line for people."""
         full = result.full or {}
         more = f"; {len(full)} with REPLICA IDENTITY FULL for now" if full else ""
         return f"{result.tables} tables in {', '.join(result.databases or ())} are published, slots are held{more}"

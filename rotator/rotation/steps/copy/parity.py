@@ -72,7 +72,6 @@ class Parity(Step[ParityResult]):
         )
 
     def words(self, result: ParityResult) -> str:
-        """One line for people."""
         mended = f"; set on green: {', '.join(result.set)}" if result.set else ""
         return f"{result.fields} fields compared, no difference{mended}"
 

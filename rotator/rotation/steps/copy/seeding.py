@@ -8,7 +8,7 @@ from rotator.database.postgres.lsn import lsn, lsn_text
 from rotator.database.seed import Bracket
 from rotator.domain.errors import Blocked
 from rotator.journal.results import GreenResult, SeedResult, SnapshotResult, need
-from rotator.rotation.steps.channels import forward, log_lines, watch
+from rotator.rotation.steps.channels import check_retained, forward, log_lines
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.snapshots import TakeSnapshot
 from rotator.rotation.steps.cutover.outlived import refuse_serving
@@ -23,16 +23,16 @@ class MarkedSnapshot(TakeSnapshot):
 
     def act(self, ctx: Context) -> None:
         """Write the row before it, then ask RDS for the snapshot."""
-        link = forward(ctx)
-        feeds = link.feeds()
-        if feeds:
+        channel = forward(ctx)
+        foreign = channel.foreign_subscriptions()
+        if foreign:
             raise Blocked(
-                f"Subscriptions are enabled on {ctx.rotation.blue}: {', '.join(feeds)}.",
+                f"Subscriptions are enabled on {ctx.rotation.blue}: {', '.join(foreign)}.",
                 why="Green's copy of them would take changes away from blue as soon as it starts.",
                 fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run rotate again.",
                 code="subscription",
             )
-        low = lsn_text(link.mark("low"))
+        low = lsn_text(channel.mark("low"))
         ctx.memory.note(SnapshotResult, lambda known: replace(known, low=low))
         super().act(ctx)
 
@@ -57,17 +57,17 @@ class Seed(Step[SeedResult]):
 
     def act(self, ctx: Context) -> None:
         """Quarantine, then decide; raises Blocked with every figure when the sources do not agree."""
-        link = forward(ctx)
+        channel = forward(ctx)
         refuse_serving(ctx, ctx.rotation.green, "It is not put in quarantine.")
-        again = link.quarantine(ctx.env.config.rotation.fence_budget)
+        again = channel.quarantine(ctx.env.config.rotation.fence_budget)
         quarantined = [*(ctx.memory.result(GreenResult).quarantined or ()), *again]
-        imprint = link.imprint()
+        imprint = channel.imprint()
         ctx.memory.note(SeedResult, lambda known: replace(known, imprint=imprint))
-        watch(ctx, link)
+        check_retained(ctx, channel)
         snapshot = ctx.memory.result(SnapshotResult)
-        confirmed = max(slot.confirmed for slot in link.slots())
+        confirmed = max(slot.confirmed for slot in channel.slots())
         bracket = Bracket(confirmed, lsn(need(snapshot.low)), lsn(need(snapshot.high)))
-        found = link.seed(log_lines(ctx, ctx.rotation.green), bracket)
+        found = channel.seed(log_lines(ctx, ctx.rotation.green), bracket)
         if found.position is None:
             raise Blocked(
                 f"The seed of {ctx.rotation.green} is not certain: {found.problem}.",
@@ -89,6 +89,5 @@ class Seed(Step[SeedResult]):
         )
 
     def words(self, result: SeedResult) -> str:
-        """One line for people."""
         removed = f"; quarantine: {'; '.join(result.quarantined)}" if result.quarantined else ""
         return f"{result.seed}, as {' and '.join(result.sources or ())} say{removed}"

@@ -101,7 +101,6 @@ class TakeSnapshot(Step[SnapshotResult]):
         return _undo(ctx, ctx.rotation.source_snapshot)
 
     def words(self, result: SnapshotResult) -> str:
-        """One line for people."""
         return str(result.snapshot)
 
 
@@ -129,7 +128,6 @@ class Reencrypt(Step[ReencryptResult]):
         return _undo(ctx, ctx.rotation.copy_snapshot)
 
     def words(self, result: ReencryptResult) -> str:
-        """One line for people."""
         return f"{result.snapshot}, key read back: {result.key_arn}"
 
 

@@ -67,7 +67,6 @@ class Validate(Step[ValidateResult]):
         return result
 
     def words(self, result: ValidateResult) -> str:
-        """One line for people."""
         return f"{result.tables} tables, {result.rows or 0:,} rows, schema, sequences and extensions are equal"
 
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.database import compare
-from rotator.database.channel import Link
+from rotator.database.channel import Channel
 from rotator.database.interface import DatabaseServer
 from rotator.domain.errors import Blocked
 from rotator.journal.results import SeedResult, ValidateResult
-from rotator.rotation.steps.channels import forward, watch
+from rotator.rotation.steps.channels import check_retained, forward
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.in_flux import Hot, kept, recalled
 from rotator.rotation.steps.copy.validate import Validate, fingerprint, refuse
@@ -43,9 +43,8 @@ class VerifyOnline(Validate):
         return stale_views(result)
 
     def words(self, result: ValidateResult) -> str:
-        """One line for people."""
-        hot = len(result.hot or ())
-        flux = f"; {hot} chunks in flux are compared again inside the fence" if hot else ""
+        unsettled = len(result.hot or ())
+        flux = f"; {unsettled} chunks in flux are compared again inside the fence" if unsettled else ""
         return f"{result.tables} tables, {result.rows or 0:,} rows, schema and extensions are equal{flux}"
 
 
@@ -62,18 +61,18 @@ def stale_views(result: ValidateResult) -> tuple[str, ...]:
 
 def compare_online(ctx: Context) -> None:
     """Compare and note; raises Blocked with every difference found, and the DDL that was recorded."""
-    link = forward(ctx)
-    watch(ctx, link)
+    channel = forward(ctx)
+    check_retained(ctx, channel)
     blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
     if blue is None or green is None:
         raise Blocked("Validation needs a connection.", fix='Set [database] access = "direct".', code="no-access")
-    imprint = _shut(ctx, link, green)
-    version, ddl, schema = green.ping(), link.ddl(), blue.schema()
+    imprint = _shut(ctx, channel, green)
+    version, ddl, schema = green.ping(), channel.ddl(), blue.schema()
     refuse("schema", compare.compare_schema(schema, green.schema()), ddl)
     refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()), ddl)
-    found = link.verify(_watching(ctx, link))
+    found = channel.verify(_watching(ctx, channel))
     refuse("contents", found.differences, by_key=found.by_key)
-    hot, digest = kept(ctx, "hot", found.hot)
+    unsettled, digest = kept(ctx, "hot", found.unsettled)
     result = ValidateResult(
         compared=True,
         compared_at=ctx.clock.now().isoformat(),
@@ -81,7 +80,7 @@ def compare_online(ctx: Context) -> None:
         tables=len(found.digests),
         rows=found.rows,
         digests={name: dict(each) for name, each in found.digests.items()},
-        hot=hot,
+        hot=unsettled,
         hot_digest=digest,
         refreshed=tuple(found.refreshed),
         stale=tuple(found.stale),
@@ -93,19 +92,19 @@ def compare_online(ctx: Context) -> None:
     ctx.memory.note(ValidateResult, lambda _: result)
 
 
-def _shut(ctx: Context, link: Link, green: DatabaseServer) -> Mapping[str, Any]:
+def _shut(ctx: Context, channel: Channel, green: DatabaseServer) -> Mapping[str, Any]:
     """Green's imprint before anything of it is read: nobody has written past its fence since, or it is shut anew.
 
     What has been written by then is found by the comparison. Until green is opened the imprint must stay the same.
     """
     before = ctx.memory.result(ValidateResult).imprint or ctx.memory.result(SeedResult).imprint
-    if before and green.fence_state().on and not link.touched(before):
+    if before and green.fence_state().on and not channel.touched(before):
         return dict(before)
-    link.shut(ctx.env.config.rotation.fence_budget)
-    return link.imprint()
+    channel.shut(ctx.env.config.rotation.fence_budget)
+    return channel.imprint()
 
 
-def _watching(ctx: Context, link: Link) -> Callable[[float, str], None]:
+def _watching(ctx: Context, channel: Channel) -> Callable[[float, str], None]:
     """Progress that now and then looks at the log which blue keeps meanwhile. Raises what `watch` raises."""
     last = ctx.clock.monotonic()
 
@@ -114,26 +113,26 @@ def _watching(ctx: Context, link: Link) -> Callable[[float, str], None]:
         ctx.progress(fraction, text)
         if ctx.clock.monotonic() - last > WATCH_SECONDS:
             last = ctx.clock.monotonic()
-            watch(ctx, link)
+            check_retained(ctx, channel)
 
     return progress
 
 
-def shrink(ctx: Context, link: Link) -> tuple[Mapping[str, Any], ...]:
+def shrink(ctx: Context, channel: Channel) -> tuple[Mapping[str, Any], ...]:
     """What is still in flux, looked at again so that little is left for the fence. Raises Blocked for differences."""
-    hot = _in_flux(ctx)
-    if hot is None:
+    unsettled = _in_flux(ctx)
+    if unsettled is None:
         raise Blocked(
             "What was in flux when blue and green were compared is not known any more.",
             why="Its ranges lay on this machine alone, and were removed since.",
             fix=f"Run it again: rotator rotate {ctx.env.name} compares everything first.",
             code="ranges-lost",
         )
-    if not hot:
+    if not unsettled:
         return ()
-    found = link.verify_again(hot, ctx.progress)
+    found = channel.verify_again(unsettled, ctx.progress)
     refuse("contents", found.differences, by_key=found.by_key)
-    return found.hot
+    return found.unsettled
 
 
 def _in_flux(ctx: Context) -> Hot | None:

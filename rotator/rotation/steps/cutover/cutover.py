@@ -91,7 +91,6 @@ class Cutover(Step[CutoverResult]):
         return flip_back(ctx)
 
     def words(self, result: CutoverResult) -> str:
-        """One line for people."""
         landed = {True: "a write through it landed on green", None: "writes through it not probed"}
         seen = f"resolves to {result.resolved}" if result.resolved else "what it resolves to was not checked"
         back = compare.capped(result.set_back or (), NAMED)
@@ -190,5 +189,4 @@ class Ungate(Step[UngateResult]):
         ctx.apply(Stage.UNGATE, replace(ctx.data, gate=None))
 
     def words(self, result: UngateResult) -> str:
-        """One line for people."""
         return f"the TTL stays {result.ttl} s until retire"

@@ -78,16 +78,15 @@ class Fence(Step[FenceResult]):
     def undo(self, ctx: Context) -> str:
         """Let writes through on blue again, as long as the record points at it. From then on there is no going on."""
         ctx.memory.note(FenceResult, lambda known: replace(known, lifted_at=ctx.clock.now().isoformat()))
-        return lift(ctx)
+        return unfence(ctx)
 
     def words(self, result: FenceResult) -> str:
-        """One line for people."""
         if result.by == "operator":
             return "writes stopped by the operator (not checked: database.access is none)"
         return f"{result.tables} tables refuse writes"
 
 
-def lift(ctx: Context) -> str:
+def unfence(ctx: Context) -> str:
     """Lift blue's fence, safely: never while the record points at green, and only once green is shut (I2).
 
     A record change that was sent and timed out may still take effect later; so green refuses writes before blue takes
@@ -124,7 +123,7 @@ def _busy(ctx: Context) -> bool:
 def open_writes(server_: DatabaseServer, *, busy: bool = False) -> str:
     """Let writes through; words about idle leftovers that others keep (they refuse nothing), else empty."""
     try:
-        server_.lift_fence(busy=busy)
+        server_.unfence(busy=busy)
     except DatabaseError as fault:
         if fault.code != "fence-leftovers":
             raise

@@ -34,5 +34,4 @@ class Soak(Step[SoakResult]):
         ctx.memory.note(SoakResult, lambda known: replace(known, until=until.isoformat("T", "seconds")))
 
     def words(self, result: SoakResult) -> str:
-        """One line for people."""
         return f"plan clean; blue may be retired from {result.until}"

@@ -11,16 +11,16 @@ from rotator.database.replication import Passed
 from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked, RotatorError
 from rotator.domain.root import Stage
-from rotator.journal.results import CutoverResult, ValidateResult, WayBackResult
+from rotator.journal.results import CutoverResult, ReverseReplicationResult, ValidateResult
 from rotator.network.interface import RecordWatch
-from rotator.rotation.steps.channels import budgets, forward, watch
+from rotator.rotation.steps.channels import budgets, check_retained, forward
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.green import green_server_is_this_lineage
 from rotator.rotation.steps.copy.keeping_up import prove
 from rotator.rotation.steps.copy.validate import fingerprint
 from rotator.rotation.steps.copy.verify import compare_online, is_fresh, shrink
 from rotator.rotation.steps.cutover.cutover import Cutover
-from rotator.rotation.steps.cutover.fence import lift
+from rotator.rotation.steps.cutover.fence import unfence
 from rotator.rotation.steps.cutover.following import Behind, before_fence
 from rotator.rotation.steps.cutover.outlived import settle
 from rotator.rotation.steps.observation import Kind, Observation
@@ -87,11 +87,11 @@ class Switch(Cutover):
         """
         if any_at(ctx, ctx.rotation.green) and _flipped(ctx):
             return True
-        link, target = forward(ctx), (instance(ctx, ctx.rotation.green).address or "").lower()
-        watch(ctx, link)
-        hot = shrink(ctx, link)
+        channel, target = forward(ctx), (instance(ctx, ctx.rotation.green).address or "").lower()
+        check_retained(ctx, channel)
+        unsettled = shrink(ctx, channel)
         known = ctx.memory.result(ValidateResult).imprint
-        with link.window(budgets(ctx), hot, back_slots=True, imprint=known) as window:
+        with channel.window(budgets(ctx), unsettled, back_slots=True, imprint=known) as window:
             try:
                 window.prepare(lambda _, text: ctx.progress(None, text), lambda: _refuse_changes(ctx))
                 ctx.progress(None, "fence, drain, flip")
@@ -133,7 +133,6 @@ class Switch(Cutover):
         return flip_back_without_loss(ctx) or flip_back(ctx)
 
     def words(self, result: CutoverResult) -> str:
-        """One line for people."""
         pause = result.pause_seconds
         said = f"; writes paused for {pause * 1000:.0f} ms" if pause is not None else ""
         return super().words(result) + said
@@ -153,7 +152,7 @@ def _not_taken_back(ctx: Context, stays: Blocked, *words: str) -> Blocked:
 
 def _turned(ctx: Context) -> bool:
     """Whether the way back has been begun: the replication to green has ended with it."""
-    noted = ctx.memory.result(WayBackResult)
+    noted = ctx.memory.result(ReverseReplicationResult)
     return bool(noted.begun or noted.opened or ctx.memory.result(CutoverResult).returned)
 
 
@@ -227,7 +226,7 @@ def take_back_unflipped(ctx: Context) -> None:
 def _lift_unflipped(ctx: Context) -> None:
     blue = server(ctx, ctx.rotation.blue)
     if is_at(ctx, ctx.rotation.blue) and blue is not None and blue.fence_state().fenced_tables:
-        lift(ctx)
+        unfence(ctx)
         ctx.memory.note(CutoverResult, lambda known: replace(known, opened_at=None, imprint=None))
 
 
@@ -235,8 +234,8 @@ def _refuse_changes(ctx: Context) -> None:
     """Nothing that was compared may have been changed by DDL since; green must hold this rotation's data."""
     blue = server(ctx, ctx.rotation.blue)
     noted = ctx.memory.result(ValidateResult)
-    link = forward(ctx)
-    ddl, fed = link.ddl(), link.feeds()
+    channel = forward(ctx)
+    ddl, fed = channel.ddl(), channel.foreign_subscriptions()
     if fed:
         raise Blocked(
             f"Subscriptions are enabled on {ctx.rotation.blue}: {', '.join(fed)}.",

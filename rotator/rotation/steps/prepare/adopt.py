@@ -63,7 +63,6 @@ class Adopt(Step[AdoptResult]):
         ctx.memory.commit()
 
     def words(self, result: AdoptResult) -> str:
-        """One line for people."""
         if result.imported:
             return f"imported as generation {result.generation}"
         return f"generation {result.generation} is in the state already"

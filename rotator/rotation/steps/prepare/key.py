@@ -84,7 +84,6 @@ class NewKey(Step[KeyResult]):
         return "new key scheduled for deletion"
 
     def words(self, result: KeyResult) -> str:
-        """One line for people."""
         return f"{result.alias} ({result.key_arn})"
 
 
@@ -172,5 +171,4 @@ class LowerTtl(Step[LowerTtlResult]):
         return f"TTL is {before} s again"
 
     def words(self, result: LowerTtlResult) -> str:
-        """One line for people."""
         return f"{result.ttl_before} s -> {result.ttl} s"

@@ -55,7 +55,6 @@ class Preflight(Step[PreflightResult]):
         return satisfied(result)
 
     def words(self, result: PreflightResult) -> str:
-        """One line for people."""
         count = len(result.warnings or ())
         warned = f", {count} warning{'s' if count > 1 else ''}" if count else ""
         sessions = f", sessions: {result.encryption}" if result.encryption else ""

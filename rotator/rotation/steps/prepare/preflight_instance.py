@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotator.aws.mending import lost, unsettled
+from rotator.aws.mending import lost, not_in_force
 from rotator.aws.settings import not_carried
 from rotator.domain.aws import Instance
 from rotator.domain.database import Finding
@@ -63,7 +63,7 @@ def instance_findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
 
 
 def _groups(ctx: Context, blue: Instance) -> Iterator[Finding]:
-    waiting = unsettled(blue.raw)
+    waiting = not_in_force(blue.raw)
     if waiting:
         yield Finding(
             "unsettled-groups",

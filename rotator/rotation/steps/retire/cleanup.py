@@ -44,7 +44,6 @@ class CleanUp(Step[CleanUpResult]):
         ctx.memory.note(CleanUpResult, lambda known: replace(known, left=left))
 
     def words(self, result: CleanUpResult) -> str:
-        """One line for people."""
         left = result.left
         return f"idle triggers are left on {', '.join(left)}" if left else "nothing is left"
 

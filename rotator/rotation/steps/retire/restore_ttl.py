@@ -32,7 +32,6 @@ class RestoreTtl(Step[RestoreTtlResult]):
         ctx.apply(Stage.RESTORE_TTL, edits.with_own_ttls(ctx.data, own_ttls(ctx)))
 
     def words(self, result: RestoreTtlResult) -> str:
-        """One line for people."""
         return f"{result.ttl} s again"
 
 

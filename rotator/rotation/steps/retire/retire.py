@@ -78,7 +78,6 @@ class RetireCheck(Step[RetireCheckResult]):
         return satisfied(RetireCheckResult(left_behind=_left_behind(ctx)))
 
     def words(self, result: RetireCheckResult) -> str:
-        """One line for people."""
         left = result.left_behind
         return "soak over, green serves, blue fenced" + (f"; records that will dangle: {left}" if left else "")
 
@@ -132,7 +131,6 @@ class FinalSnapshot(Step[FinalSnapshotResult]):
         ctx.rds.create_snapshot(ctx.rotation.blue, ctx.rotation.final_snapshot, tags)
 
     def words(self, result: FinalSnapshotResult) -> str:
-        """One line for people."""
         return str(result.snapshot)
 
 
@@ -156,7 +154,6 @@ class FinalReencrypt(Step[FinalReencryptResult]):
         ctx.rds.copy_snapshot(source(ctx, ctx.rotation.final_snapshot), ctx.rotation.final_copy, key, tags)
 
     def words(self, result: FinalReencryptResult) -> str:
-        """One line for people."""
         return f"{result.snapshot}, key read back: {result.key_arn}"
 
 
@@ -182,7 +179,6 @@ class Unprotect(Step[UnprotectResult]):
         ctx.memory.note(UnprotectResult, lambda known: replace(known, applied=True))
 
     def words(self, result: UnprotectResult) -> str:
-        """One line for people."""
         return "deletion protection off"
 
 
@@ -235,5 +231,4 @@ class RetireDatabase(Step[RetireDatabaseResult]):
         ctx.apply(Stage.RETIRE_DATABASE, data)
 
     def words(self, result: RetireDatabaseResult) -> str:
-        """One line for people."""
         return f"{result.identifier} is gone"

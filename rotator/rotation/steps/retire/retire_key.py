@@ -73,7 +73,6 @@ class RetireSnapshots(Step[RetireSnapshotsResult]):
         return result
 
     def words(self, result: RetireSnapshotsResult) -> str:
-        """One line for people."""
         deleted = result.deleted or ()
         return f"deleted: {', '.join(deleted) or 'none'}"
 
@@ -120,7 +119,6 @@ class DisableKey(Step[DisableKeyResult]):
         return replace(result, disabled_at=result.disabled_at or ctx.clock.now().isoformat("T", "seconds"))
 
     def words(self, result: DisableKeyResult) -> str:
-        """One line for people."""
         return f"{result.key_arn} {result.state}"
 
 
@@ -199,7 +197,6 @@ class RetireKey(Step[RetireKeyResult]):
         ctx.stages.check_clean()
 
     def words(self, result: RetireKeyResult) -> str:
-        """One line for people."""
         return f"{result.key_arn} {result.state}, will be deleted {result.deletion_date}"
 
 

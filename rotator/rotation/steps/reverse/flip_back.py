@@ -9,8 +9,8 @@ from rotator.domain import root_edits as edits
 from rotator.domain.database import WriteStats
 from rotator.domain.errors import Blocked, WaitingForApproval
 from rotator.domain.rotation import Strategy
-from rotator.journal.results import CutoverResult, WayBackResult
-from rotator.rotation.steps.channels import backward, green_may_hold_writes, way_back
+from rotator.journal.results import CutoverResult, ReverseReplicationResult
+from rotator.rotation.steps.channels import backward, green_may_hold_writes, reverse_closed
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.fence import APPROVAL
 from rotator.rotation.steps.cutover.outlived import refuse_two_open
@@ -29,8 +29,8 @@ def refuse_unasked(ctx: Context) -> None:
     if ctx.rotation.strategy is Strategy.REPLICATE:
         if not green_may_hold_writes(ctx):
             return
-        closed = way_back(ctx)
-        if not closed or (not ctx.memory.result(WayBackResult).opened and backward(ctx).slots()):
+        closed = reverse_closed(ctx)
+        if not closed or (not ctx.memory.result(ReverseReplicationResult).opened and backward(ctx).slots()):
             return
         closed = f" The way back without a loss is closed: {closed}."
     name = ctx.env.name

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rotator.database.postgres.lsn import lsn
 from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked, RotatorError
-from rotator.journal.results import CutoverResult, OpenResult, WayBackResult
+from rotator.journal.results import CutoverResult, OpenResult, ReverseReplicationResult
 from rotator.journal.results_retire import CloseWayBackResult
 from rotator.rotation.steps.channels import (
     backward,
@@ -18,11 +18,11 @@ from rotator.rotation.steps.channels import (
     forward,
     green_alone,
     green_may_hold_writes,
-    way_back,
+    reverse_closed,
 )
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.keeping_up import prove
-from rotator.rotation.steps.cutover.fence import lift, open_writes
+from rotator.rotation.steps.cutover.fence import open_writes, unfence
 from rotator.rotation.steps.cutover.outlived import refuse_serving, refuse_two_open
 from rotator.rotation.steps.cutover.past_fence import without_way_back
 from rotator.rotation.steps.gates import Gate
@@ -35,20 +35,20 @@ from rotator.rotation.steps.world import is_at, server
 APPROVAL = Gate.NO_WAY_BACK
 
 
-class WayBack(Step[WayBackResult]):
+class ReverseReplication(Step[ReverseReplicationResult]):
     """Turn the replication round: blue, still fenced, follows green until retire."""
 
     name = "way-back"
-    records = WayBackResult
+    records = ReverseReplicationResult
     title = "Open the way back: blue follows green"
     rechecked_until = "way-back"
     estimate_seconds = 5
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when a marker written on green has arrived on blue."""
-        if ctx.memory.result(WayBackResult).opened:
+        if ctx.memory.result(ReverseReplicationResult).opened:
             return satisfied()
-        if ctx.memory.result(WayBackResult).given_up:
+        if ctx.memory.result(ReverseReplicationResult).given_up:
             return skipped("by your decision: after the flip there is no way back without losing writes")
         return absent("not open yet")
 
@@ -58,7 +58,7 @@ class WayBack(Step[WayBackResult]):
             forward(ctx).unsubscribe()
             forward(ctx).close_slots()
             close_way_back(ctx)
-            ctx.memory.note(WayBackResult, lambda known: replace(known, given_up=True))
+            ctx.memory.note(ReverseReplicationResult, lambda known: replace(known, given_up=True))
         else:
             open_way_back(ctx)
         green = server(ctx, ctx.rotation.green)
@@ -70,8 +70,7 @@ class WayBack(Step[WayBackResult]):
         refuse_serving(ctx, ctx.rotation.green, "The way back stays open.")
         return close_way_back(ctx)
 
-    def words(self, result: WayBackResult) -> str:
-        """One line for people."""
+    def words(self, result: ReverseReplicationResult) -> str:
         return "what is written on green arrives on blue; rollback loses nothing until retire"
 
 
@@ -99,18 +98,17 @@ class CloseWayBack(Step[CloseWayBackResult]):
         ctx.memory.note(CloseWayBackResult, lambda known: replace(known, closed=True))
 
     def words(self, result: CloseWayBackResult) -> str:
-        """One line for people."""
         return "blue no longer follows green"
 
 
 def open_way_back(ctx: Context) -> None:
     """End green's subscription first: else it would get its own changes back. Then blue follows green. Idempotent."""
     # Before it is there: a rollback takes back what was begun.
-    ctx.memory.note(WayBackResult, lambda known: replace(known, begun=True))
+    ctx.memory.note(ReverseReplicationResult, lambda known: replace(known, begun=True))
     forward(ctx).unsubscribe()
     forward(ctx).close_slots()
-    link = backward(ctx)
-    if not link.slots():
+    channel = backward(ctx)
+    if not channel.slots():
         raise Blocked(
             f"The slots for the way back are not on {ctx.rotation.green}.",
             why="They were removed behind the journal's back: what was written since the flip cannot flow to blue.",
@@ -118,10 +116,10 @@ def open_way_back(ctx: Context) -> None:
             code="way-back",
         )
     positions = ctx.memory.result(CutoverResult).back or {}
-    link.subscribe({name: lsn(text) for name, text in positions.items()} or None)
-    link.enable()
-    prove(ctx, link, ctx.rotation.blue)
-    ctx.memory.note(WayBackResult, lambda known: replace(known, opened=True))
+    channel.subscribe({name: lsn(text) for name, text in positions.items()} or None)
+    channel.enable()
+    prove(ctx, channel, ctx.rotation.blue)
+    ctx.memory.note(ReverseReplicationResult, lambda known: replace(known, opened=True))
 
 
 def close_way_back(ctx: Context) -> str:
@@ -142,14 +140,14 @@ def flip_back_without_loss(ctx: Context) -> str:
     at_blue, carried = is_at(ctx, ctx.rotation.blue), carried_back(ctx)
     if not green_may_hold_writes(ctx) and (at_blue or not carried):
         _follow_the_world(ctx)
-        return lift(ctx)
+        return unfence(ctx)
     try:
         if carried:
             _flip_record(ctx, lambda: _finished(ctx))
         else:
-            if not ctx.memory.result(WayBackResult).opened and backward(ctx).slots():
+            if not ctx.memory.result(ReverseReplicationResult).opened and backward(ctx).slots():
                 open_way_back(ctx)
-            if way_back(ctx):
+            if reverse_closed(ctx):
                 return ""
             _carry_back(ctx, at_blue=at_blue)
     except RotatorError:
@@ -167,9 +165,9 @@ def flip_back_without_loss(ctx: Context) -> str:
 
 def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     refuse_two_open(ctx)
-    link = backward(ctx)
-    prove(ctx, link, ctx.rotation.blue)
-    imprint, hot = untouched(ctx, link)
+    channel = backward(ctx)
+    prove(ctx, channel, ctx.rotation.blue)
+    imprint, unsettled = untouched(ctx, channel)
 
     def pass_window() -> bool:
         if carried_back(ctx):
@@ -179,8 +177,8 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
             if not green_may_hold_writes(ctx):
                 return True
             refuse_two_open(ctx)
-        left = shrink_back(ctx, link, hot)
-        with link.window(budgets(ctx), left, back_slots=False, imprint=imprint) as window:
+        left = shrink_back(ctx, channel, unsettled)
+        with channel.window(budgets(ctx), left, back_slots=False, imprint=imprint) as window:
             window.prepare(lambda _, text: ctx.progress(None, text), lambda: None)
             window.run()
         ctx.memory.note(CutoverResult, lambda known: replace(known, carried_back=True))

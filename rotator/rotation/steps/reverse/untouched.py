@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rotator.database.channel import Link
+from rotator.database.channel import Channel
 from rotator.database.replication import Verified
 from rotator.domain.errors import Blocked
 from rotator.journal.results import CutoverResult
@@ -16,7 +16,7 @@ from rotator.rotation.steps.cutover.past_fence import by_hand, without_way_back
 from rotator.rotation.steps.world import any_at, server
 
 
-def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, Hot]:
+def untouched(ctx: Context, channel: Channel) -> tuple[Mapping[str, Any] | None, Hot]:
     """Blue's imprint, and what of it is to be compared in the window: nothing, where it is as it was sealed.
 
     Else somebody may have written on blue past its fence, or nobody knows: all of it is compared with green first, and
@@ -28,31 +28,31 @@ def untouched(ctx: Context, link: Link) -> tuple[Mapping[str, Any] | None, Hot]:
         return None, ()
     noted = ctx.memory.result(CutoverResult)
     sealed = noted.imprint or {}
-    changed = link.touched(sealed) if sealed else (f"nothing was noted of {ctx.rotation.blue} when it was sealed",)
-    hot = recalled(ctx, "hot_back", noted.hot_back, noted.hot_back_digest)
-    if not changed and hot is None:
+    changed = channel.touched(sealed) if sealed else (f"nothing was noted of {ctx.rotation.blue} when it was sealed",)
+    unsettled = recalled(ctx, "hot_back", noted.hot_back, noted.hot_back_digest)
+    if not changed and unsettled is None:
         changed = ("what was in flux when they were compared is not known any more",)
     if not changed:
-        return sealed, hot or ()
+        return sealed, unsettled or ()
     ctx.progress(None, f"comparing {ctx.rotation.blue} with {ctx.rotation.green} first: {changed[0]}")
-    link.shut(ctx.env.config.rotation.fence_budget)
-    imprint = link.imprint()
-    found = link.verify(ctx.progress)
+    channel.shut(ctx.env.config.rotation.fence_budget)
+    imprint = channel.imprint()
+    found = channel.verify(ctx.progress)
     _refuse(ctx, found, changed)
-    ranges, digest = kept(ctx, "hot_back", found.hot)
+    ranges, digest = kept(ctx, "hot_back", found.unsettled)
     ctx.memory.note(
         CutoverResult, lambda known: replace(known, imprint=imprint, hot_back=ranges, hot_back_digest=digest)
     )
-    return imprint, found.hot
+    return imprint, found.unsettled
 
 
-def shrink_back(ctx: Context, link: Link, hot: Hot) -> Hot:
+def shrink_back(ctx: Context, channel: Channel, unsettled: Hot) -> Hot:
     """What was in flux, looked at again at the gate, so that little is left for the window."""
-    if not hot:
+    if not unsettled:
         return ()
-    found = link.verify_again(hot, ctx.progress)
+    found = channel.verify_again(unsettled, ctx.progress)
     _refuse(ctx, found, ("rows that were in flux when all was compared are different now",))
-    return found.hot
+    return found.unsettled
 
 
 def _refuse(ctx: Context, found: Verified, changed: tuple[str, ...]) -> None:

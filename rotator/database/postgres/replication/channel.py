@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from rotator.database.channel import Window
@@ -16,8 +16,7 @@ from rotator.database.postgres.compare import verify
 from rotator.database.postgres.compare.chunks import Chunk, OnlineReport
 from rotator.database.postgres.connection import Connection, open_session, session
 from rotator.database.postgres.encryption import VERIFIED, of_senders
-from rotator.database.postgres.replication import guard, login, publish, quarantine, sentinels, subscribe, views
-from rotator.database.postgres.replication import status as lagging
+from rotator.database.postgres.replication import guard, login, publish, quarantine, sentinels, status, subscribe, views
 from rotator.database.postgres.replication.apply_log import apply_errors, apply_keys, connection_errors
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.peer_tls import asked
@@ -37,7 +36,7 @@ VERIFY_CATCH_UP_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
-class PostgresLink:
+class PostgresChannel:
     """`pinned`: the servers cannot resolve each other's names, so subscriptions get addresses (the sandbox's)."""
 
     rotation_id: str
@@ -52,8 +51,8 @@ class PostgresLink:
 
     # --- the source ---
 
-    def bare(self) -> Mapping[str, str]:
-        return publish.bare(self.source)
+    def without_identity(self) -> Mapping[str, str]:
+        return publish.without_identity(self.source)
 
     def open(self, *, allow_full: bool, progress: Progress) -> Opened:
         found = publish.open_publications(self.source, self.names, allow_full=allow_full)
@@ -77,7 +76,7 @@ class PostgresLink:
 
     def slots(self) -> tuple[Slot, ...]:
         with session(self.source, doing="look at the replication slots") as connection:
-            return lagging.slots(connection, self.names)
+            return status.slots(connection, self.names)
 
     def flushed(self) -> int:
         with session(self.source, doing="read the log's position") as connection:
@@ -85,7 +84,7 @@ class PostgresLink:
 
     def storage(self) -> Storage:
         with session(self.source, doing="look at the storage") as connection:
-            return lagging.storage(connection)
+            return status.storage(connection)
 
     def ddl(self) -> tuple[str, ...]:
         return tuple(
@@ -105,9 +104,9 @@ class PostgresLink:
             found = of_senders(connection, self.names.pattern, verified)
         return next((each for each in found if each.version is None), found[0] if found else None)
 
-    def feeds(self) -> tuple[str, ...]:
+    def foreign_subscriptions(self) -> tuple[str, ...]:
         with session(self.source, doing="look at the subscriptions") as connection:
-            return lagging.feeds(connection)
+            return status.foreign_subscriptions(connection)
 
     def close_slots(self) -> tuple[str, ...]:
         return publish.close_slots(self.source, self.names)
@@ -141,7 +140,7 @@ class PostgresLink:
         return subscribe.resume(self.target, self.names)
 
     def workers(self) -> tuple[Worker, ...]:
-        return lagging.workers(self.target, self.names)
+        return status.workers(self.target, self.names)
 
     def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
         return apply_errors(log)
@@ -153,12 +152,12 @@ class PostgresLink:
         return connection_errors(log)
 
     def subscribed(self) -> bool:
-        return lagging.subscribed(self.target, self.names)
+        return status.subscribed(self.target, self.names)
 
     # --- both ---
 
     def lag(self) -> Lag:
-        return lagging.lag(self.source, self.target, self.names)
+        return status.lag(self.source, self.target, self.names)
 
     def catch_up(self, seconds: float) -> None:
         with ExitStack() as stack:
@@ -188,8 +187,8 @@ class PostgresLink:
             )
         return _verified(report, seen.refreshed, seen.stale)
 
-    def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Progress) -> Verified:
-        chunks = tuple(Chunk.from_json(each) for each in hot)
+    def verify_again(self, unsettled: Sequence[Mapping[str, Any]], progress: Progress) -> Verified:
+        chunks = tuple(Chunk.from_json(each) for each in unsettled)
         with ExitStack() as stack:
             here, there = self._connections(stack, self.source), self._connections(stack, self.target)
             report = verify.verify_again(
@@ -214,19 +213,19 @@ class PostgresLink:
     def window(
         self,
         budgets: Budgets,
-        hot: Sequence[Mapping[str, Any]],
+        unsettled: Sequence[Mapping[str, Any]],
         *,
         back_slots: bool,
         imprint: Mapping[str, Any] | None = None,
     ) -> Window:
-        chunks = tuple(Chunk.from_json(each) for each in hot)
+        chunks = tuple(Chunk.from_json(each) for each in unsettled)
         return PostgresWindow(self.source, self.target, self.names, budgets, chunks, back_slots, imprint)
 
 
 def _verified(report: OnlineReport, refreshed: tuple[str, ...], stale: tuple[str, ...] = ()) -> Verified:
     return Verified(
-        digests={name: asdict(each) for name, each in report.tables.items()},
-        hot=tuple(chunk.to_json() for chunk in report.hot),
+        digests={name: each.to_json() for name, each in report.tables.items()},
+        unsettled=tuple(chunk.to_json() for chunk in report.unsettled),
         differences=report.differences,
         by_key=report.by_key,
         refreshed=refreshed,

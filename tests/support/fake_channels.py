@@ -49,7 +49,7 @@ class Replication:
     cut: int = 0
     """For how many looks, or tries to catch up, the connection is lost."""
     refuse_window: str = ""
-    feeds: tuple[str, ...] = ()
+    foreign_subscriptions: tuple[str, ...] = ()
     windows: list[str] = field(default_factory=list)
     compared: list[str] = field(default_factory=list)
     """The source of each comparison of everything."""
@@ -60,12 +60,12 @@ class Replication:
     no_slots: Exception | None = None
     """What the next look at the slots for the way back raises."""
 
-    def link(self, world: World, rotation_id: str, source: str, target: str, back: bool) -> FakeLink:
-        return FakeLink(world, self, rotation_id, source, target, back)
+    def channel(self, world: World, rotation_id: str, source: str, target: str, back: bool) -> FakeChannel:
+        return FakeChannel(world, self, rotation_id, source, target, back)
 
 
 @dataclass
-class FakeLink:
+class FakeChannel:
     world: World
     replication: Replication
     rotation_id: str
@@ -86,7 +86,7 @@ class FakeLink:
             self.world.data[self.target].rows += rows[stream.sent :]
             stream.sent = len(rows)
 
-    def bare(self) -> Mapping[str, str]:
+    def without_identity(self) -> Mapping[str, str]:
         return {}
 
     def open(self, *, allow_full: bool, progress: Any) -> Opened:
@@ -126,8 +126,8 @@ class FakeLink:
     def encryption(self) -> Encryption | None:
         return Encryption("TLSv1.3", "TLS_AES_256_GCM_SHA384", "authority and name verified")
 
-    def feeds(self) -> tuple[str, ...]:
-        return self.replication.feeds
+    def foreign_subscriptions(self) -> tuple[str, ...]:
+        return self.replication.foreign_subscriptions
 
     def close_slots(self) -> tuple[str, ...]:
         if not self.stream.slot:
@@ -233,32 +233,32 @@ class FakeLink:
         self.replication.compared.append(self.source)
         return self._compared(self.replication.flux)
 
-    def _compared(self, hot: tuple[dict[str, str], ...]) -> Verified:
+    def _compared(self, unsettled: tuple[dict[str, str], ...]) -> Verified:
         self._flow()
         rows = len(self.world.data[self.source].rows)
         digests = {"shop.public.item": {"rows": rows, "digest": "d", "chunks": 1, "retried": 0, "hot": 0}}
         same = sorted(self.world.data[self.source].rows) == sorted(self.world.data[self.target].rows)
         found = () if same else ("table shop.public.item: row 1 differs",)
-        return Verified(digests, hot, self.replication.differences or found, self.replication.by_key)
+        return Verified(digests, unsettled, self.replication.differences or found, self.replication.by_key)
 
-    def verify_again(self, hot: Sequence[Mapping[str, Any]], progress: Any) -> Verified:
+    def verify_again(self, unsettled: Sequence[Mapping[str, Any]], progress: Any) -> Verified:
         return self._compared(())
 
     def window(
         self,
         budgets: Budgets,
-        hot: Sequence[Mapping[str, Any]],
+        unsettled: Sequence[Mapping[str, Any]],
         *,
         back_slots: bool,
         imprint: Mapping[str, Any] | None = None,
     ) -> FakeWindow:
-        self.replication.in_window.append(len(hot))
+        self.replication.in_window.append(len(unsettled))
         return FakeWindow(self, back_slots, imprint)
 
 
 @dataclass
 class FakeWindow:
-    link: FakeLink
+    channel: FakeChannel
     back_slots: bool
     imprint: Mapping[str, Any] | None = None
     begun: bool = False
@@ -273,47 +273,47 @@ class FakeWindow:
     ) -> None:
         dead = kind is not None and not issubclass(kind, Exception) and kind is not KeyboardInterrupt
         if self.begun and not self.passed and not dead:
-            source, target = (self.link.world.data[name] for name in (self.link.source, self.link.target))
-            target.shut(self.link.rotation_id)
+            source, target = (self.channel.world.data[name] for name in (self.channel.source, self.channel.target))
+            target.shut(self.channel.rotation_id)
             source.fenced_by, source.leased = None, False
             self.opening = False
 
     def prepare(self, progress: Any, check: Callable[[], None]) -> None:
-        self.link.replication.windows.append(self.link.source)
-        self.link.world.shuts(self.link.target)
-        target = self.link.world.data[self.link.target]
-        target.shut(self.link.rotation_id)
+        self.channel.replication.windows.append(self.channel.source)
+        self.channel.world.shuts(self.channel.target)
+        target = self.channel.world.data[self.channel.target]
+        target.shut(self.channel.rotation_id)
         self._same_target()
         check()
 
     def _same_target(self) -> None:
-        if self.imprint is not None and self.link.touched(self.imprint):
+        if self.imprint is not None and self.channel.touched(self.imprint):
             raise DatabaseError("Somebody may have written past the fence.", code="target-touched")
 
     def run(self) -> Passed:
-        world, link = self.link.world, self.link
-        source, target = world.data[link.source], world.data[link.target]
-        for row in link.replication.late:
+        world, channel = self.channel.world, self.channel
+        source, target = world.data[channel.source], world.data[channel.target]
+        for row in channel.replication.late:
             world.write(row)
         self.begun = True
 
         def close() -> None:
-            source.fenced_by, source.leased = link.rotation_id, True
+            source.fenced_by, source.leased = channel.rotation_id, True
 
         world.effect("close", close)
-        if link.replication.touch_in_window:
+        if channel.replication.touch_in_window:
             target.touched += 1
-            target.rows[0], link.replication.touch_in_window = "by hand", False
+            target.rows[0], channel.replication.touch_in_window = "by hand", False
             self._same_target()
-        if link.replication.refuse_window:
-            raise DatabaseError(link.replication.refuse_window, code="window-drain")
-        link._flow()
+        if channel.replication.refuse_window:
+            raise DatabaseError(channel.replication.refuse_window, code="window-drain")
+        channel._flow()
         if sorted(source.rows) != sorted(target.rows):
             raise DatabaseError("Green's contents differ from blue's.", code="validate-contents")
         if self.back_slots:
-            FakeLink(world, link.replication, link.rotation_id, link.target, link.source, True).stream.sent = len(
-                target.rows
-            )
+            FakeChannel(
+                world, channel.replication, channel.rotation_id, channel.target, channel.source, True
+            ).stream.sent = len(target.rows)
         world.effect("seal", lambda: setattr(source, "leased", False))
         self.opening = True
         world.effect("open green", lambda: setattr(target, "fenced_by", None))
