@@ -73,7 +73,7 @@ def test_no_hint_of_the_code_quotes_a_name_by_hand() -> None:
     """A name between quotes of a literal is a name that nobody has escaped."""
     found = []
     for path in Path(rotator.__path__[0]).rglob("*.py"):
-        for node in ast.scan_chunks(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr) and _by_hand(node):
                 found.append(f"{path.name}:{node.lineno}")
     assert found == []

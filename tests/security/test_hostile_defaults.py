@@ -227,7 +227,7 @@ def test_there_is_one_place_that_connects() -> None:
     root = Path(rotator.__file__).parent
     found = set()
     for path in sorted(root.rglob("*.py")):
-        for node in ast.scan_chunks(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text())):
             called = node.func if isinstance(node, ast.Call) else None
             text = ast.unparse(called) if called is not None else ""
             driver = text.startswith(("psycopg.", "psycopg2.", "pq.PGconn")) or text.endswith("AsyncConnection.connect")

@@ -35,7 +35,7 @@ def patterns() -> dict[str, re.Pattern[str]]:
         module = importlib.import_module(info.name)
         for value in [each for held in vars(module).values() for each in _each(held)]:
             found[f"{info.name}: {value.pattern}"] = value
-        for node in ast.scan_chunks(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS:
                 first = node.args[0] if node.args else None
                 named = isinstance(node.func.value, ast.Name) and node.func.value.id == "re"

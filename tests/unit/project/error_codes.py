@@ -15,7 +15,7 @@ FINDING_MAKERS = ("Finding", "block", "_block", "warn", "_warn", "_taken", "_Lim
 
 def codes_in(source: str) -> Iterator[str]:
     """Class attributes `code = "x"`, arguments `code="x"`, and the first argument of what makes a Finding."""
-    for node in ast.scan_chunks(ast.parse(source)):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
             for line in node.body:
                 if isinstance(line, ast.Assign | ast.AnnAssign) and _names(line) == ["code"]:

@@ -50,7 +50,7 @@ def is_in(name: str, packages: Iterable[str]) -> bool:
 def imports_of(source: str, module: str, known: frozenset[str] = frozenset()) -> frozenset[str]:
     """What one source imports, wherever in it the import stands. `known`: our modules, to tell them from names."""
     found: set[str] = set()
-    for node in ast.scan_chunks(ast.parse(source)):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

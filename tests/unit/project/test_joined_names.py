@@ -17,7 +17,12 @@ JOINS = re.compile(
     """,
     re.VERBOSE,
 )
-ROOMS = [path for room in ("domain", "database", "rotation/steps") for path in sorted((PACKAGE / room).rglob("*.py"))]
+ROOMS = [
+    path
+    for room in ("domain", "database", "rotation/steps")
+    for path in sorted((PACKAGE / room).rglob("*.py"))
+    if path.name != "qualified.py"
+]
 NOT_NAMES = ("{SCHEMA}.", "pid || ' ' || backend_xid")
 """The tool's own schema before a name of its own (constants), and numbers."""
 
