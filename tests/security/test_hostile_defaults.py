@@ -141,7 +141,7 @@ VERBS: dict[str, Callable[[PostgresServer], object]] = {
     "write_stats": PostgresServer.write_stats,
     "mark": lambda server: server.mark("green"),
     "fence": lambda server: server.fence("r1", 10),
-    "lift_fence": PostgresServer.unfence,
+    "unfence": PostgresServer.unfence,
     "forget": PostgresServer.forget,
 }
 

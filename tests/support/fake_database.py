@@ -75,7 +75,7 @@ class FakeServer:
         def do() -> None:
             self.data.fenced_by, self.data.leased = None, False
 
-        self.world.effect("lift_fence", do)
+        self.world.effect("unfence", do)
 
     def mark(self, role: str) -> None:
         self.data.role = role
