@@ -14,12 +14,22 @@ Ranges = tuple[Mapping[str, Any], ...]
 """Ranges of rows that were in flux, without their bounds: table and how many rows."""
 
 
+KINDS: dict[str, type[Result]] = {}
+"""Name of a step -> the kind of its record; a kind enters by being defined."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """Base of all: nothing. `step` is the name of the step whose record it is. `more`: fields of other versions."""
 
     step: ClassVar[str] = ""
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    def __init_subclass__(cls) -> None:
+        """A kind that names its step is the one by which the journal reads that step's record. Raises TypeError."""
+        super().__init_subclass__()
+        if KINDS.setdefault(cls.step, cls) is not cls:
+            raise TypeError(f"{cls.__name__}: the step {cls.step!r} has a kind already, {KINDS[cls.step].__name__}")
 
     @property
     def empty(self) -> bool:

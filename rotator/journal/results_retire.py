@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar
 
-from rotator.journal.results import (
-    AdoptResult,
-    CatchUpResult,
-    CutoverResult,
-    FenceResult,
-    GreenResult,
-    KeyResult,
-    LowerTtlResult,
-    OpenResult,
-    ParityResult,
-    PreflightResult,
-    ReencryptResult,
-    Result,
-    ReverseReplicationResult,
-    SeedResult,
-    SnapshotResult,
-    SoakResult,
-    UngateResult,
-    ValidateResult,
-)
+from rotator.journal.results import KINDS, Result, SnapshotResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,23 +103,6 @@ class CleanUpResult(Result):
     left: tuple[str, ...] | None = None
 
 
-BY_STEP: Mapping[str, type[Result]] = MappingProxyType(
-    {
-        kind.step: kind
-        for kind in (
-            *(PreflightResult, AdoptResult, LowerTtlResult, KeyResult, FenceResult, OpenResult, SnapshotResult),
-            *(ReencryptResult, GreenResult, ParityResult, SeedResult, CatchUpResult, ValidateResult, CutoverResult),
-            *(
-                ReverseReplicationResult,
-                UngateResult,
-                SoakResult,
-                RetireCheckResult,
-                CloseWayBackResult,
-                FinalSnapshotResult,
-            ),
-            *(FinalReencryptResult, UnprotectResult, RestoreTtlResult, RetireDatabaseResult, RetireSnapshotsResult),
-            *(DisableKeyResult, RetireKeyResult, CleanUpResult),
-        )
-    }
-)
-"""A record of another name, such as of a step that an older version had, is a plain `Result`."""
+def kind_of(step: str) -> type[Result]:
+    """The kind of what that step records; `Result` for a step that this version does not know."""
+    return KINDS.get(step, Result)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from rotator.journal.results import Result
-from rotator.journal.results_retire import BY_STEP
+from rotator.journal.results_retire import kind_of
 
 
 class Status(StrEnum):
@@ -49,7 +49,7 @@ def step_from_json(name: str, document: Mapping[str, Any]) -> StepRecord:
     """Read one. Raises ValueError, ValidationError or LookupError where it is damaged."""
     rest = {word: value for word, value in document.items() if word != "outputs"}
     record: StepRecord = typed(_RECORD, rest)
-    return replace(record, result=_result(BY_STEP.get(name, Result), document.get("outputs", {})))
+    return replace(record, result=_result(kind_of(name), document.get("outputs", {})))
 
 
 def _result(kind: type[Result], outputs: Any) -> Result:

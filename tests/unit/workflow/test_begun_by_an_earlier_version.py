@@ -1,8 +1,8 @@
 """A rotation that an earlier version began is finished, or taken back, by this one.
 
-`journals/under_way/VERB-STRATEGY-EFFECT-N.json` are journals that the version before results of steps were typed left
-when it was killed before the Nth EFFECT of its in-memory world. This version's world is brought to the same place, and gets
-that journal.
+`journals/under_way/VERB-STRATEGY-EFFECT-N.json` are journals of the version before results of steps were typed, as it
+left them when it was killed before the Nth EFFECT of its in-memory world. This version's world is brought to the same
+place, and gets that journal.
 """
 
 from __future__ import annotations

@@ -93,4 +93,9 @@ def test_a_new_step_is_a_class_and_a_row(tmp_path: Path) -> None:
     made.engine(memory).run(ctx, steps[:2])
     kept = LocalStore("shop", tmp_path).load().rotations[0]
     assert kept.result(PreflightResult) == memory.result(PreflightResult)
-    assert kept.step("server-version").result.more == {"version": "15.10"}
+    assert kept.result(VersionResult) == VersionResult(version="15.10")
+
+
+def test_a_step_has_one_kind_of_result() -> None:
+    with pytest.raises(TypeError, match="'preflight' has a kind already, PreflightResult"):
+        type("Another", (Result,), {"step": "preflight"})
