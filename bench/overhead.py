@@ -24,8 +24,9 @@ from scratch import ENV, REPOSITORY, project, rotator, sandbox
 from rotator import wiring
 from rotator.config.sandbox import located
 from rotator.domain.root import Stage
+from rotator.host.data_file import write_data
+from rotator.journal.keeper import Preview
 from rotator.journal.memory import JournalMemory
-from rotator.journal.stores import Preview
 from rotator.rotation.begin import begin
 from rotator.rotation.forecast import forecast
 from rotator.rotation.registry import rotation_steps
@@ -33,7 +34,6 @@ from rotator.rotation.steps.context import Options
 from rotator.rotation.steps.prepare.adopt import first_data
 from rotator.rotation.steps.prepare.choose import choose
 from rotator.terraform.binary import find_terraform
-from rotator.terraform.data import write_data
 from rotator.terraform.environment import terraform_env
 
 AWS_CLI = REPOSITORY / ".rotator" / "bench-venv" / "bin"
@@ -102,7 +102,7 @@ def prepare(stages: Path) -> dict[str, str]:
     stages.mkdir()
     with wiring.workbench(ENV, "rotate", as_json=True, locked=True) as bench:
         now = bench.clock.now().isoformat("T", "seconds")
-        journal, record = begin(bench.env, bench.store.load(), now, bench.nonce())
+        journal, record = begin(bench.env, bench.keeper.load(), now, bench.nonce())
         memory = JournalMemory(Preview(journal), record.rotation.id)
         memory.decide_strategy(choose(bench.context(memory, record, Options())))
         record = memory.record

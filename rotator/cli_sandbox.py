@@ -15,7 +15,7 @@ from rotator.boundary import run
 from rotator.config.schema import Env
 from rotator.domain.errors import LockedError, UsageError
 from rotator.host.machine import explain
-from rotator.journal.lock import holder
+from rotator.journal.local import LocalStore
 from rotator.report.live.pulse import pulse
 from rotator.report.pipes import put
 
@@ -97,7 +97,7 @@ def down(env: EnvName = "local", as_json: AsJson = False) -> None:
 
 def _refuse_during_a_run(env: Env) -> None:
     """The run's journal, state and databases would go from under it. Raises LockedError."""
-    at_work = holder(env.path)
+    at_work = LocalStore(env.path).holder()
     if at_work is not None:
         raise LockedError(
             f"A rotator works on {env.name}: its sandbox stays.",

@@ -22,13 +22,13 @@ from rotator.database.channel import Channel
 from rotator.database.interface import DatabaseOpener, DatabaseServer
 from rotator.database.opener import Login, Opener, OwnLogin
 from rotator.domain.aws import Instance
+from rotator.domain.env_files import CONFIG_FILE, PRIVATE_FOLDER, WORK_FOLDER
 from rotator.domain.errors import Blocked, ConfigError, UsageError
 from rotator.domain.naming import base_identifier
 from rotator.host.clock import SystemClock
 from rotator.host.files import for_owner_alone
 from rotator.host.started import typed
-from rotator.journal.lock import env_lock, holder
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import LocalStore, local_keeper
 from rotator.network.canary import fetch_report
 from rotator.network.resolver import ClientResolver
 from rotator.report.live.choose import open_reporter
@@ -107,14 +107,14 @@ def workbench(name: str, verb: str, *, as_json: bool, locked: bool) -> Iterator[
         if not locked:
             yield _workbench(env, quiet, derive=False)
             return
-        with env_lock(env.path, verb):
+        with LocalStore(env.path).lock(verb):
             yield _workbench(env, quiet, derive=True)
 
 
 def _workbench(given: Env, quiet: bool, *, derive: bool) -> Services:
     env = located(given)
     project = project_root()
-    work = env.path / ".rotator"
+    work = env.path / WORK_FOLDER
     environ = environment(env)
     aws = Aws(env.config.aws, _credentials(env))
     asked = env.config.dns.resolver
@@ -130,15 +130,17 @@ def _workbench(given: Env, quiet: bool, *, derive: bool) -> Services:
     terraform = TerraformRunner(
         env.path,
         binary,
-        terraform_env(env.config, project / ".rotator", environ),
+        terraform_env(env.config, project / WORK_FOLDER, environ),
         on_wait=lambda event: reporter.note(f"waiting for Terraform's state lock: {event.message}"),
     )
-    store = LocalStore(env.name, env.path, project / ".rotator" / "private" / env.name)
+    store = LocalStore(env.path)
+    keeper = local_keeper(env.name, env.path, project / WORK_FOLDER / PRIVATE_FOLDER / env.name)
     if derive:
-        store.take_up()
+        store.narrow()
+        keeper.take_up()
     return Services(
         env=env,
-        store=store,
+        keeper=keeper,
         rds=aws.rds,
         kms=aws.kms,
         key_uses=aws.key_uses,
@@ -151,7 +153,7 @@ def _workbench(given: Env, quiet: bool, *, derive: bool) -> Services:
         clock=SystemClock(),
         canary=_canary(env),
         waiting=lambda text: pulse(sys.stderr, text),
-        holder=lambda: holder(env.path),
+        holder=store.holder,
     )
 
 
@@ -208,7 +210,7 @@ def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[st
             raise ConfigError(
                 "No user name to connect with.",
                 why="Neither rotation.toml nor the secret gives one.",
-                fix=f"Set [database] username in {env.path / 'rotation.toml'}.",
+                fix=f"Set [database] username in {env.path / CONFIG_FILE}.",
             )
         return Login(user, name, password, config.sslmode, trusted(env), config.link_sslmode)
 

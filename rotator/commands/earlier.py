@@ -21,12 +21,12 @@ def clean_earlier(services: Services, record: RotationRecord, options: Options) 
 
     What readers keep, idle triggers, is this rotation's then: it uses them and takes them away at its end.
     """
-    if services.databases is None or not untouched(services.store.load(), record):
+    if services.databases is None or not untouched(services.keeper.load(), record):
         return
-    for earlier in services.store.load().rotations:
+    for earlier in services.keeper.load().rotations:
         looked = earlier.result(CleanUpResult).left
         if earlier.phase is Phase.ROLLED_BACK and earlier.rotation.blue == record.rotation.blue and looked != ():
-            memory = JournalMemory(services.store, earlier.rotation.id)
+            memory = JournalMemory(services.keeper, earlier.rotation.id)
             with suppress(RotatorError):  # preflight says what is wrong, or what is still in the way
                 left = clean(services.context(memory, earlier, options), 0.0)
                 memory.note(CleanUpResult, partial(replace, left=left))

@@ -37,7 +37,7 @@ def follow_kept_keys(services: Services) -> None:
     For verbs that begin something. Raises Blocked while something still lies under a key that is scheduled: it can be
     cancelled, and must be.
     """
-    for kept in _kept(services.store.load()):
+    for kept in _kept(services.keeper.load()):
         looked, key = _look(services, kept)
         if not looked:
             continue
@@ -51,7 +51,7 @@ def follow_on_the_way(services: Services, memory: JournalMemory) -> None:
 
     It warns, and raises only where Terraform was cut off while a key was taken out: nothing else may be applied then.
     """
-    for kept in _kept(services.store.load()):
+    for kept in _kept(services.keeper.load()):
         try:
             looked, key = _look(services, kept)
             if looked:
@@ -59,7 +59,7 @@ def follow_on_the_way(services: Services, memory: JournalMemory) -> None:
                     services.reporter.note(f"warning: {_lost(kept, key)} {line}. {_save(kept)}")
                 _follow(services, kept, key)
         except RotatorError as fault:
-            if services.store.load().pending is not None:
+            if services.keeper.load().pending is not None:
                 raise
             services.reporter.note(f"warning: the kept key {kept.arn} could not be seen to: {fault.what} {fault.why}")
     memory.refresh()
@@ -67,7 +67,7 @@ def follow_on_the_way(services: Services, memory: JournalMemory) -> None:
 
 def follow_states(services: Services) -> None:
     """For `plan`: as above, without applying anything. Raises Blocked where the next verb will take a key out."""
-    for kept in _kept(services.store.load()):
+    for kept in _kept(services.keeper.load()):
         looked, key = _look(services, kept)
         if not looked:
             continue
@@ -118,7 +118,7 @@ def _look(services: Services, kept: _Kept) -> tuple[bool, Key | None]:
 
 
 def _follow(services: Services, kept: _Kept, key: Key | None) -> None:
-    memory = JournalMemory(services.store, kept.record.rotation.id)
+    memory = JournalMemory(services.keeper, kept.record.rotation.id)
     if key is not None and not is_scheduled(key):
         _follow_state(memory, kept, key)
         return

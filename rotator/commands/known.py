@@ -11,17 +11,15 @@ from typing import Any
 
 from rotator.commands.kept_keys import follow_kept_keys
 from rotator.commands.services import Services
+from rotator.domain.env_files import DATA_FILE, STATE_FILE
 from rotator.domain.errors import Blocked
 from rotator.domain.naming import base_identifier
 from rotator.journal.document import Journal
-from rotator.journal.stores import DATA_FILE
-
-STATE_FILE = "terraform.tfstate"
 
 
 def whole_journal(services: Services) -> Journal:
     """The journal, once it is clear that it is the whole one."""
-    journal = services.store.load()
+    journal = services.keeper.load()
     refuse_unknown(services, journal)
     return journal
 
@@ -30,7 +28,7 @@ def followed_journal(services: Services) -> Journal:
     """The same, once it says of kept keys what is true: for what begins. What is under way may not wait for that."""
     whole_journal(services)
     follow_kept_keys(services)
-    return services.store.load()
+    return services.keeper.load()
 
 
 def refuse_unknown(services: Services, journal: Journal) -> None:
@@ -42,7 +40,7 @@ def refuse_unknown(services: Services, journal: Journal) -> None:
     raise Blocked(
         f"The journal of {services.env.name} is {'missing' if missing else 'behind'}.",
         why="Things of this env are there that no rotation in it has made: a run elsewhere made them.",
-        fix=f"Bring {services.store.location}, with {DATA_FILE} beside it, from the last commit, from the clone or the "
+        fix=f"Bring {services.keeper.location}, with {DATA_FILE} beside it, from the last commit, the clone or the "
         "machine that made them, and run this again. Until then change neither the record nor what is named here. "
         "Lost for good, and no run is alive anywhere: take the tag rotator:env off what is named, or give the env's "
         'folder another name; the steps are in docs/runbook.md, "A lost journal".',

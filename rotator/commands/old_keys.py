@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from rotator.commands.services import Services
 from rotator.domain.errors import RotatorError
 from rotator.journal.document import Journal, Phase, RotationRecord
+from rotator.journal.keeper import Preview
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results_retire import RetireKeyResult
-from rotator.journal.stores import Preview
 from rotator.rotation.steps.context import Context, Options
 from rotator.rotation.steps.retire.old_key import may_be_scheduled, old_key, state_in_words
 

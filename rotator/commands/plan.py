@@ -7,9 +7,9 @@ from typing import Any
 from rotator.commands.kept_keys import follow_states
 from rotator.commands.known import refuse_unknown
 from rotator.commands.services import Services
+from rotator.journal.keeper import Preview
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import PreflightResult
-from rotator.journal.stores import Preview
 from rotator.report.plan import PlannedStep, RotationPlan
 from rotator.rotation.begin import begin
 from rotator.rotation.forecast import forecast
@@ -23,9 +23,9 @@ from rotator.terraform.expected import describe
 
 def plan(services: Services) -> RotationPlan:
     """Forecast every stage, and judge the root as it is. Raises Blocked when it changes more."""
-    refuse_unknown(services, services.store.load())
+    refuse_unknown(services, services.keeper.load())
     follow_states(services)
-    stored = services.store.load()
+    stored = services.keeper.load()
     journal, record = begin(services.env, stored, services.clock.now().isoformat("T", "seconds"), services.nonce())
     memory = JournalMemory(Preview(journal), record.rotation.id)
     with services.waiting("choosing the strategy: looking at blue and its database"):

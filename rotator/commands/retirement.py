@@ -36,10 +36,10 @@ def retire(services: Services, options: Options) -> Summary:
     """
     began = services.clock.monotonic()
     todo = to_retire(services.env, followed_journal(services))
-    memories = {record.rotation.id: JournalMemory(services.store, record.rotation.id) for record in todo}
+    memories = {record.rotation.id: JournalMemory(services.keeper, record.rotation.id) for record in todo}
     stops: dict[str, RotatorError] = {}
     for record in todo:
-        memory = memories[record.rotation.id] = JournalMemory(services.store, record.rotation.id)
+        memory = memories[record.rotation.id] = JournalMemory(services.keeper, record.rotation.id)
         sign(services, memory, "retire")
         try:
             _one(services, memory, options)

@@ -15,6 +15,7 @@ from rotator.commands.known import followed_journal, whole_journal
 from rotator.commands.services import Services
 from rotator.commands.signed import last_run, sign
 from rotator.commands.supervise import supervised
+from rotator.domain.env_files import DATA_FILE, JOURNAL_FILE
 from rotator.domain.errors import DatabaseError, RotatorError
 from rotator.domain.rotation import Strategy
 from rotator.journal.document import Phase, RotationRecord
@@ -70,10 +71,10 @@ def rotate(services: Services, options: Options) -> Summary:
     if not resumes:
         known = followed_journal(services)
     journal, record = begin(services.env, known, now, services.nonce())
-    services.store.save(journal)
+    services.keeper.save(journal)
     with services.waiting("looking at what earlier rotations left"):
         clean_earlier(services, record, options)
-    memory = JournalMemory(services.store, record.rotation.id)
+    memory = JournalMemory(services.keeper, record.rotation.id)
     sign(services, memory, "rotate")
     with services.waiting("choosing the strategy: looking at blue and its database"):
         memory.decide_strategy(decide(services.context(memory, record, options)))
@@ -106,7 +107,7 @@ def rollback(services: Services, options: Options) -> Summary:
     """Take the youngest rotation back, as far as it came."""
     began = services.clock.monotonic()
     record = to_roll_back(services.env, whole_journal(services))
-    memory = JournalMemory(services.store, record.rotation.id)
+    memory = JournalMemory(services.keeper, record.rotation.id)
     sign(services, memory, "rollback")
     ctx = services.context(memory, record, replace(options, taking_back=True))
     steps = (*rollback_steps(ctx.rotation.strategy), *last_steps())
@@ -171,7 +172,7 @@ def summarise(
         record=env.config.dns.record,
         blue=names.blue,
         green=names.green,
-        journal=services.store.location,
+        journal=services.keeper.location,
         run=last_run(record),
         old_key_arn=key.old_key_arn,
         new_key_arn=key.key_arn,
@@ -208,7 +209,7 @@ def _to_commit(services: Services) -> tuple[str, ...]:
     """A local journal and the data derived from it are files of the env; a sandbox's are thrown away with it."""
     if services.env.config.sandbox is not None:
         return ()
-    return (f"commit {services.env.path}: journal.json and generations.auto.tfvars.json belong together",)
+    return (f"commit {services.env.path}: {JOURNAL_FILE} and {DATA_FILE} belong together",)
 
 
 def heard_of_canary(services: Services) -> _Canary:

@@ -14,8 +14,8 @@ from rotator.database.interface import DatabaseOpener
 from rotator.domain.root import RootData
 from rotator.host.started import place
 from rotator.journal.document import RotationRecord
+from rotator.journal.keeper import Keeper
 from rotator.journal.memory import JournalMemory
-from rotator.journal.stores import Store
 from rotator.network.interface import Resolver
 from rotator.report.live.interface import Reporter
 from rotator.rotation.engine import Engine
@@ -51,7 +51,7 @@ class Services:
     """One env with its clients. `canary` fetches the write canary's report, or is None; `nonce` draws a rotation's."""
 
     env: Env
-    store: Store
+    keeper: Keeper
     rds: Rds
     kms: Kms
     key_uses: KeyUses

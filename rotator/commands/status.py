@@ -13,10 +13,10 @@ from rotator.database.replication import Slot
 from rotator.domain.errors import RotatorError
 from rotator.domain.rotation import Strategy
 from rotator.journal.document import Journal, Phase, RotationRecord
+from rotator.journal.keeper import Preview
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import CutoverResult, GreenResult, OpenResult, ReverseReplicationResult, SoakResult
 from rotator.journal.step_record import Status
-from rotator.journal.stores import Preview
 from rotator.report.status import EnvStatus, StepLine
 from rotator.rotation.begin import left_behind
 from rotator.rotation.registry import retire_steps, rotation_steps
@@ -45,7 +45,7 @@ def status(services: Services) -> EnvStatus:
 
 def _status(services: Services) -> EnvStatus:
     running = services.holder()
-    journal = services.store.load()
+    journal = services.keeper.load()
     record = journal.current() or journal.latest()
     unknown: list[str] = []
     target = _try(unknown, "the record", lambda: _target(services, journal))
@@ -73,16 +73,16 @@ def _status(services: Services) -> EnvStatus:
         old_key="; ".join(old_keys(services, journal, record, unknown)),
         steps=_lines(record) if record else (),
         runs=tuple(run.words for run in record.runs) if record else (),
-        journal=services.store.location,
+        journal=services.keeper.location,
         left_behind=left,
-        next_command=f"bring the journal back to {services.store.location}"
+        next_command=f"bring the journal back to {services.keeper.location}"
         if strange
         else None
         if running
         else f"rotator {'rollback' if left else _next(services, journal, record)} {services.env.name}",
         unknown=tuple(unknown),
         running=running,
-        edited=() if running else _try(unknown, "the data file", lambda: services.store.edited(journal)) or (),
+        edited=() if running else _try(unknown, "the data file", lambda: services.keeper.edited(journal)) or (),
     )
 
 
@@ -169,7 +169,7 @@ def _replication(services: Services, record: RotationRecord | None) -> tuple[str
         return ()
     if record.blue_gone or record.step(OpenResult.step).status is Status.NONE:
         return ()
-    ctx = services.context(JournalMemory(Preview(services.store.load()), record.rotation.id), record, Options())
+    ctx = services.context(JournalMemory(Preview(services.keeper.load()), record.rotation.id), record, Options())
     lines = [
         f"{side}: slot {slot.name} keeps {size(slot.retained)} of log"
         + _idle(slot, running=services.holder() is not None)

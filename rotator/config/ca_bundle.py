@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rotator.config.schema import BUNDLE_URL, Env
+from rotator.domain.env_files import CONFIG_FILE
 from rotator.domain.errors import ConfigError
 
 BUNDLE = Path("envs") / "rds-global-bundle.pem"
@@ -76,7 +77,7 @@ def _certificate(found: object) -> Certificate:
 
 
 def _unusable(env: Env, path: Path, why: str) -> ConfigError:
-    place = env.path / "rotation.toml"
+    place = env.path / CONFIG_FILE
     return ConfigError(
         f"{path}: no certificates to verify the database server with.",
         why=f"{why} [database] sslmode is {env.config.database.sslmode}.",

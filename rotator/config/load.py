@@ -12,16 +12,16 @@ from pydantic import ValidationError
 
 from rotator.config.messages import problems
 from rotator.config.schema import Env, EnvConfig
+from rotator.domain.env_files import CONFIG_FILE
 from rotator.domain.errors import ConfigError, UsageError
 
 FOLDER = "envs"
-FILE = "rotation.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
 def list_envs(root: Path) -> tuple[str, ...]:
     """The names of all envs below `root`/envs (folders with a rotation.toml), sorted; empty when there are none."""
-    return tuple(sorted(file.parent.name for file in (root / FOLDER).glob(f"*/{FILE}")))
+    return tuple(sorted(file.parent.name for file in (root / FOLDER).glob(f"*/{CONFIG_FILE}")))
 
 
 def load_env(root: Path, name: str) -> Env:
@@ -31,7 +31,7 @@ def load_env(root: Path, name: str) -> Env:
     at once, each with its table, its key and what would be right.
     """
     path = root / FOLDER / name
-    file = path / FILE
+    file = path / CONFIG_FILE
     if not _NAME.fullmatch(name) or not file.is_file():
         raise _unknown(root, name)
     data = _parse(file)
@@ -77,13 +77,13 @@ def _unknown(root: Path, name: str) -> UsageError:
     if not envs:
         return UsageError(
             f"There is no env {name!r}: {root / FOLDER} holds none.",
-            why=f"An env is a folder in {FOLDER}/ with a {FILE}.",
+            why=f"An env is a folder in {FOLDER}/ with a {CONFIG_FILE}.",
             fix=f"Run this in the project's folder, or copy {FOLDER}/example to {FOLDER}/{name or 'NAME'}.",
             code="unknown-env",
         )
     near = difflib.get_close_matches(name, envs, n=1)
     folder = root / FOLDER / name
-    why = f"{folder} has no {FILE}. " if _NAME.fullmatch(name) and folder.is_dir() else ""
+    why = f"{folder} has no {CONFIG_FILE}. " if _NAME.fullmatch(name) and folder.is_dir() else ""
     return UsageError(
         f"There is no env {name!r}.",
         why=f"{why}There are: {', '.join(envs)}.",

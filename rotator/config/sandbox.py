@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rotator.config.schema import DatabaseConfig, Env
+from rotator.domain.env_files import SANDBOX_RECORD, WORK_FOLDER
 from rotator.domain.errors import AwsError, Blocked
 from rotator.host import trust
 
 PREFIX = "rotator-sandbox-"
-RECORD = Path(".rotator") / "sandbox.json"
+RECORD = Path(WORK_FOLDER) / SANDBOX_RECORD
 OWNER, LOCK, LISTENS, KEY = "owner", "lock", "listens.json", "access-key.json"
 CANARY_PAGE = "/_sandbox/canary"
 OWN_SERVICE = "sandbox"

@@ -1,4 +1,4 @@
-"""Files and folders of the tool that are for their user alone. Imports nothing of ours."""
+"""Files that are there whole or not at all; files and folders for their user alone. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -11,19 +11,27 @@ from pathlib import Path
 OWNER_FILE, OWNER_FOLDER, OTHERS = 0o600, 0o700, 0o077
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` by UTF-8 `text`, readable by its user alone, durably: the old or the new contents survive a crash.
+def write_whole(
+    path: Path, content: str | bytes, *, mode: int | None = None, owner: tuple[int, int] | None = None
+) -> None:
+    """Replace `path` by `content` (text as UTF-8), durably: the old or the new contents survive a kill or a power cut.
 
-    The new file is made, never opened: nobody can have put a link, or a file that they may read, in its place. Raises
-    OSError.
+    `mode`: the file's, whatever it was before (OWNER_FILE: for its user alone); None: as the umask says. `owner`: (uid,
+    gid) that the file gets. The new file is made, never opened: nobody can have put a link, or a file that they may
+    read, in its place. Raises OSError.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     with suppress(FileNotFoundError):
         draft.unlink()
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, OWNER_FILE)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(draft, flags, 0o666 if mode is None else OWNER_FILE)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+            if owner is not None:  # by the descriptor: in a folder of theirs the name may be another file's by now
+                os.fchown(file.fileno(), *owner)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rotator.domain.errors import MachineError
+from rotator.host.files import write_whole
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -66,3 +67,10 @@ def on_this_machine(what: str, path: Path | None = None) -> Iterator[None]:
 
 def _user() -> str:
     return os.environ.get("USER") or f"uid {os.getuid()}"
+
+
+def write_file(path: Path, text: str, *, mode: int | None = None) -> None:
+    """As `write_whole`; its folders are made, and what the machine refuses is a MachineError."""
+    with on_this_machine(f"{path.name} could not be written.", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text, mode=mode)

@@ -103,15 +103,6 @@ def read_private(file: Path) -> str:
         return text.read()
 
 
-def write_private(file: Path, text: str) -> None:
-    """A file for us alone, whole or not at all. Raises OSError."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-        out.write(text)
-    draft.replace(file)
-
-
 def _own_problem(path: Path, *, last: bool) -> str | None:
     try:
         found = path.lstat()

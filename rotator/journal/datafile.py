@@ -11,17 +11,13 @@ from typing import Any
 
 from rotator.domain.errors import Blocked, ConfigError
 from rotator.domain.root import Imports, RootData
+from rotator.domain.root_json import from_json, to_json, to_text
+from rotator.host.data_file import write_text
 from rotator.host.machine import on_this_machine
-from rotator.terraform.data import from_json, to_json, to_text
 
 _SHOWN = 20
 _NO_IMPORTS: Any = json.loads(json.dumps(asdict(Imports())))
 """As an applied stage leaves them."""
-
-
-def digest(data: RootData) -> str:
-    """Of the file's text, to know again what was written."""
-    return _digest(to_text(data))
 
 
 def _digest(text: str) -> str:
@@ -33,6 +29,21 @@ class DataFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._last: tuple[RootData, str] | None = None
+
+    def digest(self, data: RootData) -> str:
+        """Of the file's text, to know again what was written."""
+        return _digest(self._text_of(data))
+
+    def write(self, data: RootData) -> None:
+        """Write it, whole or not at all; a file that says so already is left as it is. Raises MachineError."""
+        write_text(self.path, self._text_of(data))
+
+    def _text_of(self, data: RootData) -> str:
+        """Made once for data that stays the same: a journal is saved some eighty times in a rotation."""
+        if self._last is None or self._last[0] is not data:
+            self._last = data, to_text(data)
+        return self._last[1]
 
     def drop(self) -> None:
         """Remove it, if it is there."""

@@ -1,4 +1,4 @@
-"""The journal: what was intended, done and proved. Pure documents; stores.py keeps them.
+"""The journal: what was intended, done and proved. Pure documents; keeper.py keeps them.
 
 The root's data (generations, serving, endpoint) lives here; generations.auto.tfvars.json is derived from it.
 """
@@ -14,13 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from rotator.domain.errors import Blocked, ConfigError
 from rotator.domain.root import RootData
+from rotator.domain.root_json import from_json, to_json
 from rotator.domain.rotation import Rotation
 from rotator.journal.read import damaged
 from rotator.journal.results import R
 from rotator.journal.results_retire import RetireDatabaseResult
 from rotator.journal.scrub import scrubbed
 from rotator.journal.step_record import Status, StepRecord, step_from_json, step_to_json, typed
-from rotator.terraform.data import from_json, to_json
 
 VERSION = 1
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from rotator.domain.env_files import RUN_LOCK, WORK_FOLDER
 from rotator.domain.errors import LockedError
 from rotator.host.files import own_folder
 from rotator.host.machine import on_this_machine
@@ -71,4 +72,4 @@ def _text(file: IO[bytes]) -> str:
 
 
 def _path(folder: Path) -> Path:
-    return folder / ".rotator" / "lock"
+    return folder / WORK_FOLDER / RUN_LOCK

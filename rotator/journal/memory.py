@@ -10,9 +10,9 @@ from rotator.domain.root import Imports, RootData
 from rotator.domain.root_edits import without_names
 from rotator.domain.rotation import Strategy
 from rotator.journal.document import Journal, Phase, RotationRecord, Run
+from rotator.journal.keeper import Keeper
 from rotator.journal.results import R
 from rotator.journal.step_record import Status, StepRecord
-from rotator.journal.stores import Store
 
 _COMPARES_NOTHING = frozenset(Phase) - {Phase.ROTATING, Phase.ROLLING_BACK}
 
@@ -20,10 +20,10 @@ _COMPARES_NOTHING = frozenset(Phase) - {Phase.ROTATING, Phase.ROLLING_BACK}
 class JournalMemory:
     """One rotation's view of the journal; implements rotation.steps.interfaces.Memory."""
 
-    def __init__(self, store: Store, rotation_id: str) -> None:
-        self._store = store
+    def __init__(self, keeper: Keeper, rotation_id: str) -> None:
+        self._keeper = keeper
         self._id = rotation_id
-        self._journal = store.load()
+        self._journal = keeper.load()
 
     @property
     def journal(self) -> Journal:
@@ -37,7 +37,7 @@ class JournalMemory:
 
     def refresh(self) -> None:
         """Take in what was saved beside this view."""
-        self._journal = self._store.load()
+        self._journal = self._keeper.load()
 
     def root(self) -> RootData | None:
         """The root's data."""
@@ -56,7 +56,7 @@ class JournalMemory:
         """The staged data was refused: the data file says again what has been applied, or is gone when nothing has."""
         self._save(replace(self._journal, pending=None))
         if self._journal.root is None:
-            self._store.drop_data()
+            self._keeper.drop_data()
 
     def commit(self) -> None:
         """The stage has been applied: its data is the root's now."""
@@ -88,11 +88,11 @@ class JournalMemory:
 
     def keep(self, word: str, value: Any) -> None:
         """Keep, beside the journal and never in it, what may hold values of rows."""
-        self._store.private.keep(self._private, word, value)
+        self._keeper.private.keep(self._private, word, value)
 
     def kept(self, word: str) -> Any:
         """What was kept; None when it is not there."""
-        return self._store.private.kept(self._private, word)
+        return self._keeper.private.kept(self._private, word)
 
     @property
     def _private(self) -> str:
@@ -128,9 +128,9 @@ class JournalMemory:
     def phase(self, phase: Phase) -> None:
         """Keep the rotation's phase; where no comparison is under way any more, what was kept for it is removed."""
         if phase in _COMPARES_NOTHING:
-            self._store.private.forget(self._private)
+            self._keeper.private.forget(self._private)
         self._save(self._journal.with_rotation(replace(self.record, phase=phase)))
 
     def _save(self, journal: Journal) -> None:
-        self._store.save(journal)
+        self._keeper.save(journal)
         self._journal = journal

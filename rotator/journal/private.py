@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any, Protocol
 
-from rotator.host.files import own_folder, write_private
+from rotator.host.files import OWNER_FILE, own_folder, write_whole
 from rotator.host.machine import on_this_machine
 from rotator.host.trust import read_private
 
@@ -43,8 +43,8 @@ class PrivateFiles:
         """Write the file anew."""
         with on_this_machine("What was found in flux could not be kept.", self._folder):
             own_folder(self._folder)
-            write_private(self._folder / ".gitignore", "*\n")
-            write_private(self._path(rotation, word), json.dumps(value) + "\n")
+            write_whole(self._folder / ".gitignore", "*\n", mode=OWNER_FILE)
+            write_whole(self._path(rotation, word), json.dumps(value) + "\n", mode=OWNER_FILE)
 
     def kept(self, rotation: str, word: str) -> Any:
         """Read the file; one that another user could have written counts as lost."""

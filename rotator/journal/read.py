@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from rotator.domain.errors import Blocked
-from rotator.host.machine import on_this_machine
 
 FIX = "Take the last good journal from version control; do not edit it by hand."
 
 
-def read_journal(path: Path) -> dict[str, Any] | None:
-    """The document; None when there is no file. Raises Blocked when it is no JSON object, else MachineError."""
-    with on_this_machine(f"The journal {path} cannot be read.", path):
-        try:
-            raw = path.read_bytes()
-        except FileNotFoundError:
-            return None
+def read_document(raw: bytes, location: str) -> dict[str, Any]:
+    """The document in these bytes. Raises Blocked when they are no JSON object."""
     try:
         text = raw.decode("utf-8")
         if not text.strip():
@@ -26,9 +19,11 @@ def read_journal(path: Path) -> dict[str, Any] | None:
         document = json.loads(text)
     except (ValueError, RecursionError) as fault:
         # Never the text itself; a decoder's message names the place alone.
-        raise damaged(f"The journal {path} is not JSON.", f"{type(fault).__name__}: {fault}.") from None
+        raise damaged(f"The journal {location} is not JSON.", f"{type(fault).__name__}: {fault}.") from None
     if not isinstance(document, dict):
-        raise damaged(f"The journal {path} is not a journal.", f"It is JSON, but a {_kind(document)}, not an object.")
+        raise damaged(
+            f"The journal {location} is not a journal.", f"It is JSON, but a {_kind(document)}, not an object."
+        )
     return document
 
 

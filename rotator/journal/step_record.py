@@ -39,9 +39,9 @@ class StepRecord:
 
 
 def step_to_json(record: StepRecord) -> dict[str, Any]:
-    """As stored. The result is called `outputs` there."""
-    stored = {name: value for name, value in asdict(record).items() if name != "result"}
-    known = {name: value for name, value in asdict(record.result).items() if name != "more" and value is not None}
+    """As stored. The result is called `outputs` there. Shallow: every field is JSON as it is."""
+    stored = {name: value for name, value in vars(record).items() if name != "result"}
+    known = {name: value for name, value in vars(record.result).items() if name != "more" and value is not None}
     return {**stored, "outputs": {**record.result.more, **known}}
 
 
@@ -58,7 +58,9 @@ def _result(kind: type[Result], outputs: Any) -> Result:
     names = {each.name for each in fields(kind)} - {"more"}
     known = {name: value for name, value in outputs.items() if name in names}
     more = {name: value for name, value in outputs.items() if name not in names}
-    found: Result = TypeAdapter(kind).validate_json(json.dumps(known), strict=True)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    found: Result = _ADAPTERS[kind].validate_json(json.dumps(known), strict=True)
     return replace(found, more=more) if more else found
 
 
@@ -72,3 +74,5 @@ def typed(kind: TypeAdapter[Any], values: Mapping[str, Any]) -> Any:
 
 
 _RECORD = TypeAdapter(StepRecord)
+_ADAPTERS: dict[type[Result], TypeAdapter[Any]] = {}
+"""Made once for each kind: making one takes longer than reading with it."""

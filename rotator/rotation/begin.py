@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rotator.config.schema import Env
+from rotator.domain.env_files import CONFIG_FILE
 from rotator.domain.errors import Blocked
 from rotator.domain.naming import base_identifier, plan_rotation
 from rotator.domain.rotation import Rotation, Strategy
@@ -164,7 +165,7 @@ def _refuse_another_database(env: Env, journal: Journal) -> None:
     raise Blocked(
         f"rotation.toml names the database {named}, but this env has adopted {known}.",
         why="The journal and Terraform's state describe the adopted one.",
-        fix=f"Put the old identifier back in {env.path / 'rotation.toml'}; another database needs an env of its own.",
+        fix=f"Put the old identifier back in {env.path / CONFIG_FILE}; another database needs an env of its own.",
         code="another-database",
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from rotator.domain.env_files import WORK_FOLDER
 from rotator.domain.errors import RotatorError, TerraformMissing
 from rotator.host import trust
 from rotator.terraform.fetch import BASE_URL, PINNED, fetch_terraform
@@ -24,7 +25,7 @@ _FIX = f"install Terraform >= {MINIMUM} or run `make terraform`, which fetches {
 
 def own_binary(project: Path) -> Path:
     """Where the project keeps a Terraform of its own."""
-    return project / ".rotator" / "bin" / "terraform"
+    return project / WORK_FOLDER / "bin" / "terraform"
 
 
 def find_terraform(configured: str | None, project: Path, environ: Mapping[str, str]) -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from rotator.config.schema import EnvConfig
 from rotator.host import trust
+from rotator.host.files import write_whole
 from rotator.terraform import mirror
 
 _FIXED = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
@@ -93,8 +93,5 @@ def _installation(env: dict[str, str], work: Path, opt: Path) -> None:
 def _write(file: Path, text: str) -> None:
     """Whole or not at all: another run may be reading it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    if file.is_file() and file.read_text(encoding="utf-8") == text:
-        return
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as draft:
-        draft.write(text)
-    os.replace(draft.name, file)
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        write_whole(file, text)

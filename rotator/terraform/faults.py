@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rotator.domain.env_files import DATA_FILE
 from rotator.domain.errors import TerraformAuthError, TerraformError, TerraformInitError, TerraformStateLocked
 from rotator.terraform.diagnostics import Diagnostic, errors, tail
 
@@ -219,7 +220,7 @@ def _no_data(failure: Failure) -> TerraformError:
     return TerraformError(
         f"{failure.command}: the root's data is not there",
         why=failure.first,
-        fix="every `rotator` command writes generations.auto.tfvars.json from the journal; run one, then plan again",
+        fix=f"every `rotator` command writes {DATA_FILE} from the journal; run one, then plan again",
         details=failure.lines[1:],
         code="terraform-no-data",
     )

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import platform
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -21,6 +19,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from rotator.domain.errors import TerraformMissing
+from rotator.host.files import write_whole
 
 PINNED = "1.11.4"
 SUMS: Mapping[str, str] = {
@@ -88,12 +87,4 @@ def _install(archive: bytes, dest: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
         binary = zipped.read("terraform")
     dest.parent.mkdir(parents=True, exist_ok=True)
-    draft = tempfile.NamedTemporaryFile(dir=dest.parent, delete=False)  # noqa: SIM115 - renamed below, not deleted
-    try:
-        with draft:
-            draft.write(binary)
-        os.chmod(draft.name, 0o755)  # noqa: S103 - a program
-        os.replace(draft.name, dest)
-    except BaseException:
-        os.unlink(draft.name)
-        raise
+    write_whole(dest, binary, mode=0o755)

@@ -15,8 +15,9 @@ from pathlib import Path
 import jinja2
 
 from rotator.config.schema import Env
+from rotator.domain.env_files import CONFIG_FILE
 from rotator.domain.errors import ConfigError, UsageError
-from rotator.terraform.atomic import write_text
+from rotator.host.machine import write_file
 
 HEADER = "# Rendered by rotator: change rotation.toml and run `rotator render`, not this file.\n"
 MODULES = ("kms_key", "db_instance", "dns_cname")
@@ -53,7 +54,7 @@ def write_root(env: Env) -> tuple[str, ...]:
     changed = check_root(env)
     texts = _files(env)
     for name in changed:
-        write_text(env.path / name, texts[name])
+        write_file(env.path / name, texts[name])
     return changed
 
 
@@ -111,7 +112,7 @@ def _arguments(env: Env, values: Mapping[str, str | bool | list[str]]) -> list[s
     for name in values:
         if not _IDENTIFIER.match(name):
             raise ConfigError(
-                f"{env.path / 'rotation.toml'}: [terraform.backend.settings] has the key {name!r}.",
+                f"{env.path / CONFIG_FILE}: [terraform.backend.settings] has the key {name!r}.",
                 why="It becomes an argument of Terraform's backend: a letter, then letters, digits, _ or -.",
                 fix="Correct the key; the backend's documentation lists its arguments.",
             )

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import python_terraform
 
+from rotator.domain.env_files import WORK_FOLDER
 from rotator.domain.errors import Interrupted, RotatorError, TerraformError, TerraformMissing
 from rotator.host.machine import explain, on_this_machine
 from rotator.terraform import stamp
@@ -57,7 +58,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         self._environ = dict(environ)
         self._lock_timeout = f"{lock_timeout_seconds}s"
         self._on_wait = on_wait
-        self._applies = ApplyLock(root / ".rotator", lock_timeout_seconds)
+        self._applies = ApplyLock(root / WORK_FOLDER, lock_timeout_seconds)
         self._clock = clock
         self._runs: list[tuple[str, float]] = []
         self._child: Child | None = None

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rotator.domain.env_files import DATA_FILE
 from rotator.domain.errors import Blocked, TerraformError
 from rotator.domain.root import RootData, Stage
 from rotator.host.machine import on_this_machine
@@ -29,7 +30,6 @@ from rotator.terraform.plan import Change, PlanSummary, changes
 from rotator.terraform.policy import enforce, forbidden, refusal
 from rotator.terraform.stream import STARTED
 
-DATA_FILE = "generations.auto.tfvars.json"
 _PREFIX = "plan-"
 
 

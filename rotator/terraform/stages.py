@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from rotator.domain.env_files import DATA_FILE
 from rotator.domain.root import RootData, Stage
-from rotator.terraform.data import write_data
+from rotator.host.data_file import write_data
 from rotator.terraform.expected import expected
 from rotator.terraform.gate import Gate
 from rotator.terraform.interface import ApplyEvent, Terraform
 from rotator.terraform.plan import PlanSummary
 from rotator.terraform.policy import enforce
-from rotator.terraform.stage_runner import DATA_FILE, AtGate, StageRunner
+from rotator.terraform.stage_runner import AtGate, StageRunner
 
 TAKES_DATA = ("variables.tf", "imports.tf")
 

@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from rotator.host.files import write_whole
+
 _STAMP = "rotator-init-digest"
 
 
@@ -32,7 +34,7 @@ def remember(root: Path, environ: Mapping[str, str], binary: str) -> None:
     """Record that init succeeded for the root as it is now."""
     folder = data_dir(root, environ)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _STAMP).write_text(_digest(root, environ, binary), encoding="ascii")
+    write_whole(folder / _STAMP, _digest(root, environ, binary))
 
 
 def _installed(folder: Path) -> bool:

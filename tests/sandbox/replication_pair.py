@@ -16,7 +16,8 @@ from rotator.database.interface import Target
 from rotator.database.postgres.lsn import lsn_text
 from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.seed import Bracket
-from rotator.sandbox.postgres import binaries, processes, snapshots
+from rotator.sandbox.postgres import binaries, snapshots
+from rotator.sandbox.postgres.account import server_account
 from rotator.sandbox.postgres.authority import Authority
 from rotator.sandbox.postgres.binaries import Binaries
 from rotator.sandbox.postgres.cluster import Cluster
@@ -123,7 +124,7 @@ def running_pair(
     folder.chmod(0o711)
     (folder / "instances").mkdir(mode=0o711)
     if programs is not None:
-        programs = binaries.readable_by(programs, processes.server_account(), folder / "programs")
+        programs = binaries.readable_by(programs, server_account(), folder / "programs")
     blue = Cluster.create(
         folder / "instances" / "blue",
         password=PASSWORD,

@@ -14,19 +14,20 @@ from sandbox_fakes import FakeFleet
 from rotator.aws.session import Aws
 from rotator.config.sandbox import AccessKey
 from rotator.domain.aws import Instance
+from rotator.domain.env_files import DATA_FILE
 from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
+from rotator.host.data_file import write_data
 from rotator.sandbox import world
 from rotator.sandbox.aws.patches import PATCHES, Context, installed
 from rotator.sandbox.aws.server import serve
 from rotator.sandbox.aws.timeline import Durations
 from rotator.sandbox.daemon.endpoints import endpoints
 from rotator.terraform.binary import find_terraform
-from rotator.terraform.data import write_data
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.interface import ApplyEvent
 from rotator.terraform.render import write_root
 from rotator.terraform.runner import TerraformRunner
-from rotator.terraform.stage_runner import DATA_FILE, StageRunner
+from rotator.terraform.stage_runner import StageRunner
 
 PROJECT = Path(__file__).parents[2]
 KEY = AccessKey("SANDBOXROOTFIXTURE", "of-this-fixture-alone")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rotator.sandbox.errors import SandboxError
-from rotator.sandbox.postgres import binaries, processes
+from rotator.sandbox.postgres import binaries
+from rotator.sandbox.postgres.account import server_account
 
 
 def install(folder: Path, version: str, *, complete: bool = True) -> Path:
@@ -113,7 +114,7 @@ def test_a_wrong_variable_is_refused_and_not_ignored(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
 def test_a_pip_package_below_a_closed_folder_is_copied_to_where_the_servers_user_can_run_it() -> None:
-    account = processes.server_account()
+    account = server_account()
     assert account is not None
     with tempfile.TemporaryDirectory() as closed, tempfile.TemporaryDirectory() as spare:  # mode 0700 both
         Path(spare).chmod(0o755)

@@ -16,6 +16,7 @@ import pytest
 
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.postgres import binaries, processes
+from rotator.sandbox.postgres.account import server_account
 from rotator.sandbox.postgres.address import database_port, free_address
 from rotator.sandbox.postgres.cluster import Cluster
 from rotator.sandbox.postgres.config import is_superuser
@@ -210,7 +211,7 @@ def test_the_password_is_not_shown_by_repr(cluster: Cluster) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to drop privileges")
 def test_as_root_the_server_runs_as_another_user_and_its_folder_is_closed(cluster: Cluster) -> None:
-    account = processes.server_account()
+    account = server_account()
     assert account is not None
     assert cluster.data.stat().st_uid == account.uid != 0
     for path in (cluster.folder, cluster.folder / "cluster.json"):

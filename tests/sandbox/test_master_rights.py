@@ -17,6 +17,7 @@ import pytest
 
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.postgres import binaries, processes, snapshots
+from rotator.sandbox.postgres.account import server_account
 from rotator.sandbox.postgres.cluster import Cluster
 
 pytestmark = pytest.mark.postgres
@@ -69,7 +70,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     home.chmod(0o711)
     made: list[Cluster] = []
     try:
-        programs = binaries.readable_by(request.param, processes.server_account(), home / "programs")
+        programs = binaries.readable_by(request.param, server_account(), home / "programs")
         blue = Cluster.create(home / "blue", password=PASSWORD, master=MASTER, database="shop", binaries=programs)
         made.append(blue)
         run(

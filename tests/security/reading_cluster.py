@@ -13,7 +13,8 @@ import pytest
 from hostile_types import DATABASE, MASTER, PASSWORD, USER
 
 from rotator.sandbox.errors import SandboxError
-from rotator.sandbox.postgres import binaries, processes
+from rotator.sandbox.postgres import binaries
+from rotator.sandbox.postgres.account import server_account
 from rotator.sandbox.postgres.cluster import Cluster
 
 
@@ -45,7 +46,7 @@ def one_cluster(found: binaries.Binaries | None, *statements: str) -> Iterator[C
     home.chmod(0o711)
     made = None
     try:
-        programs = binaries.readable_by(found, processes.server_account(), home / "programs")
+        programs = binaries.readable_by(found, server_account(), home / "programs")
         made = Cluster.create(home / "one", password=PASSWORD, master=MASTER, database=DATABASE, binaries=programs)
         run(
             made,

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from replicated import run, world_with_links
-from rotations import services
 
 from rotator.boundary import run as at_the_boundary
-from rotator.host.files import for_owner_alone, own_folder, write_private
+from rotator.domain.env_files import DATA_FILE, JOURNAL_FILE
+from rotator.host.files import OWNER_FILE, for_owner_alone, own_folder, write_whole
+from rotator.journal.local import LocalStore
 from rotator.journal.lock import env_lock
-from rotator.journal.stores import DATA_FILE, JOURNAL_FILE
 from rotator.terraform.process import Child
 
 
@@ -38,7 +38,7 @@ def test_journal_and_data_are_for_their_user_alone_also_in_place_of_an_open_file
     run(world, tmp_path)
     assert mode(tmp_path / name) == 0o600
     (tmp_path / name).chmod(0o644)
-    services(world, tmp_path, strategy="replicate").store.take_up()  # type: ignore[attr-defined]
+    LocalStore(tmp_path).narrow()
     assert mode(tmp_path / name) == 0o600
 
 
@@ -48,7 +48,7 @@ def test_a_state_of_before_is_narrowed_when_a_run_begins(tmp_path: Path) -> None
     state = tmp_path / "terraform.tfstate.backup"
     state.write_text("{}")
     state.chmod(0o664)
-    services(world, tmp_path, strategy="replicate").store.take_up()  # type: ignore[attr-defined]
+    LocalStore(tmp_path).narrow()
     assert mode(state) == 0o600
 
 
@@ -68,7 +68,7 @@ def test_a_link_in_the_drafts_place_is_not_written_through(tmp_path: Path) -> No
     theirs, file = tmp_path / "theirs", tmp_path / "journal.json"
     theirs.write_text("as it was")
     (tmp_path / f".journal.json.{os.getpid()}.new").symlink_to(theirs)
-    write_private(file, "secret")
+    write_whole(file, "secret", mode=OWNER_FILE)
     assert theirs.read_text() == "as it was"
     assert (file.read_text(), mode(file)) == ("secret", 0o600)
 

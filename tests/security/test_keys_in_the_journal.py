@@ -16,10 +16,11 @@ from replicated import run, world_with_links
 from rotations import services
 
 from rotator.commands.rotation import rollback
+from rotator.domain.env_files import JOURNAL_FILE
 from rotator.domain.errors import Blocked, DatabaseError
 from rotator.journal.document import journal_from_json
+from rotator.journal.local import local_keeper
 from rotator.journal.results import CutoverResult
-from rotator.journal.stores import JOURNAL_FILE, LocalStore
 from rotator.rotation.steps.context import Options
 
 SECRET = "canary-4111-1111"
@@ -121,7 +122,7 @@ def test_an_older_journal_loses_its_bounds_and_statements_with_the_next_save(tmp
     steps["cutover"] = {**steps["validate"], "outputs": {"cut_off": lines, "hot_back": [RANGE]}}
     quoted = f"duplicate key value: Key (card)=({SECRET}) already exists. Failing row contains (7, {SECRET}, null)."
     steps["catch-up"] = {**steps["validate"], "outputs": {}, "reason": quoted}
-    store = LocalStore("shop", tmp_path)
+    store = local_keeper("shop", tmp_path)
     store.save(journal_from_json(document))
     assert SECRET not in file.read_text()
     cut_off = store.load().rotations[0].result(CutoverResult).cut_off

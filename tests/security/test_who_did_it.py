@@ -15,9 +15,10 @@ from rotator import __version__
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback
 from rotator.commands.status import status
+from rotator.domain.env_files import JOURNAL_FILE
 from rotator.domain.errors import AwsError, DatabaseError, RotatorError
 from rotator.journal.document import journal_from_json
-from rotator.journal.stores import JOURNAL_FILE, LocalStore
+from rotator.journal.local import local_keeper
 from rotator.report.status import render
 from rotator.report.summary import render_text, to_json
 from rotator.rotation.steps.context import Options
@@ -67,7 +68,7 @@ def test_an_sts_that_does_not_answer_is_no_failure(tmp_path: Path) -> None:
     from rotator.journal.memory import JournalMemory  # noqa: PLC0415
 
     run(world, tmp_path)
-    memory = JournalMemory(made.store, made.store.load().rotations[-1].rotation.id)
+    memory = JournalMemory(made.keeper, made.keeper.load().rotations[-1].rotation.id)
     sign(replace(made, identity=Silent()), memory, "retire")  # type: ignore[arg-type]
     assert memory.record.runs[-1].who == "unknown"
 
@@ -90,4 +91,4 @@ def test_a_journal_of_before_has_none_and_one_that_is_garbled_is_damaged(tmp_pat
     document["rotations"][0]["runs"] = [{"verb": 5}]
     with pytest.raises(RotatorError, match="cannot be read"):
         journal_from_json(document)
-    assert LocalStore("shop", tmp_path).load().rotations[0].runs
+    assert local_keeper("shop", tmp_path).load().rotations[0].runs

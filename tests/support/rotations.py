@@ -22,7 +22,7 @@ from fakes import (
 
 from rotator.commands.services import Services
 from rotator.journal.document import Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 
 
 def services(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any) -> Services:
@@ -30,7 +30,7 @@ def services(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any
     access = loaded.config.database.access
     return Services(
         env=loaded,
-        store=LocalStore("shop", tmp_path),
+        keeper=local_keeper("shop", tmp_path),
         rds=FakeRds(world),
         kms=FakeKms(world),
         key_uses=FakeKeyUses(world),
@@ -46,6 +46,6 @@ def services(world: World, tmp_path: Path, reporter: Any = None, **rotation: Any
 
 
 def phase(tmp_path: Path) -> Phase:
-    latest = LocalStore("shop", tmp_path).load().latest()
+    latest = local_keeper("shop", tmp_path).load().latest()
     assert latest is not None
     return latest.phase

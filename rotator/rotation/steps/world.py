@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rotator.database.interface import DatabaseServer
 from rotator.domain.aws import Instance, Record
+from rotator.domain.env_files import CONFIG_FILE
 from rotator.domain.errors import Blocked
 from rotator.domain.root import EndpointSpec
 from rotator.rotation.steps.context import Context
@@ -20,7 +21,7 @@ def instance(ctx: Context, identifier: str) -> Instance:
         raise Blocked(
             f"There is no DB instance {identifier} in {region}.",
             why=f"RDS knows these: {names}.",
-            fix=f"Correct [database] identifier or [aws] region in {ctx.env.path / 'rotation.toml'}.",
+            fix=f"Correct [database] identifier or [aws] region in {ctx.env.path / CONFIG_FILE}.",
             code="no-such-database",
         )
     return found

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from rotator.config.sandbox import Listens, access_key, located
 from rotator.config.schema import Env, SandboxConfig
+from rotator.domain.env_files import CONFIG_FILE
 from rotator.domain.errors import ConfigError
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
@@ -50,7 +51,7 @@ def endpoints(env: Env) -> Endpoints:
     if config.sandbox is None:
         raise ConfigError(
             f"env {env.name} has no sandbox",
-            why=f"{env.path / 'rotation.toml'} has no table [sandbox]",
+            why=f"{env.path / CONFIG_FILE} has no table [sandbox]",
             fix="use an env that has one (rotator sandbox up local), or add an empty [sandbox] table",
         )
     url = urlsplit(config.aws.endpoint_url or f"http://{LOCAL_HOSTS[0]}:0")
@@ -87,7 +88,7 @@ def exports(env: Env) -> Mapping[str, str]:
 
 def _elsewhere(env: Env, key: str, example: str) -> ConfigError:
     return ConfigError(
-        f"{env.path / 'rotation.toml'}: {key} is no address on this machine",
+        f"{env.path / CONFIG_FILE}: {key} is no address on this machine",
         why="the sandbox listens on this machine",
         fix=f'remove {key}: a free port is then chosen; or pin one, such as {key} = "{example}"',
     )

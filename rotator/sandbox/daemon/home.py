@@ -34,17 +34,19 @@ from rotator.config.sandbox import (
     lives,
 )
 from rotator.config.schema import Env
+from rotator.domain.env_files import DATA_FILE, STATE_FILE, WORK_FOLDER
 from rotator.host import trust
+from rotator.host.files import OWNER_FILE, write_whole
 from rotator.sandbox.postgres import process_owner, processes
 
 WORLD_FILES = (
-    "terraform.tfstate*",
-    ".terraform.tfstate.lock.info",
+    f"{STATE_FILE}*",
+    f".{STATE_FILE}.lock.info",
     ".terraform.lock.hcl",
     ".terraform",
-    "generations.auto.tfvars.json",
+    DATA_FILE,
     "journal*.json",
-    ".rotator",
+    WORK_FOLDER,
 )
 """What in an env describes a sandbox's world, and is worth nothing once that is gone."""
 
@@ -82,12 +84,12 @@ class Home:
 
     def note(self, where: Listens) -> None:
         """Write down where the sandbox listens, whole or not at all: who reads it finds the living daemon's."""
-        trust.write_private(self.path / LISTENS, json.dumps(asdict(where)) + "\n")
+        write_whole(self.path / LISTENS, json.dumps(asdict(where)) + "\n", mode=OWNER_FILE)
 
     def draw_key(self) -> AccessKey:
         """A new access key for this sandbox, in a file for its owner alone."""
         drawn = AccessKey(f"SANDBOX{secrets.token_hex(7).upper()}", secrets.token_urlsafe(30))
-        trust.write_private(self.path / KEY, json.dumps(asdict(drawn)) + "\n")
+        write_whole(self.path / KEY, json.dumps(asdict(drawn)) + "\n", mode=OWNER_FILE)
         return drawn
 
     def log_tail(self, lines: int = 12) -> tuple[str, ...]:
@@ -100,7 +102,7 @@ class Home:
         with os.fdopen(trust.open_private(self.path / LOCK, os.O_RDWR | os.O_CREAT), "w") as lock:
             # whoever asks for the daemon holds the lock for an instant
             processes.wait_until(lambda: _locked(lock), 5.0, f"another sandbox lives in {self.path}")
-            trust.write_private(self.pid, f"{os.getpid()} {process_owner.began(os.getpid())}\n")
+            write_whole(self.pid, f"{os.getpid()} {process_owner.began(os.getpid())}\n", mode=OWNER_FILE)
             yield
 
     def daemon(self) -> int | None:
@@ -144,10 +146,10 @@ def make(env: Env) -> Home:
             fix="Set TMPDIR to a folder of your own, or: chmod 1777 on the shared one.",
         )
     folder.chmod(0o711)  # the servers' user must pass through
-    trust.write_private(folder / OWNER, str(env.path.resolve()))
+    write_whole(folder / OWNER, str(env.path.resolve()), mode=OWNER_FILE)
     record = env.path / RECORD
     record.parent.mkdir(exist_ok=True)
-    record.write_text(json.dumps({"folder": str(folder)}) + "\n")
+    write_whole(record, json.dumps({"folder": str(folder)}) + "\n")
     return Home(folder)
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from rotator.host import trust
 from rotator.sandbox.errors import SandboxError
-from rotator.sandbox.postgres.processes import Account
+from rotator.sandbox.postgres.account import Account
 
 NEEDED = ("postgres", "initdb")
 OLDEST_MAJOR = 13

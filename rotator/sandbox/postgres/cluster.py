@@ -2,7 +2,7 @@
 
 Folder: `cluster.json` (0600: where it listens, with which programs, the service's own password), `data/`, `server.log`,
 and with an authority `server.pem` and `server-key.pem`.
-As root the server runs as another user (see processes.server_account), who must be able to enter the folder.
+As root the server runs as another user (see account.server_account), who must be able to enter the folder.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from rotator.database.interface import Target
+from rotator.host.files import OWNER_FILE, write_whole
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.postgres import binaries as programs
 from rotator.sandbox.postgres import processes
+from rotator.sandbox.postgres.account import Account, server_account
 from rotator.sandbox.postgres.address import free_address
 from rotator.sandbox.postgres.authority import Authority
 from rotator.sandbox.postgres.binaries import Binaries
@@ -38,8 +40,6 @@ from rotator.sandbox.postgres.config import (
     prepare_template,
     scram,
 )
-from rotator.sandbox.postgres.private_file import write_private
-from rotator.sandbox.postgres.processes import Account
 from rotator.sandbox.postgres.settings import Settings
 from rotator.sandbox.postgres.tls import client_tls, is_forced, place_certificate, tls_settings
 
@@ -76,7 +76,7 @@ class Cluster:
         `extra` are PostgreSQL settings (a parameter group); `taken` are addresses not to use. With an `authority` the
         server speaks TLS, and its certificate has these host `names`.
         """
-        account = processes.server_account()
+        account = server_account()
         binaries = binaries or programs.readable_by(programs.find(), account, folder.parent / "programs")
         settings = Settings(
             address=free_address(port, taken),
@@ -98,7 +98,7 @@ class Cluster:
     @classmethod
     def place(cls, folder: Path, settings: Settings) -> Cluster:
         """Write down a server whose data folder is still to come (initdb, or a copy)."""
-        account = processes.server_account()
+        account = server_account()
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         if account is not None:
             os.chown(folder, account.uid, account.gid)
@@ -109,7 +109,7 @@ class Cluster:
     @classmethod
     def load(cls, folder: Path) -> Cluster:
         """A server that an earlier process made."""
-        return cls(folder, Settings.from_json((folder / "cluster.json").read_text()), processes.server_account())
+        return cls(folder, Settings.from_json((folder / "cluster.json").read_text()), server_account())
 
     # --- where it is ---------------------------------------------------------------------------------------------
 
@@ -223,9 +223,12 @@ class Cluster:
 
     # --- how -----------------------------------------------------------------------------------------------------
 
+    def _write(self, path: Path, text: str) -> None:
+        write_whole(path, text, mode=OWNER_FILE, owner=self.account.ids if self.account else None)
+
     def _initdb(self) -> None:
         secret = self.folder / "pwfile"
-        write_private(secret, self.settings.service_password + "\n", self.account)
+        self._write(secret, self.settings.service_password + "\n")
         try:
             processes.run(
                 [
@@ -256,9 +259,9 @@ class Cluster:
         self._certify()
         tls = tls_settings(self.folder, self.authority)
         text = postgresql_conf(settings.address, settings.port, {**settings.extra, **tls})
-        write_private(self.data / "postgresql.conf", text, self.account)
+        self._write(self.data / "postgresql.conf", text)
         forced = self.authority is not None and is_forced(settings.extra, settings.major)
-        write_private(self.data / "pg_hba.conf", host_rules(tls_only=forced), self.account)
+        self._write(self.data / "pg_hba.conf", host_rules(tls_only=forced))
 
     def _certify(self) -> None:
         if self.authority is not None:
@@ -272,7 +275,7 @@ class Cluster:
         return cluster
 
     def _save(self) -> None:
-        write_private(self.folder / "cluster.json", self.settings.to_json(), self.account)
+        self._write(self.folder / "cluster.json", self.settings.to_json())
 
     def _try_start(self) -> tuple[str, ...]:
         """Start and wait; gives nothing when it is up, else the last lines of its log."""
@@ -281,20 +284,14 @@ class Cluster:
         (self.data / "postmaster.pid").unlink(missing_ok=True)  # of a killed one: start() has seen that none runs
         pid = processes.spawn([self._program("postgres"), "-D", str(self.data)], self.account, self.log)
         processes.wait_until(
-            lambda: self._ready(pid) or not processes.alive(pid), START_SECONDS, "a database server does not get ready"
+            lambda: processes.is_ready(self.data, pid) or not processes.alive(pid),
+            START_SECONDS,
+            "a database server does not get ready",
         )
-        if self._ready(pid):
+        if processes.is_ready(self.data, pid):
             return ()
         processes.reap(pid)
         return ("no output", *self.log.read_bytes()[known:].decode(errors="replace").splitlines()[-12:])
-
-    def _ready(self, pid: int) -> bool:
-        """Whether the pid file says that connections are accepted (its eighth line: src/include/utils/pidfile.h)."""
-        try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return False
-        return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
     def _program(self, name: str) -> str:
         return str(Path(self.settings.programs) / name)

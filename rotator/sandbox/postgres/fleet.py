@@ -17,9 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from rotator.host import trust
+from rotator.host.files import OWNER_FILE, write_whole
 from rotator.sandbox.errors import SandboxError
 from rotator.sandbox.interface import DATABASE_PORT
 from rotator.sandbox.postgres import binaries, processes, snapshots
+from rotator.sandbox.postgres.account import server_account
 from rotator.sandbox.postgres.authority import Authority
 from rotator.sandbox.postgres.cluster import Cluster
 from rotator.sandbox.postgres.config import SETTINGS, wal_level
@@ -38,12 +40,12 @@ def open_fleet(folder: Path, endpoints: Endpoints = lambda identifier: (identifi
     """
     sweep(folder)
     _passable(folder)
-    account = processes.server_account()
+    account = server_account()
     root = folder.resolve()
     if account is not None and not account.can_enter(root):
         root = Path(tempfile.mkdtemp(prefix="rotator-fleet-"))
         root.chmod(0o711)
-        trust.write_private(folder / ELSEWHERE, str(root))
+        write_whole(folder / ELSEWHERE, str(root), mode=OWNER_FILE)
     found = binaries.readable_by(binaries.find(), account, root / "programs")
     for name in ("instances", "snapshots"):
         _passable(root / name)

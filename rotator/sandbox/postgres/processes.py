@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -11,70 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from rotator.host import trust
 from rotator.sandbox.errors import SandboxError
+from rotator.sandbox.postgres.account import Account
 from rotator.sandbox.postgres.process_owner import PROC, tool
-
-
-@dataclass(frozen=True)
-class Account:
-    """The user that servers run as when we are root (PostgreSQL refuses root)."""
-
-    name: str
-    uid: int
-    gid: int
-
-    def can_run(self, program: str) -> bool:
-        """Whether this user can start `program` (every folder on the way must be open to it)."""
-        try:
-            done = subprocess.run(
-                [program, "--version"],
-                user=self.uid,
-                group=self.gid,
-                extra_groups=(),
-                cwd="/",
-                capture_output=True,
-                check=False,
-            )
-        except PermissionError:
-            return False
-        return done.returncode == 0
-
-    def can_enter(self, folder: Path) -> bool:
-        """Whether this user can pass through `folder` and all above it."""
-        try:
-            done = subprocess.run(
-                ["/bin/sh", "-c", 'cd -- "$1"', "sh", str(folder)],
-                user=self.uid,
-                group=self.gid,
-                extra_groups=(),
-                cwd="/",
-                capture_output=True,
-                check=False,
-            )
-        except PermissionError:
-            return False
-        return done.returncode == 0
-
-
-def server_account() -> Account | None:
-    """None: run as ourselves. As root: `postgres` if there is such a user, else `nobody`."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
-    raise SandboxError(
-        "no user to run PostgreSQL as",
-        why="PostgreSQL refuses to run as root, and there is neither a user 'postgres' nor a user 'nobody'",
-        fix="create one (useradd --system postgres), or run the sandbox as an ordinary user",
-    )
 
 
 def run(argv: list[str], account: Account | None, *, timeout: float = 120.0) -> None:
@@ -96,6 +37,15 @@ def run(argv: list[str], account: Account | None, *, timeout: float = 120.0) -> 
     if done.returncode != 0:
         last = tuple((done.stderr.strip() or done.stdout.strip()).splitlines()[-8:])
         raise SandboxError(f"{Path(argv[0]).name} failed with exit code {done.returncode}", details=last)
+
+
+def is_ready(data: Path, pid: int) -> bool:
+    """Whether the pid file says that connections are accepted (its eighth line: src/include/utils/pidfile.h)."""
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
 def spawn(argv: list[str], account: Account | None, log: Path) -> int:

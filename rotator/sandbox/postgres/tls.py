@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rotator.host.files import OWNER_FILE, write_whole
+from rotator.sandbox.postgres.account import Account
 from rotator.sandbox.postgres.authority import Authority
-from rotator.sandbox.postgres.private_file import write_private
-from rotator.sandbox.postgres.processes import Account
 
 FORCED = "rds.force_ssl"
 """RDS's parameter that refuses sessions without TLS; its default is 1 from PostgreSQL 15 on (Amazon RDS User Guide,
@@ -21,8 +21,13 @@ FORCED_SINCE = 15
 def place_certificate(folder: Path, authority: Authority, names: Sequence[str], account: Account | None) -> None:
     """Give the server in `folder` a certificate for `names`, in the place of an older one."""
     certificate, key = authority.issue(names)
-    write_private(_certificate(folder), certificate, account)
-    write_private(_key(folder), key, account)
+    write_whole(
+        _certificate(folder),
+        certificate,
+        mode=OWNER_FILE,
+        owner=account.ids if account else None,
+    )
+    write_whole(_key(folder), key, mode=OWNER_FILE, owner=account.ids if account else None)
 
 
 def tls_settings(folder: Path, authority: Authority | None) -> Mapping[str, str]:

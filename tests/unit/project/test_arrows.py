@@ -102,7 +102,7 @@ BELOW: dict[str, set[str]] = {
     "aws": {"config", "domain"},
     "database": {"domain", "network"},
     "terraform": {"config", "domain", "host"},
-    "journal": {"domain", "host", "terraform"},
+    "journal": {"domain", "host"},
     "rotation": {"aws", "config", "database", "domain", "journal", "network", "report"},
     "commands": {
         "aws",

@@ -21,7 +21,7 @@ ROOMS = [
     path
     for room in ("domain", "database", "rotation/steps")
     for path in sorted((PACKAGE / room).rglob("*.py"))
-    if path.name != "qualified.py"
+    if path.name not in ("qualified.py", "root_json.py")
 ]
 NOT_NAMES = ("{SCHEMA}.", "pid || ' ' || backend_xid")
 """The tool's own schema before a name of its own (constants), and numbers."""

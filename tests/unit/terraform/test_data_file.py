@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from rotator.domain.errors import ConfigError
 from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData
-from rotator.terraform.data import from_json, to_json, to_text, write_data
+from rotator.domain.root_json import from_json, to_json, to_text
+from rotator.host.data_file import write_data
 
 names = st.from_regex(r"\Ag[0-9]{1,3}\Z")
 texts = st.text(max_size=20)

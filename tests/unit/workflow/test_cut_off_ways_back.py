@@ -17,9 +17,9 @@ from test_replicate_in_memory import GREEN, assert_rotated
 
 from rotator.commands.rotation import rollback, rotate
 from rotator.domain.errors import Blocked, DatabaseError, DatabaseUnreachable, RotatorError, TerraformError
+from rotator.journal.local import local_keeper
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import CutoverResult
-from rotator.journal.stores import LocalStore
 from rotator.rotation.steps.context import Options
 
 
@@ -35,7 +35,7 @@ def rotated(folder: Path) -> World:
 
 
 def memory(folder: Path) -> JournalMemory:
-    return JournalMemory(LocalStore("shop", folder), "shop-g1")
+    return JournalMemory(local_keeper("shop", folder), "shop-g1")
 
 
 def assert_back(world: World, *rows: str) -> None:

@@ -14,9 +14,13 @@ from rotations import services
 
 from rotator.commands.rotation import rotate
 from rotator.commands.status import status
+from rotator.domain.env_files import DATA_FILE, JOURNAL_FILE
 from rotator.domain.errors import Blocked, MachineError
-from rotator.domain.root import Imports
-from rotator.journal.stores import DATA_FILE, JOURNAL_FILE, LocalStore
+from rotator.domain.root import Imports, RootData
+from rotator.journal.datafile import DataFile
+from rotator.journal.keeper import JournalKeeper
+from rotator.journal.local import LocalStore, local_keeper
+from rotator.journal.private import InMemory
 from rotator.report.status import render
 from rotator.rotation.steps.context import Options
 
@@ -63,7 +67,7 @@ def other_serving(document: Any) -> None:
 )
 def test_an_edit_is_refused_by_name_and_kept(file: Path, change: Callable[[Any], Any], words: str) -> None:
     text = edit(file, change)
-    store = LocalStore("shop", file.parent)
+    store = local_keeper("shop", file.parent)
     with pytest.raises(Blocked) as caught:
         store.take_up()
     assert caught.value.code == "data-edited"
@@ -86,7 +90,7 @@ def test_status_tells_of_an_edit_and_changes_nothing(file: Path) -> None:
 def test_a_damaged_file_is_refused(file: Path, text: bytes) -> None:
     file.write_bytes(text)
     with pytest.raises(Blocked) as caught:
-        LocalStore("shop", file.parent).take_up()
+        local_keeper("shop", file.parent).take_up()
     assert caught.value.code == "data-edited"
     assert file.read_bytes() == text
 
@@ -95,19 +99,19 @@ def test_a_file_that_is_a_folder(file: Path) -> None:
     file.unlink()
     file.mkdir()
     with pytest.raises(MachineError, match="cannot be read"):
-        LocalStore("shop", file.parent).take_up()
+        local_keeper("shop", file.parent).take_up()
 
 
 def test_a_file_without_a_journal_is_refused(file: Path) -> None:
     (file.parent / JOURNAL_FILE).unlink()
     with pytest.raises(Blocked, match="knows no generation"):
-        LocalStore("shop", file.parent).take_up()
+        local_keeper("shop", file.parent).take_up()
 
 
 @pytest.mark.parametrize("layout", [{"indent": 8}, {"separators": (",", ":")}, {"sort_keys": True}])
 def test_layout_is_nobodys_business(file: Path, layout: Any) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()), **layout).replace("\n", "\r\n"))
-    LocalStore("shop", file.parent).take_up()
+    local_keeper("shop", file.parent).take_up()
 
 
 def test_a_journal_of_before_the_digests_still_loads(file: Path) -> None:
@@ -115,19 +119,19 @@ def test_a_journal_of_before_the_digests_still_loads(file: Path) -> None:
     document = json.loads(journal.read_text())
     del document["derived"]
     journal.write_text(json.dumps(document))
-    LocalStore("shop", file.parent).take_up()
+    local_keeper("shop", file.parent).take_up()
 
 
-class DiesBetween(LocalStore):
+class DiesBetween(DataFile):
     """The process dies in a save, between the journal and the file derived from it."""
 
-    def derive(self, journal: Any) -> None:
+    def write(self, data: RootData) -> None:
         raise Killed
 
 
 @pytest.mark.parametrize("change", ["stage", "commit", "forget", "follow the world"])
 def test_a_kill_between_the_two_files_is_no_edit(file: Path, change: str) -> None:
-    store = LocalStore("shop", file.parent)
+    store = local_keeper("shop", file.parent)
     journal = store.load()
     assert journal.root is not None
     other = replace(journal.root, serving="g0", imports=Imports(keys={"g0": "arn"}))
@@ -140,17 +144,17 @@ def test_a_kill_between_the_two_files_is_no_edit(file: Path, change: str) -> Non
         "follow the world": replace(journal, root=other),
     }[change]
     text = file.read_text()
-    dies = DiesBetween("shop", file.parent)
+    dies = JournalKeeper("shop", LocalStore(file.parent), DiesBetween(file), InMemory())
     dies.load()
     with pytest.raises(Killed):
         dies.save(after)
     assert file.read_text() == text
-    LocalStore("shop", file.parent).take_up()
+    local_keeper("shop", file.parent).take_up()
     assert file.read_text() != text
 
 
 def test_a_second_save_after_a_kill_forgets_what_is_two_behind(file: Path) -> None:
-    store = LocalStore("shop", file.parent)
+    store = local_keeper("shop", file.parent)
     journal = store.load()
     assert journal.root is not None
     text = file.read_text()
@@ -158,7 +162,7 @@ def test_a_second_save_after_a_kill_forgets_what_is_two_behind(file: Path) -> No
         store.save(replace(journal, root=replace(journal.root, endpoint=replace(journal.root.endpoint, ttl=number))))
     file.write_text(text)
     with pytest.raises(Blocked, match=r"endpoint\.ttl"):
-        LocalStore("shop", file.parent).take_up()
+        local_keeper("shop", file.parent).take_up()
 
 
 def as_it_was(data: Any) -> Any:
@@ -181,14 +185,14 @@ def before_the_upgrade(file: Path) -> Path:
 
 
 def test_files_of_before_an_upgrade_are_nobodys_edit(before_the_upgrade: Path) -> None:
-    LocalStore("shop", before_the_upgrade.parent).take_up()
+    local_keeper("shop", before_the_upgrade.parent).take_up()
     assert json.loads(before_the_upgrade.read_text())["also"] == []
 
 
 def test_an_edit_of_a_file_of_before_an_upgrade_is_found(before_the_upgrade: Path) -> None:
     text = edit(before_the_upgrade, larger)
     with pytest.raises(Blocked, match="instance_class"):
-        LocalStore("shop", before_the_upgrade.parent).take_up()
+        local_keeper("shop", before_the_upgrade.parent).take_up()
     assert before_the_upgrade.read_text() == text
 
 
@@ -200,7 +204,7 @@ def test_a_stage_that_an_older_rotator_was_applying_is_no_edit(before_the_upgrad
     document["pending"]["imports"]["keys"] = {"g0": "arn"}
     journal.write_text(json.dumps(document))
     before_the_upgrade.write_text(json.dumps(document["pending"]))
-    LocalStore("shop", before_the_upgrade.parent).take_up()
+    local_keeper("shop", before_the_upgrade.parent).take_up()
 
 
 @pytest.mark.parametrize("old", [True, False])
@@ -209,5 +213,5 @@ def test_what_a_killed_first_plan_had_looked_at_is_no_edit(file: Path, old: bool
     document["imports"]["databases"] = {"g0": "shop-db"}
     file.write_text(json.dumps(as_it_was(document) if old else document))
     (file.parent / JOURNAL_FILE).unlink()
-    LocalStore("shop", file.parent).take_up()
+    local_keeper("shop", file.parent).take_up()
     assert not file.exists()

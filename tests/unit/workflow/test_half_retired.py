@@ -15,7 +15,7 @@ from rotator.commands.rotation import rollback, rotate
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Stage
 from rotator.journal.document import Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.rotation.steps.context import Options
 
 LOSE = Options(lose_writes=True)
@@ -50,7 +50,7 @@ def test_an_intent_alone_does_not_close_the_way_back(tmp_path: Path, protected: 
     assert phase(tmp_path) is Phase.ROLLED_BACK
     assert world.record.values[0].startswith(f"{BLUE}.")
     assert world.write("on blue")
-    root = LocalStore("shop", tmp_path).load().root
+    root = local_keeper("shop", tmp_path).load().root
     assert root is not None
     blue = root.generations["g0"].database
     assert blue is not None

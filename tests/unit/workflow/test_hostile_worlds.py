@@ -28,7 +28,7 @@ from rotator.domain.errors import (
 )
 from rotator.domain.root import Imports, Stage
 from rotator.journal.document import Journal, Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.report.summary import render_text
 from rotator.rotation.steps.context import Options
 
@@ -38,7 +38,7 @@ LOSE = Options(lose_writes=True)
 
 
 def journal(folder: Path) -> Journal:
-    return LocalStore("shop", folder).load()
+    return local_keeper("shop", folder).load()
 
 
 def with_globs(found: Services, *globs: str) -> Services:

@@ -17,7 +17,7 @@ from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import status
 from rotator.domain.errors import AwsError, Blocked, Interrupted, KeyStaysDisabled, WaitingForApproval
 from rotator.journal.document import Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.rotation.steps.context import Options
 
 ROLE = Grant("g-2", "batch", "arn:aws:iam::123456789012:role/batch", None, ("Decrypt", "Encrypt"))
@@ -70,7 +70,7 @@ def test_a_stop_once_blue_is_gone_holds_up_no_other_rotation(tmp_path: Path, eff
     with pytest.raises((AwsError, Interrupted, ZeroDivisionError, Killed)):
         retire(services(world, tmp_path), Options())
     assert BLUE not in world.instances
-    applying = LocalStore("shop", tmp_path).load().pending is not None
+    applying = local_keeper("shop", tmp_path).load().pending is not None
     assert applying is (effect != "delete_snapshot")
     if not isinstance(stop, Killed):
         assert phase(tmp_path) is (Phase.KEY_DISABLED if effect == "schedule" else Phase.KEY_KEPT)

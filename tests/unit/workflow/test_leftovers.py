@@ -21,10 +21,10 @@ from rotator.domain.database import Finding
 from rotator.domain.errors import Blocked, DatabaseError, WaitingForApproval
 from rotator.domain.rotation import Strategy
 from rotator.journal.document import Phase
+from rotator.journal.local import local_keeper
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results_retire import CleanUpResult
 from rotator.journal.step_record import Status, StepRecord
-from rotator.journal.stores import LocalStore
 from rotator.report.status import render
 from rotator.rotation.registry import last_steps, rollback_steps
 from rotator.rotation.steps.context import Options
@@ -44,7 +44,7 @@ def test_a_rollback_between_the_flip_and_the_way_back_leaves_no_subscription(tmp
     back(world, tmp_path)
     assert subscriptions(world) == []
     assert not any(stream.slot for stream in world.replication.streams.values())
-    assert JournalMemory(LocalStore("shop", tmp_path), "shop-g1").status("way-back") is Status.UNDONE
+    assert JournalMemory(local_keeper("shop", tmp_path), "shop-g1").status("way-back") is Status.UNDONE
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -153,20 +153,20 @@ def test_what_an_earlier_rotation_left_is_removed_before_the_next_one_begins(tmp
     back(world, tmp_path)
     stream = next(iter(world.replication.streams.values()))
     stream.subscribed, stream.at = True, BLUE  # as an older version left it
-    memory = JournalMemory(LocalStore("shop", tmp_path), "shop-g1")
+    memory = JournalMemory(local_keeper("shop", tmp_path), "shop-g1")
     memory.put("clean-up", StepRecord())
     world.fail = {"open": DatabaseError("nothing further")}
     with pytest.raises(DatabaseError):
         run(world, tmp_path)
     assert subscriptions(world) == []
-    assert JournalMemory(LocalStore("shop", tmp_path), "shop-g1").result(CleanUpResult).left == ()
+    assert JournalMemory(local_keeper("shop", tmp_path), "shop-g1").result(CleanUpResult).left == ()
 
 
 def test_the_strip_of_a_rollback_announces_the_clean_up(tmp_path: Path) -> None:
     """It is a step to take, not one to take back, so the journal has nothing of it before."""
     world = world_with_links()
     run(world, tmp_path)
-    record = LocalStore("shop", tmp_path).load().rotations[-1]
+    record = local_keeper("shop", tmp_path).load().rotations[-1]
     steps = (*rollback_steps(Strategy.REPLICATE), *last_steps())
     announced = undo_infos(record, steps)
     assert (announced[-1].name, announced[-1].title) == ("clean-up", "Leave nothing behind on blue")

@@ -14,9 +14,10 @@ from rotator.commands.known import refuse_unknown
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rotate
 from rotator.commands.services import Services
+from rotator.domain.env_files import DATA_FILE, JOURNAL_FILE
 from rotator.domain.errors import Blocked
 from rotator.journal.document import Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.rotation.steps.context import Options
 
 SERVES = f"{BLUE}-g1"
@@ -51,7 +52,7 @@ def afresh(world: World, folder: Path, name: str) -> Services:
     document["key"] = {**document.get("key", {}), "alias": "alias/afresh", "adopt": False}
     config = type(found.env.config).model_validate(document)
     env = found.env.model_copy(update={"config": config, "name": name})
-    return replace(found, env=env, store=LocalStore(name, folder))
+    return replace(found, env=env, keeper=local_keeper(name, folder))
 
 
 @pytest.mark.parametrize("retired", [False, True])
@@ -61,7 +62,7 @@ def test_what_serves_is_adopted_and_rotated_afresh(tmp_path: Path, way: str, *, 
     rotate(services(world, tmp_path), Options())
     if retired:
         retire(services(world, tmp_path), Options())
-    for file in tmp_path.iterdir():
+    for file in (tmp_path / JOURNAL_FILE, tmp_path / DATA_FILE):
         file.unlink()
     world.state.clear()
     with pytest.raises(Blocked) as caught:
@@ -72,9 +73,9 @@ def test_what_serves_is_adopted_and_rotated_afresh(tmp_path: Path, way: str, *, 
     if way == "tags":
         take_tags_off(world)
     name = "shop" if way == "tags" else "shop-afresh"
-    refuse_unknown(afresh(world, tmp_path, name), LocalStore(name, tmp_path).load())
+    refuse_unknown(afresh(world, tmp_path, name), local_keeper(name, tmp_path).load())
     rotate(afresh(world, tmp_path, name), Options())
-    latest = LocalStore(name, tmp_path).load().latest()
+    latest = local_keeper(name, tmp_path).load().latest()
     assert latest is not None
     assert latest.phase is Phase.SOAKING
     assert world.record.values[0].startswith(f"{SERVES}-g1.")

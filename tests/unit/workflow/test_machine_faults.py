@@ -19,14 +19,15 @@ from rotations import services
 
 from rotator.boundary import run
 from rotator.commands.rotation import rollback, rotate
+from rotator.domain.env_files import JOURNAL_FILE
 from rotator.domain.errors import Blocked, ExitCode, MachineError, RotatorError
-from rotator.host.machine import explain, on_this_machine
+from rotator.host.machine import explain, on_this_machine, write_file
 from rotator.journal.document import Journal
+from rotator.journal.keeper import Preview
+from rotator.journal.local import local_keeper
 from rotator.journal.lock import env_lock, holder
-from rotator.journal.stores import JOURNAL_FILE, LocalStore, Preview
 from rotator.report.pipes import put
 from rotator.rotation.steps.context import Options
-from rotator.terraform.atomic import write_text
 from rotator.terraform.gate import Gate
 
 
@@ -67,8 +68,8 @@ class FullFrom(Preview):
         super().save(journal)
 
 
-def at_work(world: World, folder: Path, store: FullFrom) -> Any:
-    return replace(services(world, folder), store=store)
+def at_work(world: World, folder: Path, keeper: FullFrom) -> Any:
+    return replace(services(world, folder), keeper=keeper)
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EISDIR])
@@ -93,7 +94,7 @@ def test_faults_that_are_not_the_machines_are_not_taken_for_one() -> None:
 
 
 def test_a_full_disk_for_real(tmp_path: Path) -> None:
-    store = LocalStore("shop", tmp_path)
+    store = local_keeper("shop", tmp_path)
     store.save(Journal("shop"))
     kept = (tmp_path / JOURNAL_FILE).read_text()
     with no_space(), pytest.raises(MachineError, match="journal could not be written") as caught:
@@ -101,14 +102,14 @@ def test_a_full_disk_for_real(tmp_path: Path) -> None:
     assert caught.value.code == "disk-full"
     assert (tmp_path / JOURNAL_FILE).read_text() == kept
     with no_space(), pytest.raises(MachineError):
-        write_text(tmp_path / "main.tf", "x")
+        write_file(tmp_path / "main.tf", "x")
     with no_space(), pytest.raises(MachineError), env_lock(tmp_path):
         pytest.fail("locked without a word of who")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".main")] == []
 
 
 def test_no_more_open_files(tmp_path: Path) -> None:
-    store = LocalStore("shop", tmp_path)
+    store = local_keeper("shop", tmp_path)
     with no_more_files(), pytest.raises(MachineError) as caught:
         store.save(Journal("shop"))
     assert caught.value.code == "too-many-files"
@@ -134,7 +135,7 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
             os.setresgid(65534, 65534, 65534)
             os.setresuid(65534, 65534, 65534)
             sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - the child ends at once
-            run(lambda: LocalStore("shop", tmp_path).load() and None, as_json=False)
+            run(lambda: local_keeper("shop", tmp_path).load() and None, as_json=False)
         except SystemExit as ended:
             code = int(str(ended.code))
         finally:
@@ -214,7 +215,7 @@ def changed(**fields: Any) -> bytes:
 def test_a_damaged_journal_is_refused_in_one_message(tmp_path: Path, text: bytes) -> None:
     (tmp_path / JOURNAL_FILE).write_bytes(text)
     with pytest.raises(Blocked) as caught:
-        LocalStore("shop", tmp_path).load()
+        local_keeper("shop", tmp_path).load()
     assert caught.value.code.startswith("journal-")
     assert caught.value.fix
 
@@ -246,11 +247,11 @@ def a_whole_journal(tmp_path: Path) -> Any:
 def refused(tmp_path: Path, document: Any) -> None:
     (tmp_path / JOURNAL_FILE).write_text(json.dumps(document))
     with pytest.raises(Blocked) as caught:
-        LocalStore("shop", tmp_path).load()
+        local_keeper("shop", tmp_path).load()
     assert caught.value.code == "journal-damaged"
 
 
 def test_a_journal_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / JOURNAL_FILE).mkdir()
     with pytest.raises(MachineError, match="cannot be read"):
-        LocalStore("shop", tmp_path).load()
+        local_keeper("shop", tmp_path).load()

@@ -28,7 +28,7 @@ from rotator.domain.errors import (
 )
 from rotator.domain.root import Stage
 from rotator.journal.document import Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.network.interface import CnameAnswer
 from rotator.report.status import render
 from rotator.rotation.steps.context import Options
@@ -126,7 +126,7 @@ def test_a_record_named_later_is_taken_in_by_the_next_rotation(tmp_path: Path) -
     line = next(s for s in status(services(world, tmp_path)).steps if s.name == "cutover")
     assert LEGACY in line.result
     assert world.others[0].values == (AT_GREEN.replace("-g1", "-g2"),)
-    root = LocalStore("shop", tmp_path).load().root
+    root = local_keeper("shop", tmp_path).load().root
     assert root is not None
     assert [each.name for each in root.also] == [LEGACY]
 
@@ -335,7 +335,7 @@ def test_a_root_that_holds_the_wrong_zones_record_can_be_handed_the_right_one(tm
     refused(world, tmp_path, "another-record", "terraform state rm", **right)
     world.state.discard("module.endpoint.aws_route53_record.this")
     rotate(bench_with(world, tmp_path, dns=right), Options())
-    root = LocalStore("shop", tmp_path).load().root
+    root = local_keeper("shop", tmp_path).load().root
     assert root is not None
     assert [each.zone_id for each in root.names] == ["Z2", "Z1"]
     assert {each.values[0] for each in (world.record, *world.others)} == {AT_GREEN.replace("-g1", "-g2")}

@@ -29,7 +29,7 @@ from rotator.domain.errors import (
     WaitingForApproval,
 )
 from rotator.journal.document import Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.report.status import render
 from rotator.rotation.steps.context import Options
 
@@ -221,7 +221,7 @@ def test_a_key_that_somebody_enabled_again_is_not_disabled_unasked(tmp_path: Pat
     with pytest.raises(WaitingForApproval) as asked:
         retire(services(world, tmp_path, disabled_for="7d"), Options())
     assert "--approve disable-key" in asked.value.fix
-    root = LocalStore("shop", tmp_path).load().root
+    root = local_keeper("shop", tmp_path).load().root
     assert root is not None
     held = root.generations["g0"].key
     assert held is not None

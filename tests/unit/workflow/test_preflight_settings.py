@@ -13,8 +13,8 @@ from rotator.commands.rotation import rotate
 from rotator.commands.services import Services
 from rotator.commands.status import status
 from rotator.domain.errors import Blocked
+from rotator.journal.local import local_keeper
 from rotator.journal.results import ParityResult
-from rotator.journal.stores import LocalStore
 from rotator.report.status import render
 from rotator.rotation.steps.context import Options
 
@@ -81,7 +81,7 @@ def test_a_managed_master_password_is_carried_and_its_new_secret_is_told(tmp_pat
     world = managed(new_world())
     own = {"secret_id": managed_secret(BLUE)}
     summary = rotate(with_credentials(services(world, tmp_path), credentials=own), Options())
-    root = LocalStore("shop", tmp_path).load().root
+    root = local_keeper("shop", tmp_path).load().root
     assert root is not None
     blue, green = root.generations["g0"].database, root.generations["g1"].database
     assert blue is not None
@@ -136,7 +136,7 @@ def test_what_the_restore_lost_is_set_before_the_comparison_and_also_after_a_kil
     assert names.count("modify") == 1
     green = world.instances[f"{BLUE}-g1"]
     assert {field: green.raw[field] for field in INSIGHTS} == INSIGHTS
-    done = LocalStore("shop", tmp_path / "count").load().rotations[0].result(ParityResult)
+    done = local_keeper("shop", tmp_path / "count").load().rotations[0].result(ParityResult)
     assert done.set == tuple(sorted(INSIGHTS))
     world = with_raw(new_world(), **INSIGHTS)
     world.kill_at, world.kill_after = names.index("modify") + 1, after

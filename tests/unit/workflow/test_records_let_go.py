@@ -19,7 +19,7 @@ from rotator.commands.services import Services
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Stage
 from rotator.journal.document import Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.rotation.steps.context import Options
 
 ELSEWHERE = "elsewhere.example.com"
@@ -47,7 +47,7 @@ def change(request: pytest.FixtureRequest) -> Change:
 
 
 def held(folder: Path) -> list[str]:
-    root = LocalStore("shop", folder).load().root
+    root = local_keeper("shop", folder).load().root
     assert root is not None
     return [each.name for each in root.also]
 

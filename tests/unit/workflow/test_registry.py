@@ -14,9 +14,9 @@ from rotations import services
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rotate
 from rotator.domain.rotation import Strategy
+from rotator.journal.local import local_keeper
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import PreflightResult, Result
-from rotator.journal.stores import LocalStore
 from rotator.rotation.begin import begin
 from rotator.rotation.registry import ROWS, Back, Part, Row, key_steps, retire_steps, rollback_steps, rotation_steps
 from rotator.rotation.steps.context import Context, Options
@@ -84,14 +84,14 @@ class ServerVersion(Step[VersionResult]):
 
 def test_a_new_step_is_a_class_and_a_row(tmp_path: Path) -> None:
     made = services(new_world(), tmp_path)
-    journal, record = begin(made.env, made.store.load(), "2026-01-01T00:00:00+00:00", made.nonce())
-    made.store.save(journal)
-    memory = JournalMemory(made.store, record.rotation.id)
+    journal, record = begin(made.env, made.keeper.load(), "2026-01-01T00:00:00+00:00", made.nonce())
+    made.keeper.save(journal)
+    memory = JournalMemory(made.keeper, record.rotation.id)
     ctx = made.context(memory, record, Options())
     steps = rotation_steps(Strategy.SNAPSHOT, (ROWS[0], Row(Part.ROTATE, ServerVersion()), *ROWS[1:]))
     assert names(steps[:3]) == "preflight server-version adopt"
     made.engine(memory).run(ctx, steps[:2])
-    kept = LocalStore("shop", tmp_path).load().rotations[0]
+    kept = local_keeper("shop", tmp_path).load().rotations[0]
     assert kept.result(PreflightResult) == memory.result(PreflightResult)
     assert kept.result(VersionResult) == VersionResult(version="15.10")
 

@@ -22,7 +22,7 @@ from rotator.domain.errors import AwsError, Blocked, DatabaseError, WaitingForAp
 from rotator.domain.root import Stage
 from rotator.domain.rotation import Strategy
 from rotator.journal.document import Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.rotation.steps.context import Options
 
 GREEN = f"{BLUE}-g1"
@@ -263,7 +263,7 @@ def test_auto_takes_snapshot_otherwise_and_says_why(tmp_path: Path) -> None:
     summary = rotate(services(world, tmp_path, strategy="auto"), Options(approvals=frozenset({"long-pause"})))
     assert summary.strategy == "snapshot"
     assert any("wal_level is replica" in note for note in summary.notes)
-    record = LocalStore("shop", tmp_path).load().latest()
+    record = local_keeper("shop", tmp_path).load().latest()
     assert record is not None
     assert record.rotation.strategy is Strategy.SNAPSHOT
 

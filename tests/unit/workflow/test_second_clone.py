@@ -20,7 +20,7 @@ from rotator.commands.rotation import rollback, rotate
 from rotator.commands.status import status
 from rotator.domain.errors import Blocked
 from rotator.journal.document import Phase, journal_from_json, journal_to_json
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.rotation.steps.context import Options
 
 GREEN = f"{BLUE}-g1"
@@ -45,7 +45,7 @@ def cut_off(world: World, folder: Path, effect: str) -> None:
 def test_what_a_rotation_makes_carries_its_nonce(tmp_path: Path) -> None:
     world = new_world()
     rotate(services(world, tmp_path), Options())
-    record = LocalStore("shop", tmp_path).load().latest()
+    record = local_keeper("shop", tmp_path).load().latest()
     assert record is not None
     nonce = record.rotation.nonce
     assert len(nonce) == 16

@@ -17,7 +17,7 @@ from rotator.domain.aws import Key
 from rotator.domain.errors import AwsError, Blocked, Interrupted
 from rotator.domain.root import Stage
 from rotator.journal.document import Phase
-from rotator.journal.stores import LocalStore
+from rotator.journal.local import local_keeper
 from rotator.rotation.steps.context import Options
 
 
@@ -55,7 +55,7 @@ def test_a_kept_key_that_another_env_scheduled_leaves_the_root(tmp_path: Path, s
         retire(found, Options())
         assert phase(tmp_path) is Phase.RETIRED
     assert any(OLD_KEY in note for note in found.reporter.said("note"))  # type: ignore[attr-defined]
-    root = LocalStore("shop", tmp_path).load().root
+    root = local_keeper("shop", tmp_path).load().root
     assert root is not None
     assert "g0" not in root.generations
 
@@ -160,9 +160,9 @@ def test_a_kill_while_a_key_is_taken_out_is_gone_on_with(tmp_path: Path, verb: s
     act = rollback if verb == "rollback" else rotate
     with pytest.raises(Killed):
         act(services(world, tmp_path), Options())
-    assert LocalStore("shop", tmp_path).load().pending is not None
+    assert local_keeper("shop", tmp_path).load().pending is not None
     act(services(world, tmp_path), Options())
-    root = LocalStore("shop", tmp_path).load().root
+    root = local_keeper("shop", tmp_path).load().root
     assert root is not None
     assert "g0" not in root.generations
 
@@ -171,7 +171,7 @@ def test_plan_takes_note_of_a_kept_key_that_was_disabled(tmp_path: Path) -> None
     world = kept(tmp_path)
     by_the_other_env(world, "Disabled")
     plan(services(world, tmp_path))
-    root = LocalStore("shop", tmp_path).load().root
+    root = local_keeper("shop", tmp_path).load().root
     assert root is not None
     key = root.generations["g0"].key
     assert key is not None

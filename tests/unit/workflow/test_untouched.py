@@ -18,10 +18,10 @@ from rotator.commands.retirement import retire
 from rotator.commands.rotation import rollback, rotate
 from rotator.domain.errors import Blocked, DatabaseError, WaitingForApproval
 from rotator.domain.root import Stage
+from rotator.journal.local import local_keeper
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import CutoverResult
 from rotator.journal.step_record import Status, StepRecord
-from rotator.journal.stores import LocalStore
 from rotator.rotation.steps.context import Options
 
 
@@ -131,7 +131,7 @@ def test_with_nothing_noted_of_blue_all_of_it_is_compared_before_the_flip_back(t
         folder.mkdir()
         world = world_with_links()
         run(world, folder)
-        memory = JournalMemory(LocalStore("shop", folder), "shop-g1")
+        memory = JournalMemory(local_keeper("shop", folder), "shop-g1")
         memory.note(CutoverResult, partial(replace, imprint=None))  # a journal of an older version
         if not differs:
             back(world, folder)
@@ -158,7 +158,7 @@ def test_blue_written_to_past_its_fence_in_the_soak_is_not_deleted_unasked(tmp_p
 def test_what_retire_itself_changes_on_blue_is_not_taken_for_a_write(tmp_path: Path) -> None:
     world = world_with_links()
     run(world, tmp_path)
-    memory = JournalMemory(LocalStore("shop", tmp_path), "shop-g1")
+    memory = JournalMemory(local_keeper("shop", tmp_path), "shop-g1")
     memory.put("close-way-back", StepRecord(Status.INTENDED))  # and was killed
     world.data[BLUE].touched += 1
     retire(services(world, tmp_path, strategy="replicate"), Options())

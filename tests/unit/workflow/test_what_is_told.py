@@ -133,7 +133,7 @@ def test_after_a_retire_step_a_rollback_is_possible_unless_a_mark_says_no(tmp_pa
     world = new_world()
     rotate(services(world, tmp_path), Options())
     at_work = services(world, tmp_path)
-    latest = at_work.store.load().latest()
+    latest = at_work.keeper.load().latest()
     assert latest is not None
     memory = JournalMemory(at_work.store, latest.rotation.id)
     memory.phase(Phase.RETIRING)
@@ -143,7 +143,7 @@ def test_after_a_retire_step_a_rollback_is_possible_unless_a_mark_says_no(tmp_pa
         at_work.engine(memory).run(ctx, [step])
         closed = closed or not step.reversible
         try:
-            to_roll_back(at_work.env, at_work.store.load())
+            to_roll_back(at_work.env, at_work.keeper.load())
             take_back_unprotect(ctx, memory)
             possible = True
         except Blocked:

@@ -1,25 +1,19 @@
-"""Where the journal is kept. The local store: one file for its user alone, written atomically and synced."""
+"""One env's journal: its document in a store, what may not be in it beside it, the root's data file derived from it."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Protocol
 
 from rotator.domain.errors import Blocked
-from rotator.host.files import narrow, write_private
-from rotator.host.machine import on_this_machine
-from rotator.journal.datafile import DataFile, digest
+from rotator.journal.datafile import DataFile
 from rotator.journal.document import Journal, journal_from_json, journal_to_json
-from rotator.journal.private import InMemory, Private, PrivateFiles
-from rotator.journal.read import read_journal
-from rotator.terraform.data import write_data
-
-JOURNAL_FILE = "journal.json"
-DATA_FILE = "generations.auto.tfvars.json"
+from rotator.journal.private import InMemory, Private
+from rotator.journal.read import read_document
+from rotator.journal.store import Store, Version
 
 
-class Store(Protocol):
+class Keeper(Protocol):
     """Keeps one env's journal, and beside it what may not be in a journal."""
 
     @property
@@ -37,7 +31,7 @@ class Store(Protocol):
         ...
 
     def save(self, journal: Journal) -> None:
-        """Keep it, durably, before returning; also derive the root's data file."""
+        """Keep it, durably, before returning, and derive the root's data file. Raises JournalChanged."""
         ...
 
     def drop_data(self) -> None:
@@ -49,34 +43,37 @@ class Store(Protocol):
         ...
 
 
-class LocalStore:
-    """The journal as a file of the env, beside the data file that Terraform reads.
+class JournalKeeper:
+    """Keeps a journal as JSON in a store, with a data file that follows it.
 
     The document also keeps the digests of the data file's text as it was last written and as it was before: between the
     two writes of a save the file is one behind, and nothing else may differ from what the journal says.
     """
 
-    def __init__(self, env: str, folder: Path, private: Path | None = None) -> None:
+    def __init__(self, env: str, store: Store, data: DataFile, private: Private) -> None:
         self._env = env
-        self.private: Private = PrivateFiles(private or folder / ".rotator" / "private")
-        self._path = folder / JOURNAL_FILE
-        self._data = DataFile(folder / DATA_FILE)
+        self._store = store
+        self._data = data
+        self.private = private
         self._derived: tuple[str, ...] = ()
+        self._version: Version | None = None
 
     @property
     def location(self) -> str:
-        """Path of the journal."""
-        return str(self._path)
+        """Where the store has it."""
+        return self._store.location
 
     def load(self) -> Journal:
-        """Read the file; raises Blocked when it is damaged."""
-        document = read_journal(self._path)
-        if document is None:
+        """Read what is stored; raises Blocked when it is damaged, or another env's."""
+        stored = self._store.read()
+        self._version = stored.version if stored else None
+        if stored is None:
             return Journal(self._env)
+        document = read_document(stored.data, self.location)
         journal = journal_from_json(document)
         if journal.env != self._env:
             raise Blocked(
-                f"The journal {self._path} belongs to env {journal.env!r}, not {self._env!r}.",
+                f"The journal {self.location} belongs to env {journal.env!r}, not {self._env!r}.",
                 why="The folder was copied or renamed with its journal.",
                 fix="Remove the copied journal and data file, or give the folder its old name.",
                 code="journal-foreign",
@@ -87,10 +84,10 @@ class LocalStore:
     def save(self, journal: Journal) -> None:
         """Journal first, then the file derived from it: a kill in between is mended by the next save or derive."""
         data = journal.pending or journal.root
-        derived = (*((digest(data),) if data else ()), *self._derived[:1])
+        derived = (*((self._data.digest(data),) if data else ()), *self._derived[:1])
         document = {**journal_to_json(journal), "derived": list(dict.fromkeys(derived))}
-        with on_this_machine("The journal could not be written.", self._path):
-            write_private(self._path, json.dumps(document, indent=2, sort_keys=False) + "\n")
+        text = json.dumps(document, indent=2, sort_keys=False) + "\n"
+        self._version = self._store.write(text.encode(), self._version)
         self._derived = derived
         self.derive(journal)
 
@@ -102,18 +99,14 @@ class LocalStore:
         """Write the root's data as the journal has it."""
         data = journal.pending or journal.root
         if data is not None:
-            write_data(self._data.path, data)
+            self._data.write(data)
 
     def edited(self, journal: Journal) -> tuple[str, ...]:
         """What of the data file somebody else has changed."""
         return self._data.edited(journal.root, journal.pending, self._derived)
 
     def take_up(self) -> None:
-        """At a run's begin: write the data file anew. Raises Blocked, and writes nothing, when it was changed.
-
-        Files that version control or an older rotator has left readable for others are narrowed first.
-        """
-        narrow(self._path, self._data.path, *self._path.parent.glob("*.tfstate*"), self._path.parent / ".rotator")
+        """At a run's begin: write the data file anew. Raises Blocked, and writes nothing, when it was changed."""
         journal = self.load()
         self._data.refuse_edited(self.edited(journal))
         if journal.root is None and journal.pending is None:
@@ -122,7 +115,7 @@ class LocalStore:
 
 
 class Preview:
-    """A store that keeps nothing: for verbs that only look."""
+    """A journal that is kept nowhere: for verbs that only look."""
 
     location = "not written"
 

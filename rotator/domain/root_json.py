@@ -1,4 +1,4 @@
-"""The env root's data (generations.auto.tfvars.json): RootData <-> JSON. Pure, but for `write_data`.
+"""The env root's data (generations.auto.tfvars.json): RootData <-> JSON. Pure.
 
 JSON, and written by json.dumps alone, so that no value is ever interpolated into HCL. The order of keys is fixed, so
 that each stage is a small diff that people can read.
@@ -9,16 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from rotator.domain.errors import ConfigError
 from rotator.domain.root import RootData
-from rotator.terraform.atomic import write_text
 
 _ROOT = TypeAdapter(RootData)
 _FREE = ("settings", "tags")
@@ -59,20 +56,6 @@ def from_json(document: Mapping[str, Any]) -> RootData:
 def to_text(data: RootData) -> str:
     """The whole file."""
     return _dumps(to_json(data), indent=2) + "\n"
-
-
-def write_data(path: Path, data: RootData) -> None:
-    """Write the file, whole or not at all; one that says so already is left as it is. Raises MachineError."""
-    text = to_text(data)
-    if not _says(path, text):
-        write_text(path, text, private=True)
-
-
-def _says(path: Path, text: str) -> bool:
-    """Whether the file is there and is this text. One that cannot be read is written anew, which tells why."""
-    with suppress(OSError):
-        return path.read_bytes() == text.encode()
-    return False
 
 
 def _dumps(value: object, indent: int | None = None) -> str:

@@ -1,0 +1,21 @@
+"""Names of the files in an env's folder and in the project's, in one place."""
+
+from __future__ import annotations
+
+CONFIG_FILE = "rotation.toml"
+"""By people: what the env is."""
+JOURNAL_FILE = "journal.json"
+DATA_FILE = "generations.auto.tfvars.json"
+"""The root's data, derived from the journal; Terraform reads it by its ending."""
+STATE_FILE = "terraform.tfstate"
+"""Of a local backend."""
+WORK_FOLDER = ".rotator"
+"""Of this machine alone: locks, pipes, plans, where its sandbox is; in the project, programs and private data."""
+RUN_LOCK = "lock"
+"""In the work folder: held for as long as a run works on the env."""
+JOURNAL_LOCK = "journal.lock"
+"""In the work folder: held while the journal is compared and replaced."""
+PRIVATE_FOLDER = "private"
+"""In the project's work folder: what may hold values of rows, by env."""
+SANDBOX_RECORD = "sandbox.json"
+"""In the work folder: where the env's sandbox has its files."""
