@@ -10,11 +10,13 @@ from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Stage
 from rotator.journal.results import CutoverResult, FenceResult, UngateResult, ValidateResult
+from rotator.rotation.safety import Move, Name, Side, Sides, judge
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.green import green_server_is_this_lineage
 from rotator.rotation.steps.copy.validate import fingerprint
 from rotator.rotation.steps.cutover.fence import APPROVAL, open_writes
 from rotator.rotation.steps.cutover.following import Behind, behind, unseen
+from rotator.rotation.steps.cutover.sides import side_of
 from rotator.rotation.steps.observation import Observation, absent, conflict, satisfied
 from rotator.rotation.steps.reverse.flip_back import flip_back
 from rotator.rotation.steps.step import Step
@@ -135,7 +137,9 @@ def ready_to_flip(ctx: Context) -> bool:
 
 def _still_fenced(ctx: Context, blue: DatabaseServer) -> None:
     state = blue.fence_state()
-    if not state.on or state.rotation_id != ctx.rotation.identity:
+    # Green counts as shut: what is asked is whether it may be opened.
+    safe = judge(Sides(side_of(state), Side.SHUT, Name.BLUE)).moves
+    if Move.OPEN_GREEN not in safe or state.rotation_id != ctx.rotation.identity:
         raise Blocked(
             f"{ctx.rotation.blue} is no longer fenced.",
             why="Writes may have been accepted since the snapshot; flipping now would lose them.",

@@ -10,10 +10,12 @@ from rotator.domain.database import WriteStats
 from rotator.domain.errors import Blocked, WaitingForApproval
 from rotator.domain.rotation import Strategy
 from rotator.journal.results import CutoverResult, ReverseReplicationResult
+from rotator.rotation.safety import Ahead, Move, way
 from rotator.rotation.steps.channels import backward, green_may_hold_writes, reverse_closed
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.fence import APPROVAL
 from rotator.rotation.steps.cutover.outlived import refuse_two_open
+from rotator.rotation.steps.cutover.sides import look
 from rotator.rotation.steps.reverse.return_flip import flip_record_back
 from rotator.rotation.steps.world import is_at, server
 
@@ -113,7 +115,22 @@ def _shut_green(ctx: Context) -> bool:
     if is_at(ctx, ctx.rotation.blue):
         # An earlier flip back, that was cut off, has come through since.
         refuse_two_open(ctx)
-    elif not blue.fence_state().on:
+    else:
+        _refuse_open_blue(ctx)
+    if green is not None:
+        green.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
+        if ctx.rotation.strategy is Strategy.REPLICATE:
+            # Blue has followed green for a while: its rows are ahead of its own sequences.
+            blue.advance_sequences(green.sequences())
+    return True
+
+
+def _refuse_open_blue(ctx: Context) -> None:
+    """Green's writes are given up by a person's word; what blue may have taken beside them is not covered by it."""
+    seen = look(ctx, Ahead.GIVEN_UP)
+    if seen.fault is not None:
+        raise seen.fault
+    if not way(seen.sides, Move.FLIP_TO_BLUE, {Move.SHUT_GREEN}):
         raise Blocked(
             f"{ctx.rotation.blue} is not fenced although green serves.",
             why="It may hold writes that green does not have; which of both is right is not for a tool to say.",
@@ -121,9 +138,3 @@ def _shut_green(ctx: Context) -> bool:
             f"{ctx.rotation.blue} takes no more writes: rotator rollback {ctx.env.name}",
             code="not-fenced",
         )
-    if green is not None:
-        green.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
-        if ctx.rotation.strategy is Strategy.REPLICATE:
-            # Blue has followed green for a while: its rows are ahead of its own sequences.
-            blue.advance_sequences(green.sequences())
-    return True
