@@ -9,6 +9,9 @@ from rotator.journal.results import R, Result
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.observation import Observation
 
+Undone = str | Observation
+"""What was taken back, in words; or that AWS is still at work on it."""
+
 
 class Step(ABC, Generic[R]):
     """One unit of a rotation: observe, act, verify, undo.
@@ -42,9 +45,15 @@ class Step(ABC, Generic[R]):
         """Prove the result; give what the journal shall keep. Raises Blocked when the proof fails."""
         return result
 
-    def undo(self, ctx: Context) -> str:
-        """Take back what the step did; idempotent; what was done, in words (empty: nothing)."""
+    def undo(self, ctx: Context) -> Undone:
+        """Take back what the step did; idempotent; what was done, in words (empty: nothing).
+
+        Where AWS is at work for it, in progress or absent: the engine waits, and calls it again.
+        """
         return ""
+
+    def attend(self, ctx: Context) -> None:
+        """What cannot wait while AWS is at work: called before each wait of the engine. Idempotent; raises nothing."""
 
     def words(self, result: R) -> str:
         """The result in one line, for people."""
