@@ -89,8 +89,10 @@ class Engine:
         return lambda fraction, detail: self._reporter.progress(step, fraction, detail)
 
     def _settled(self, step: AnyStep) -> bool:
-        if self._memory.status(step.name) is not Status.DONE or step.rechecked_until is None:
+        if self._memory.status(step.name) is not Status.DONE:
             return False
+        if step.once or step.rechecked_until is None:
+            return step.once
         return self._memory.status(step.rechecked_until) in (Status.DONE, Status.SKIPPED)
 
     def _run_step(self, ctx: Context, step: AnyStep) -> None:

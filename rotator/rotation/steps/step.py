@@ -17,8 +17,10 @@ class Step(ABC, Generic[R]):
     """One unit of a rotation: observe, act, verify, undo.
 
     `rechecked_until` names the step from whose completion on this one is no longer looked at again on a resume (its
-    own name: never again; None: always). `commits` marks a point of no return: what cannot be had back from then on, in
-    words; empty where everything can. `records` is its result's kind. `estimate_seconds`: of a small database.
+    own name: never again; None: always). `once`: what it did cannot be seen in the world (a comparison, a time that was
+    noted), so that once done it is never looked at again; every other step looks. `commits` marks a point of no return:
+    what cannot be had back from then on, in words; empty where everything can. `records` is its result's kind.
+    `estimate_seconds`: of a small database.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Step(ABC, Generic[R]):
     records: type[R] = Result  # type: ignore[assignment]  # of steps that record nothing
     commits: str = ""
     rechecked_until: str | None = None
+    once: bool = False
     estimate_seconds: float = 5.0
 
     @property

@@ -318,7 +318,7 @@ def test_idle_leftovers_of_the_fence_are_not_called_a_fence(tmp_path: Path, monk
         self.data.fenced_by = None
         raise DatabaseError("writes go through", details=("shop.public.item",), code="fence-leftovers")
 
-    monkeypatch.setattr("fakes.FakeServer.lift_fence", leaves_triggers)
+    monkeypatch.setattr("fakes.FakeServer.unfence", leaves_triggers)
     with pytest.raises(AwsError) as caught:
         rotate(found, Options())
     assert any("takes writes again" in line for line in caught.value.details)

@@ -178,7 +178,7 @@ class Ungate(Step[UngateResult]):
     name = "ungate"
     records = UngateResult
     title = "Take the gate out of the root"
-    rechecked_until = "ungate"
+    rechecked_until = UngateResult.step
     estimate_seconds = 40
 
     def observe(self, ctx: Context) -> Observation:

@@ -92,7 +92,7 @@ class DisableKey(Step[DisableKeyResult]):
     name = "disable-key"
     records = DisableKeyResult
     title = "Disable the old key"
-    rechecked_until = "retire-key"
+    rechecked_until = RetireKeyResult.step
     estimate_seconds = 40
 
     def observe(self, ctx: Context) -> Observation:

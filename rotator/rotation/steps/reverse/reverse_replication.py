@@ -41,13 +41,13 @@ class ReverseReplication(Step[ReverseReplicationResult]):
     name = "way-back"
     records = ReverseReplicationResult
     title = "Open the way back: blue follows green"
-    rechecked_until = "way-back"
+    rechecked_until = ReverseReplicationResult.step
     estimate_seconds = 5
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied when a marker written on green has arrived on blue."""
+        """Satisfied when a marker written on green has arrived on blue, and blue still follows."""
         if ctx.memory.result(ReverseReplicationResult).opened:
-            return satisfied()
+            return satisfied() if _follows(ctx) else absent(f"{ctx.rotation.blue} does not follow")
         if ctx.memory.result(ReverseReplicationResult).given_up:
             return skipped("by your decision: after the flip there is no way back without losing writes")
         return absent("not open yet")
@@ -81,12 +81,13 @@ class CloseWayBack(Step[CloseWayBackResult]):
     records = CloseWayBackResult
     title = "Close the way back"
     commits = "rollback after it loses what is written on green"
-    rechecked_until = "close-way-back"
+    rechecked_until = CloseWayBackResult.step
     estimate_seconds = 3
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied once closed."""
-        return satisfied() if ctx.memory.result(CloseWayBackResult).closed else absent("blue follows green")
+        """Satisfied once closed, and no slot is left on green."""
+        closed = ctx.memory.result(CloseWayBackResult).closed and not green_alone(ctx).slots()
+        return satisfied() if closed else absent("blue follows green")
 
     def act(self, ctx: Context) -> None:
         """Blue's subscription, then slots, publications, login and record on both; identities put back on green."""
@@ -99,6 +100,13 @@ class CloseWayBack(Step[CloseWayBackResult]):
 
     def words(self, result: CloseWayBackResult) -> str:
         return "blue no longer follows green"
+
+
+def _follows(ctx: Context) -> bool:
+    """Whether blue's subscriptions are there, and their slots on green."""
+    channel = backward(ctx)
+    slots = channel.slots()
+    return bool(slots) and not any(slot.lost for slot in slots) and all(each.there for each in channel.workers())
 
 
 def open_way_back(ctx: Context) -> None:
