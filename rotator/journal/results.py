@@ -228,6 +228,7 @@ class CutoverResult(Result):
     resolved: str | None = None
     write_landed_on_green: bool | None = None
     ended_clients: int | None = None
+    left_clients: int | None = None
     taking_back: bool | None = None
     returning: bool | None = None
     carried_back: bool | None = None

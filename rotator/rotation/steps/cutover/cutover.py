@@ -7,6 +7,7 @@ from dataclasses import replace
 from rotator.database import compare
 from rotator.database.interface import DatabaseServer
 from rotator.domain import root_edits as edits
+from rotator.domain.database import EndedClients
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Stage
 from rotator.journal.results import CutoverResult, FenceResult, UngateResult, ValidateResult
@@ -66,12 +67,17 @@ class Cutover(Step[CutoverResult]):
             raise self.not_followed(ctx, late)
         resolved = None if unseen(ctx) else wanted
         landed = _probe(ctx)
-        ended = 0
         blue = server(ctx, ctx.rotation.blue)
-        if blue is not None:
-            ended = blue.end_clients()
+        clients = blue.end_clients() if blue is not None else EndedClients(0)
         also = [record.name for record in ctx.data.also]
-        return replace(result, also=tuple(also), resolved=resolved, write_landed_on_green=landed, ended_clients=ended)
+        return replace(
+            result,
+            also=tuple(also),
+            resolved=resolved,
+            write_landed_on_green=landed,
+            ended_clients=clients.ended,
+            left_clients=clients.left or None,
+        )
 
     def not_followed(self, ctx: Context, late: Behind) -> Blocked:
         """The resolver stays at blue, which is fenced: who sees green writes, who does not is refused. Say what to do.
@@ -97,6 +103,8 @@ class Cutover(Step[CutoverResult]):
         seen = f"resolves to {result.resolved}" if result.resolved else "what it resolves to was not checked"
         back = compare.capped(result.set_back or (), NAMED)
         more = f"; sequences set back on blue since the snapshot: {', '.join(back)}" if back else ""
+        if result.left_clients:
+            more += f"; {result.left_clients} old connections to blue could not be ended: their writes are refused"
         if result.also:
             seen = f"{seen}, and so do {', '.join(result.also)}"
         return f"{seen}; {landed[result.write_landed_on_green]}{more}"

@@ -76,10 +76,14 @@ def flip_back(ctx: Context) -> str:
     flip_record_back(ctx, after, lambda: _shut_green(ctx))
     if ctx.data.gate is not None:
         ctx.memory.write_root(replace(ctx.data, gate=None))
+    return f"{ctx.env.config.dns.record} points at {ctx.rotation.blue} again{end_green_clients(ctx)}"
+
+
+def end_green_clients(ctx: Context) -> str:
+    """End the connections that green still has; words where some are left, else empty."""
     green = _green(ctx)
-    if green is not None:
-        green.end_clients()
-    return f"{ctx.env.config.dns.record} points at {ctx.rotation.blue} again"
+    left = green.end_clients().left if green is not None else 0
+    return f"; {left} connections to {ctx.rotation.green} could not be ended: their writes are refused" if left else ""
 
 
 def _green(ctx: Context) -> DatabaseServer | None:

@@ -27,6 +27,7 @@ from rotator.rotation.steps.cutover.outlived import refuse_serving, refuse_two_o
 from rotator.rotation.steps.cutover.past_fence import without_way_back
 from rotator.rotation.steps.gates import Gate
 from rotator.rotation.steps.observation import Observation, absent, satisfied, skipped
+from rotator.rotation.steps.reverse.flip_back import end_green_clients
 from rotator.rotation.steps.reverse.return_flip import finish_opening, flip_record_back
 from rotator.rotation.steps.reverse.untouched import shrink_back, untouched
 from rotator.rotation.steps.step import Step
@@ -163,12 +164,9 @@ def flip_back_without_loss(ctx: Context) -> str:
             return ""
         raise
     ctx.memory.note(CutoverResult, lambda known: replace(known, returned=True))
-    green = server(ctx, ctx.rotation.green)
-    if green is not None:
-        green.end_clients()
-    return (
-        f"{ctx.env.config.dns.record} points at {ctx.rotation.blue}, with all that was written on {ctx.rotation.green}"
-    )
+    left = end_green_clients(ctx)
+    all_of_it = f"with all that was written on {ctx.rotation.green}"
+    return f"{ctx.env.config.dns.record} points at {ctx.rotation.blue}, {all_of_it}{left}"
 
 
 def _carry_back(ctx: Context, *, at_blue: bool) -> None:
