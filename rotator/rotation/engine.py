@@ -187,7 +187,7 @@ class Engine:
             seen.reason or f"Step {step.name} is recorded, but the world does not show its result.",
             why=seen.detail or "It was removed, or undone, behind the journal's back.",
             fix=seen.fix or "Look at what happened; then take the rotation back with rollback, and start again.",
-            code="journal-against-world",
+            code=seen.code if seen.code else "journal-against-world",
         )
 
     def _stamp(self) -> str:

@@ -110,7 +110,7 @@ def test_patience_ends_for_one_that_never_comes(tmp_path: Path) -> None:
     world = flipped(tmp_path)
     with pytest.raises(Blocked, match="is not available, so green is not deleted") as caught:
         rollback(slow(world, tmp_path, hidden=10 * PATIENCE), LOSE)
-    assert caught.value.fix == "Run rollback again."
+    assert (caught.value.fix, caught.value.code) == ("Run rollback again.", "snapshot-failed")
     assert GREEN in world.instances
 
 

@@ -182,7 +182,7 @@ def keep_writes(ctx: Context) -> Undone:
     if seen.kind is Kind.CONFLICT:
         raise Blocked(refused, why=seen.reason, fix=seen.fix, code="snapshot-failed")
     if seen.kind is Kind.ABSENT:
-        return replace(seen, reason=refused, fix="Run rollback again.")
+        return replace(seen, reason=refused, fix="Run rollback again.", code="snapshot-failed")
     return f"; its data is kept in snapshot {name}" if seen.kind is Kind.SATISFIED else seen
 
 

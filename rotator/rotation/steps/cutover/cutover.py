@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from rotator.database import compare
 from rotator.database.interface import DatabaseServer
@@ -110,7 +111,7 @@ class Cutover(Step[CutoverResult]):
         return f"{seen}; {landed[result.write_landed_on_green]}{more}"
 
 
-def ready_to_flip(ctx: Context) -> bool:
+def ready_to_flip(ctx: Context) -> Literal[True]:
     """The gate's question, asked inside the apply: is blue shut and unchanged, was green restored from this rotation's
     snapshot?
 

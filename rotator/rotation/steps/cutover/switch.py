@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 
 from rotator.database.postgres.lsn import lsn_text
 from rotator.database.replication import Passed
@@ -82,7 +83,7 @@ class Switch(Cutover):
             measured = _measured(ctx, flip.passed, flip.watch)
             ctx.memory.note(CutoverResult, measured)
 
-    def _at_gate(self, ctx: Context, flip: _Flip) -> bool:
+    def _at_gate(self, ctx: Context, flip: _Flip) -> Literal[True]:
         """The gate's question. Leaving the window without having passed it lifts the fence.
 
         Where the record has flipped already (a run that was cut off after its go), green serves: nothing is touched.

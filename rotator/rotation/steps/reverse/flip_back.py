@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from rotator.database.interface import DatabaseServer
 from rotator.domain import root_edits as edits
@@ -112,7 +113,7 @@ def describe(stats: WriteStats) -> str:
     )
 
 
-def _shut_green(ctx: Context) -> bool:
+def _shut_green(ctx: Context) -> Literal[True]:
     green, blue = _green(ctx), server(ctx, ctx.rotation.blue)
     if blue is None:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from rotator.domain.errors import Blocked, RotatorError, TerraformStateLocked
 from rotator.domain.root import RootData, Stage
@@ -17,7 +18,7 @@ from rotator.rotation.steps.cutover.sides import look
 from rotator.rotation.steps.world import any_at, is_at, server
 
 
-def flip_record_back(ctx: Context, after: RootData, decide: Callable[[], bool]) -> None:
+def flip_record_back(ctx: Context, after: RootData, decide: Callable[[], Literal[True]]) -> None:
     """Apply with the gate; `decide` shuts green. Raises what went wrong, with what became of green in its details."""
     green = server(ctx, ctx.rotation.green) if ctx.rds.instance(ctx.rotation.green) is not None else None
     if green is not None and is_at(ctx, ctx.rotation.green) and not green.fence_state().on:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from rotator.database.postgres.lsn import lsn
 from rotator.domain import root_edits as edits
@@ -175,7 +176,7 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     prove(ctx, channel, ctx.rotation.blue)
     imprint, unsettled = untouched(ctx, channel)
 
-    def pass_window() -> bool:
+    def pass_window() -> Literal[True]:
         if carried_back(ctx):
             return _finished(ctx)
         if is_at(ctx, ctx.rotation.blue):
@@ -197,12 +198,12 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
         _flip_record(ctx, pass_window)
 
 
-def _flip_record(ctx: Context, decide: Callable[[], bool]) -> None:
+def _flip_record(ctx: Context, decide: Callable[[], Literal[True]]) -> None:
     flip_record_back(ctx, edits.serving(ctx.data, ctx.rotation.source), decide)
     _follow_the_world(ctx)
 
 
-def _finished(ctx: Context) -> bool:
+def _finished(ctx: Context) -> Literal[True]:
     """An earlier run was cut off after the window: only the record is left to do."""
     finish_opening(ctx)
     return True
