@@ -167,6 +167,7 @@ def rollback(
             help="Keep no snapshot of it, green's last one included: writes that are on green alone are gone for good.",
         ),
     ] = False,
+    no_wait: NoWait = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -176,7 +177,7 @@ def rollback(
         if confirm is not None and confirm != env:
             _refuse_confirm(env, confirm)
         given = gates.answers("rollback", approve or (), gates.ROLLBACK)
-        return Options(given, delete_snapshots=delete_snapshots, lose_writes=confirm == env)
+        return Options(given, delete_snapshots=delete_snapshots, lose_writes=confirm == env, no_wait=no_wait)
 
     _through(env, "rollback", rotation.rollback, options, as_json, yes or confirm == env, "Take the rotation back?")
 

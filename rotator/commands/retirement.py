@@ -17,7 +17,7 @@ from rotator.domain.errors import Blocked, KeyStaysDisabled, RotatorError, Waiti
 from rotator.journal.document import Phase, RotationRecord
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results_retire import DisableKeyResult, RetireKeyResult, RetireSnapshotsResult
-from rotator.journal.step_record import StepRecord
+from rotator.journal.step_record import Status, StepRecord
 from rotator.report.summary import Summary
 from rotator.rotation.begin import to_retire
 from rotator.rotation.engine import Engine
@@ -66,7 +66,7 @@ def _one(services: Services, memory: JournalMemory, options: Options) -> None:
     def work() -> None:
         let_go_aloud(services.reporter, ctx, strays(ctx))
         if gone:
-            memory.put(RetireSnapshotsResult.step, StepRecord())  # what keeps the key may have become deletable
+            _look_anew(memory)
             take_note(ctx, memory)
             _to_the_end(ctx, memory, engine, steps)
         else:
@@ -74,6 +74,13 @@ def _one(services: Services, memory: JournalMemory, options: Options) -> None:
             _to_the_end(ctx, memory, engine, steps[1:])
 
     supervised(services, memory, ctx, engine, steps, work)
+
+
+def _look_anew(memory: JournalMemory) -> None:
+    """What keeps the key may have become deletable; what is being deleted already is not asked for again."""
+    step, under_way = RetireSnapshotsResult.step, (Status.INTENDED, Status.ACTED)
+    known = memory.record.step(step)
+    memory.put(step, replace(known, status=Status.INTENDED) if known.status in under_way else StepRecord())
 
 
 def _to_the_end(ctx: Context, memory: JournalMemory, engine: Engine, steps: Sequence[AnyStep]) -> None:

@@ -87,7 +87,7 @@ class Channel(Protocol):
         ...
 
     def close(self, full: Mapping[str, str] | None = None) -> tuple[str, ...]:
-        """Remove all that `open` made, put back the identity of the tables in `full` (see `bare`); words."""
+        """Remove all that `open` made, put back the identity of the tables in `full` (`without_identity`); words."""
         ...
 
     # --- the target ---

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from rotator.database.channel import Channel
 from rotator.database.protection import Encryption
-from rotator.domain.database import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+from rotator.domain.database import EndedClients, FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
 Progress = Callable[[float, str], None]
 """Called with a fraction 0..1 and a short text."""
@@ -121,8 +121,10 @@ class DatabaseServer(Protocol):
         """Whether a probe's token is on this server."""
         ...
 
-    def end_clients(self) -> int:
-        """Terminate the application's connections (not ours, not the service's); how many."""
+    def end_clients(self) -> EndedClients:
+        """Terminate the application's connections (not ours, not the service's), and wait some seconds until they are
+        gone; how many went, and how many are left.
+        """
         ...
 
     def write_stats(self) -> WriteStats:

@@ -58,6 +58,16 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class EndedClients:
+    """How many connections of clients were ended, and how many of those that were there are there still: those that we
+    may not end, and those that had not gone in time.
+    """
+
+    ended: int
+    left: int = 0
+
+
+@dataclass(frozen=True)
 class FenceState:
     """`on` is True only when every table of every database refuses writes; `open_tables` are those that do not.
 

@@ -15,7 +15,6 @@ class ExitCode(IntEnum):
     USAGE = 2
     WAITING_FOR_APPROVAL = 10
     WAITING_FOR_AWS = 11
-    PLAN_CHANGED = 12
     BLOCKED = 20
     TERRAFORM = 30
     AWS = 31
@@ -88,13 +87,6 @@ class KeyStaysDisabled(RotatorError):
 
     exit_code = ExitCode.WAITING_FOR_AWS
     code = "key-stays-disabled"
-
-
-class PlanChanged(RotatorError):
-    """The plan differs from the approved one."""
-
-    exit_code = ExitCode.PLAN_CHANGED
-    code = "plan-changed"
 
 
 class Blocked(RotatorError):

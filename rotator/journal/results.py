@@ -115,7 +115,10 @@ class OpenResult(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotResult(Result):
-    """The snapshot's identifier, ARN and key; `low` and `high` are the positions between which it was taken."""
+    """The snapshot's identifier, ARN and key; `low` and `high` are the positions between which it was taken.
+
+    `deleting`: a rollback has asked for its deletion.
+    """
 
     step: ClassVar[str] = "snapshot"
     snapshot: str | None = None
@@ -123,6 +126,7 @@ class SnapshotResult(Result):
     key_arn: str | None = None
     low: str | None = None
     high: str | None = None
+    deleting: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +138,10 @@ class ReencryptResult(SnapshotResult):
 
 @dataclass(frozen=True, kw_only=True)
 class GreenResult(Result):
-    """The instance, its endpoint's name and key; what was switched off on it; secrets of managed master passwords."""
+    """The instance, its endpoint's name and key; what was switched off on it; secrets of managed master passwords.
+
+    `kept_since`: when a rollback has asked for a snapshot of it.
+    """
 
     step: ClassVar[str] = "green"
     identifier: str | None = None
@@ -143,6 +150,7 @@ class GreenResult(Result):
     quarantined: tuple[str, ...] | None = None
     secret_arn: str | None = None
     old_secret_arn: str | None = None
+    kept_since: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +238,7 @@ class CutoverResult(Result):
     resolved: str | None = None
     write_landed_on_green: bool | None = None
     ended_clients: int | None = None
+    left_clients: int | None = None
     taking_back: bool | None = None
     returning: bool | None = None
     carried_back: bool | None = None

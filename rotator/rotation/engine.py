@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from rotator.domain.errors import AwsError, Blocked, WaitingForApproval, WaitingForAws
 from rotator.journal.memory import JournalMemory
@@ -17,6 +19,7 @@ from rotator.rotation.steps.interfaces import Clock, Progress
 from rotator.rotation.steps.observation import Kind, Observation
 from rotator.rotation.steps.step import AnyStep
 
+T = TypeVar("T")
 # How many looks may find nothing after an accepted call: AWS answers are eventually consistent for some seconds.
 PATIENCE = 20
 # How many looks may fail to reach AWS before the run stops.
@@ -62,24 +65,34 @@ class Engine:
             record = self._memory.record.step(step.name)
             if record.status is Status.UNDONE or (record.status is Status.NONE and record.result.empty):
                 continue  # what another step noted in its name was begun, and must go as well
-            began = self._clock.monotonic()
+            run = _Run(self._clock.monotonic(), self._stamp())
             self.at = step.name
             self._reporter.start(step.name)
-            context = replace(ctx, progress=self._progress(step.name))
-            what = step.undo(context)
+            what = self._take_back(replace(ctx, progress=self._progress(step.name)), step, run)
             record = self._memory.record.step(step.name)
             self._memory.put(
-                step.name, replace(record, status=Status.UNDONE, reason=what, finished=self._stamp(), waited=0.0)
+                step.name, replace(record, status=Status.UNDONE, reason=what, finished=self._stamp(), waited=run.waited)
             )
-            self._reporter.done(step.name, what or "nothing to take back", self._clock.monotonic() - began, 0.0)
+            seconds = self._clock.monotonic() - run.began
+            self._reporter.done(step.name, what or "nothing to take back", seconds, run.waited)
             self.at = None
+
+    def _take_back(self, ctx: Context, step: AnyStep, run: _Run) -> str:
+        """What was taken back, in words. While AWS is at work it is waited for as in `run`; undo is idempotent."""
+        what = step.undo(ctx)
+        while not isinstance(what, str):
+            self._wait(ctx, step, what, run)
+            what = self._ride_out(ctx, run, partial(step.undo, ctx))
+        return what
 
     def _progress(self, step: str) -> Progress:
         return lambda fraction, detail: self._reporter.progress(step, fraction, detail)
 
     def _settled(self, step: AnyStep) -> bool:
-        if self._memory.status(step.name) is not Status.DONE or step.rechecked_until is None:
+        if self._memory.status(step.name) is not Status.DONE:
             return False
+        if step.once or step.rechecked_until is None:
+            return step.once
         return self._memory.status(step.rechecked_until) in (Status.DONE, Status.SKIPPED)
 
     def _run_step(self, ctx: Context, step: AnyStep) -> None:
@@ -106,12 +119,18 @@ class Engine:
                 self._stop(move, step, seen)
 
     def _look(self, ctx: Context, step: AnyStep, run: _Run) -> Observation:
-        """Observe, riding out an AWS that does not answer for a while: looking changes nothing."""
+        """Observe: looking changes nothing, so it is done again where AWS does not answer for a while."""
+        if self._memory.status(step.name) is Status.NONE:
+            return step.observe(ctx)
+        return self._ride_out(ctx, run, partial(step.observe, ctx))
+
+    def _ride_out(self, ctx: Context, run: _Run, look: Callable[[], T]) -> T:
+        """That look's answer; again for a while, as long as AWS does not give one."""
         for attempt in range(LOOKS):
             try:
-                return step.observe(ctx)
+                return look()
             except AwsError as fault:
-                if fault.code not in PASSING or attempt == LOOKS - 1 or self._memory.status(step.name) is Status.NONE:
+                if fault.code not in PASSING or attempt == LOOKS - 1:
                     raise
                 ctx.progress(None, f"{fault.what}; looking again")
                 self._clock.wait(self._poll)
@@ -130,6 +149,7 @@ class Engine:
         run.misses = run.misses + 1 if seen.kind is Kind.ABSENT else 0
         if run.misses > PATIENCE:
             self._stop(Move.STOP_LOST, step, seen)
+        step.attend(ctx)
         if ctx.options.no_wait:
             raise WaitingForAws(
                 f"AWS is at work on step {step.name}: {seen.detail or 'in progress'}.",
@@ -164,10 +184,10 @@ class Engine:
         if move is Move.STOP_CONFLICT:
             raise Blocked(f"Step {step.name}: {seen.reason}", fix=seen.fix, details=seen.details, code="conflict")
         raise Blocked(
-            f"Step {step.name} is recorded, but the world does not show its result.",
+            seen.reason or f"Step {step.name} is recorded, but the world does not show its result.",
             why=seen.detail or "It was removed, or undone, behind the journal's back.",
-            fix="Look at what happened; then take the rotation back with rollback, and start again.",
-            code="journal-against-world",
+            fix=seen.fix or "Look at what happened; then take the rotation back with rollback, and start again.",
+            code=seen.code if seen.code else "journal-against-world",
         )
 
     def _stamp(self) -> str:

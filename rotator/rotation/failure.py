@@ -10,6 +10,7 @@ from rotator.domain.rotation import Strategy
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import CutoverResult, FenceResult, OpenResult, SnapshotResult
 from rotator.journal.step_record import Status, StepRecord
+from rotator.rotation.safety import Move, Name, Side, Sides, judge
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.fence import unfence
 
@@ -97,7 +98,8 @@ def _after_window(ctx: Context, error: RotatorError) -> tuple[str, ...]:
     Whoever holds the state's lock may be an apply that outlived its driver: then nobody knows yet whether it flips.
     """
     blue, name = ctx.rotation.blue, ctx.env.name
-    if isinstance(error, TerraformStateLocked):
+    unseen = Sides(Side.UNKNOWN, Side.UNKNOWN, Name.UNKNOWN, apply_may_flip=isinstance(error, TerraformStateLocked))
+    if Move.WAIT in judge(unseen).moves:
         return (f"{blue} is left as it is: another apply may still flip. Wait, then: rotator rotate {name}",)
     if ctx.memory.result(CutoverResult).returned:
         return (f"{blue} serves and takes writes; this rotation ends with: rotator rollback {name}",)

@@ -46,7 +46,7 @@ def forecast(ctx: Context, start: RootData, *, adopted: bool, rows: Sequence[Row
         if row.stage is Stage.ADOPT:
             found += [] if adopted else [Forecast(row.step.name, row.stage, start, start)]
             continue
-        after = _EDITS[row.stage](known, now)
+        after = EDITS[row.stage](known, now)
         if after is not None:
             found.append(Forecast(row.step.name, row.stage, now, after))
             now = after
@@ -87,7 +87,7 @@ def _retire_key(known: _Known, now: RootData) -> RootData | None:
     return edits.without_generation(now, source) if source in now.generations else None
 
 
-_EDITS: Mapping[Stage, Edit] = {
+EDITS: Mapping[Stage, Edit] = {
     Stage.LOWER_TTL: lambda known, now: edits.with_ttl(now, known.ctx.env.config.dns.rotation_ttl),
     Stage.KEY: _key,
     Stage.GREEN: _green,
@@ -99,3 +99,4 @@ _EDITS: Mapping[Stage, Edit] = {
     Stage.DISABLE_KEY: _disable_key,
     Stage.RETIRE_KEY: _retire_key,
 }
+"""What each stage makes of the data; `adopt` is the start, and has none."""

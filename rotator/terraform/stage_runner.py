@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rotator.domain.env_files import DATA_FILE
 from rotator.domain.errors import Blocked, TerraformError
@@ -35,10 +35,13 @@ _PREFIX = "plan-"
 
 @dataclass(frozen=True)
 class AtGate:
-    """What happens at the gate: the open gate (its path is in the data), and the decision (fence, drain, checks)."""
+    """What happens at the gate: the open gate (its path is in the data), and the decision (fence, drain, checks).
+
+    It raises why not.
+    """
 
     gate: Gate
-    decide: Callable[[], bool]
+    decide: Callable[[], Literal[True]]
 
 
 class StageRunner:
@@ -60,7 +63,7 @@ class StageRunner:
         """Bring the root from `before` to `after`; the summary has no changes when a killed run had done it all.
 
         `before` is the journal's data, `write` puts data into the root's data file. Raises Blocked when the plan holds
-        anything but the stage's changes (nothing is applied), or when the gate's decision was no; TerraformError and
+        anything but the stage's changes (nothing is applied); TerraformError and
         its kin otherwise.
         """
         begun = _Begun(self._on_event)
@@ -130,12 +133,7 @@ class StageRunner:
         if gate is None:
             raise ValueError("a stage that makes a gate needs somebody at it")
         if not apply_with_gate(self._terraform, plan, gate.gate, gate.decide, begun.event):
-            raise Blocked(
-                "the flip was called off at the gate",
-                why="the checks at the gate did not allow it; the applications' name is unchanged",
-                fix="see the lines above, then run the same command again, or roll back",
-                code="gate-aborted",
-            )
+            raise ValueError("who stands at the gate says yes, or raises why not")
 
     def _partial(self, error: TerraformError, plan: Path) -> PlanSummary:
         """What a plan that failed had found until then (a condition that fails stops it, and is seldom the cause).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from rotator.domain.env_files import DATA_FILE
 from rotator.domain.root import RootData, Stage
@@ -69,7 +70,7 @@ class TerraformStages:
         after: RootData,
         write: Write,
         progress: Progress,
-        decide: Callable[[], bool],
+        decide: Callable[[], Literal[True]],
     ) -> bool:
         """As apply, with pipes of its own for the gate: a gate that was passed once is never taken for passed again."""
         self._progress = progress

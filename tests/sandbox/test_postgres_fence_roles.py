@@ -8,6 +8,7 @@ import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 
 from rotator.database.postgres.server import PostgresServer
+from rotator.domain.database import EndedClients
 
 pytestmark = pytest.mark.postgres
 
@@ -61,7 +62,7 @@ def test_without_event_triggers_a_new_table_shows_as_open(pg: PgServer, db: str)
 def test_end_clients_ends_those_it_may_and_counts_them(pg: PgServer, db: str) -> None:
     server = PostgresServer(pg.target(db, user="master"))
     client, untouchable = pg.connect(db, "app", autocommit=True), pg.connect(db, autocommit=True)
-    assert server.end_clients() == 1
+    assert server.end_clients() == EndedClients(1, left=1)
     with pytest.raises(psycopg.OperationalError):
         client.execute("select 1")
     assert untouchable.execute("select 1").fetchone() == (1,)

@@ -1,14 +1,18 @@
 # ruff: noqa: F811 (the fixture `pg` is imported)
 """The marker and the probe, the sequences, the statistics, the clients."""
 
+import os
+import signal
+
 import psycopg
 import pytest
 from pg_fixture import PgServer, pg  # noqa: F401
 from pg_writers import reached
 
 from rotator.database.compare import compare_sequences
+from rotator.database.postgres.activity import end_clients
 from rotator.database.postgres.server import PostgresServer
-from rotator.domain.database import SequenceState
+from rotator.domain.database import EndedClients, SequenceState
 
 pytestmark = pytest.mark.postgres
 
@@ -117,10 +121,19 @@ def test_end_clients_ends_all_but_ourselves(pg: PgServer) -> None:
         clients = [pg.connect(name, autocommit=True) for _ in range(3)]
         ours = pg.connect(name, autocommit=True, application_name="rotator")
         server = PostgresServer(pg.target(name))
-        assert server.end_clients() == 3
+        assert server.end_clients() == EndedClients(3)
         for client in clients:
             with pytest.raises(psycopg.OperationalError):
                 client.execute("select 1")
         ours.execute("select 1")
         ours.close()
-        assert server.end_clients() == 0
+        assert server.end_clients() == EndedClients(0)
+
+
+def test_a_client_that_has_not_gone_in_time_is_told(pg: PgServer) -> None:
+    with pg.database() as name, pg.connect(name, autocommit=True) as client:
+        os.kill(client.info.backend_pid, signal.SIGSTOP)
+        try:
+            assert end_clients(pg.target(name), 0.2) == EndedClients(0, left=1)
+        finally:
+            os.kill(client.info.backend_pid, signal.SIGCONT)

@@ -9,7 +9,7 @@ from typing import Any
 from fake_world import Data, World
 
 from rotator.database.protection import Encryption
-from rotator.domain.database import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+from rotator.domain.database import EndedClients, FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 from rotator.domain.errors import DatabaseError
 
 
@@ -89,8 +89,8 @@ class FakeServer:
     def has_probe(self, token: str) -> bool:
         return token in self.data.probes
 
-    def end_clients(self) -> int:
-        return 0
+    def end_clients(self) -> EndedClients:
+        return EndedClients(0, self.data.clinging)
 
     def write_stats(self) -> WriteStats:
         return WriteStats(0, 0, 0, ())

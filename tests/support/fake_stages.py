@@ -171,6 +171,10 @@ class FakeStages:
     def _database(self, name: str, spec: Any) -> None:
         address = f'module.database["{name}"].aws_db_instance.this'
         if address in self.world.state:
+            found = self.world.instances.get(spec.identifier)
+            if found is not None and found.deletion_protection and not spec.deletion_protection:
+                freed = replace(found, deletion_protection=False)
+                self.world.effect("unprotect", lambda: self.world.instances.update({spec.identifier: freed}))
             return
 
         def make() -> None:

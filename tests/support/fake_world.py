@@ -94,6 +94,8 @@ class Data:
     """How often somebody has written past the fence."""
     held: int = 0
     """How often a look for idle triggers finds a reader in the way."""
+    clinging: int = 0
+    """Connections that cannot be ended."""
 
     def shut(self, rotation_id: str) -> None:
         """One that has been open shows it: the fence is another one."""

@@ -11,7 +11,7 @@ from rotator.database.interface import Target
 from rotator.database.postgres.catalog.objects import each_database
 from rotator.database.postgres.connection import APPLICATION, Connection, session
 from rotator.database.postgres.names import SERVICE_DATABASE
-from rotator.domain.database import WriteStats
+from rotator.domain.database import EndedClients, WriteStats
 from rotator.domain.qualified import qualified
 
 END_SECONDS = 5.0
@@ -31,14 +31,15 @@ select schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del from pg_stat_user_ta
 """
 
 
-def end_clients(target: Target) -> int:
-    """Terminate the application's connections that we may signal, and wait until they are gone; how many."""
+def end_clients(target: Target, seconds: float = END_SECONDS) -> EndedClients:
+    """Terminate the application's connections that we may signal, and wait up to `seconds` until they are gone."""
     with session(target, doing="end the clients") as connection:
-        ended = [pid for pid in _pids(connection) if _terminate(connection, pid)]
-        deadline = time.monotonic() + END_SECONDS
-        while set(ended) & set(_pids(connection)) and time.monotonic() < deadline:
+        there = _pids(connection)
+        told = {pid for pid in there if _terminate(connection, pid)}
+        deadline = time.monotonic() + seconds
+        while told & (left := set(there) & set(_pids(connection))) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-    return len(ended)
+    return EndedClients(len(told - left), len(left))
 
 
 def write_stats(target: Target) -> WriteStats:

@@ -20,7 +20,7 @@ from rotator.database.postgres.reading import ownership
 from rotator.database.postgres.state import fence_state
 from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets
-from rotator.domain.database import FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+from rotator.domain.database import EndedClients, FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class PostgresServer:
     def has_probe(self, token: str) -> bool:
         return marker.has_probe(self.target, token)
 
-    def end_clients(self) -> int:
+    def end_clients(self) -> EndedClients:
         return activity.end_clients(self.target)
 
     def write_stats(self) -> WriteStats:

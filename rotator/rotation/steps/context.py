@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from rotator.aws.interface import Dns, Identity, KeyUses, Kms, Rds
 from rotator.config.schema import Env
@@ -60,7 +61,7 @@ class Context:
         self.memory.commit()
         return changed
 
-    def apply_through_gate(self, stage: Stage, after: RootData, decide: Callable[[], bool]) -> bool:
+    def apply_through_gate(self, stage: Stage, after: RootData, decide: Callable[[], Literal[True]]) -> bool:
         """Apply a stage whose flip waits for `decide` inside the apply."""
         changed = self.stages.apply_through_gate(stage, self.data, after, self.memory.stage, self.progress, decide)
         self.memory.commit()

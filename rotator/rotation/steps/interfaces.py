@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from rotator.domain.root import RootData, Stage
 from rotator.journal.results import R
@@ -50,9 +50,9 @@ class Stages(Protocol):
         after: RootData,
         write: Callable[[RootData], None],
         progress: Progress,
-        decide: Callable[[], bool],
+        decide: Callable[[], Literal[True]],
     ) -> bool:
-        """As apply; the record changes only after `decide` (called inside the apply) has returned True."""
+        """As apply; the record changes only after `decide`, inside the apply, has returned. It raises why not."""
         ...
 
     def untaint(self, address: str) -> None:

@@ -23,6 +23,7 @@ class Kind(StrEnum):
 class Observation:
     """One look at the world. `fraction` 0..1 while in progress; `reason` and `fix` for conflicts, skips and gates.
 
+    An absent one may have them too: they, and the error's `code`, are said when it stays absent for too long.
     `result`: all that the step shall have recorded; None where that is what it has noted already.
     """
 
@@ -33,6 +34,7 @@ class Observation:
     fraction: float | None = None
     result: Result | None = None
     details: tuple[str, ...] = ()
+    code: str = ""
 
 
 def absent(detail: str = "") -> Observation:

@@ -25,6 +25,7 @@ SANDBOX_VERBS = ("rotator.sandbox", "rotator.cli_sandbox", "rotator.commands.san
 IO_MODULES = ("os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "io", "urllib", "http", "time", "logging")
 PURE = (
     "rotator.rotation.decide",
+    "rotator.rotation.safety",
     "rotator.terraform.plan",
     "rotator.terraform.policy",
     "rotator.report.live.board",

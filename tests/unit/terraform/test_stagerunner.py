@@ -300,10 +300,9 @@ def test_through_the_gate(tmp_path: Path, file: DataFile) -> None:
     assert heard == ["go", "after"]
 
 
-def test_a_no_at_the_gate_is_blocked_and_the_data_goes_back(tmp_path: Path, file: DataFile) -> None:
-    with pytest.raises(Blocked) as caught:
+def test_a_no_without_a_reason_is_a_bug_and_the_data_goes_back(tmp_path: Path, file: DataFile) -> None:
+    with pytest.raises(ValueError, match="raises why not"):
         through(tmp_path, file, lambda: False)
-    assert caught.value.code == "gate-aborted"
     assert file.written[-1] == BEFORE
 
 

@@ -13,11 +13,13 @@ from rotations import services
 
 from rotator.commands.retirement import retire
 from rotator.commands.rotation import rotate
+from rotator.domain.root import Stage
 from rotator.domain.rotation import Strategy
 from rotator.journal.local import local_keeper
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import PreflightResult, Result
 from rotator.rotation.begin import begin
+from rotator.rotation.forecast import EDITS
 from rotator.rotation.registry import ROWS, Back, Part, Row, key_steps, retire_steps, rollback_steps, rotation_steps
 from rotator.rotation.steps.context import Context, Options
 from rotator.rotation.steps.observation import Observation, satisfied
@@ -64,6 +66,11 @@ def test_each_row_names_the_stage_that_its_step_applies(tmp_path: Path, strategy
     stages = [row.stage for row in ROWS if row.stage is not None and row.of(Strategy(strategy))]
     assert world.applied == stages[: len(world.applied)]
     assert len(world.applied) >= len(stages) - 1  # the old key stays disabled for a time before it goes
+
+
+def test_the_forecast_knows_every_stage_that_a_row_applies() -> None:
+    stages = {row.stage for row in ROWS if row.stage is not None} - {Stage.ADOPT}
+    assert stages == EDITS.keys()
 
 
 @dataclass(frozen=True)

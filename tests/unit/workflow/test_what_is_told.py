@@ -21,10 +21,11 @@ from rotator.domain.errors import AwsError, Blocked, DatabaseError, RotatorError
 from rotator.domain.rotation import Strategy
 from rotator.journal.document import Phase
 from rotator.journal.memory import JournalMemory
+from rotator.journal.results import CutoverResult
 from rotator.report import plan as plan_report
 from rotator.rotation.begin import to_roll_back
 from rotator.rotation.engine import Engine
-from rotator.rotation.registry import retire_steps, rollback_steps
+from rotator.rotation.registry import retire_steps, rollback_steps, rotation_steps
 from rotator.rotation.steps.context import Context, Options
 from rotator.rotation.steps.step import Step
 
@@ -177,3 +178,20 @@ def test_nobody_is_asked_for_a_pause_because_of_a_wrong_password(tmp_path: Path)
     at_work = replace(services(world, tmp_path, strategy="auto"), databases=Refuses(world))
     with pytest.raises(DatabaseError, match="password"):
         rotate(at_work, Options())
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_connections_that_could_not_be_ended_are_told(tmp_path: Path, left: int) -> None:
+    world = new_world()
+    world.data[BLUE].clinging = left
+    at_work = services(world, tmp_path)
+    rotate(at_work, Options())
+    cutover = rotation_steps(Strategy.SNAPSHOT)[-3]
+    latest = at_work.store.load().latest()
+    assert latest is not None
+    said = cutover.words(latest.result(CutoverResult))
+    assert ("2 old connections to blue could not be ended" in said) is bool(left)
+    world.data[f"{BLUE}-g1"].clinging = left
+    rollback(services(world, tmp_path), Options(lose_writes=True))
+    reason = JournalMemory(at_work.store, latest.rotation.id).record.step("cutover").reason
+    assert (f"{left} connections to {BLUE}-g1 could not be ended" in reason) is bool(left)

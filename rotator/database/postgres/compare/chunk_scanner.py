@@ -58,7 +58,7 @@ Reading = Ranged | Listed
 
 
 class BlueSide:
-    """Belongs to blue's thread; `walked` may be read by the other between two batches."""
+    """Belongs to blue's thread; `scanned` may be read by the other between two batches."""
 
     def __init__(self, blue: Reader, scout: Reader, seeds: Sequence[Chunk], chunk_rows: int) -> None:
         self._blue = blue

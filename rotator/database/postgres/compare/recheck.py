@@ -95,7 +95,7 @@ def _cut_off(sides: Sequence[tuple[Target, Sequence[Connection]]], deadline: flo
 def look_ahead(connections: Mapping[str, Connection], unsettled: Sequence[Chunk]) -> Known:
     """How to read the tables of `unsettled`, by database. It takes the catalogs, and a commit for each owner of tables.
 
-    What DDL changes afterwards is for others to find (`window_fence`): a table is read as its owner in any case.
+    What DDL changes afterwards is for others to find (window.fence): a table is read as its owner in any case.
     """
     found: dict[str, Mapping[owners.Name, Shape]] = {}
     for database in sorted({chunk.database for chunk in unsettled}):

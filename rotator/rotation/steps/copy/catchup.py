@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from rotator.database.channel import Channel
 from rotator.database.postgres.lsn import lsn
-from rotator.journal.results import CatchUpResult, SeedResult, need
+from rotator.journal.results import CatchUpResult, CutoverResult, SeedResult, need
 from rotator.rotation.steps.channels import backward, check_retained, forward, size
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.keeping_up import link_down, lost, prove, refuse_stopped
@@ -28,7 +28,7 @@ class CatchUp(Step[CatchUpResult]):
     name = "catch-up"
     records = CatchUpResult
     title = "Let green catch up"
-    rechecked_until = "cutover"
+    rechecked_until = CutoverResult.step
     estimate_seconds = 30
 
     def observe(self, ctx: Context) -> Observation:

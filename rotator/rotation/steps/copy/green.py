@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from rotator.aws.managed import secret_of
 from rotator.aws.settings import rekeyed
@@ -13,14 +14,14 @@ from rotator.domain.root import DatabaseSpec, Imports, RootData, Stage
 from rotator.domain.rotation import Strategy
 from rotator.journal.results import CutoverResult, GreenResult, KeyResult
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.copy.quarantine import quarantine, wanted, while_it_is_made
+from rotator.rotation.steps.copy.quarantine import at_once, quarantine, wanted, while_it_is_made
 from rotator.rotation.steps.copy.snapshots import look
 from rotator.rotation.steps.observation import Kind, Observation, absent, conflict, in_progress, satisfied
-from rotator.rotation.steps.step import Step
+from rotator.rotation.steps.step import Step, Undone
 from rotator.rotation.steps.world import STRANGER, any_at, blue_instance, made_by, ours, server
 
-PATIENCE = 20
-"""Looks that may find nothing after RDS has accepted a snapshot: its answers are eventually consistent."""
+SHOWN = timedelta(minutes=3)
+"""How long RDS may take to show a snapshot that it has accepted: its answers are eventually consistent."""
 RESTING = frozenset({"available", "storage-optimization"})
 MAKING = frozenset({"creating", "backing-up", "modifying", "rebooting"})
 """States that pass by themselves, in which RDS refuses to modify an instance (InvalidDBInstanceState)."""
@@ -48,11 +49,9 @@ class Green(Step[GreenResult]):
                 f"{found.identifier} is under key {found.kms_key_arn}, not under the new key {key}.",
                 f"Take the rotation back: rotator rollback {ctx.env.name}",
             )
-        if (
-            f'module.database["{ctx.rotation.target}"].aws_db_instance.this' not in ctx.stages.state_addresses()
-            or ctx.midway(self.name)
-        ):
-            return absent("the state does not hold it yet")
+        held = f'module.database["{ctx.rotation.target}"].aws_db_instance.this' in ctx.stages.state_addresses()
+        if not held or ctx.midway(self.name):
+            return _half_made(ctx) or absent("the state does not hold it yet")
         if found.status not in RESTING:
             return in_progress(f"{found.identifier} {found.status}")
         known = ctx.memory.result(GreenResult)
@@ -62,7 +61,6 @@ class Green(Step[GreenResult]):
         """Apply the green stage; an instance that a killed run left outside the state is imported, not made anew."""
         replicates = ctx.rotation.strategy is Strategy.REPLICATE
         watched = replace(ctx, progress=while_it_is_made(ctx)) if replicates else ctx
-        _await_half_made(watched)
         after = edits.with_generation(ctx.data, ctx.rotation.target, database=green_database(ctx))
         if not self._take_in(ctx, after):
             watched.apply(Stage.GREEN, after)
@@ -81,6 +79,10 @@ class Green(Step[GreenResult]):
         ctx.take_in(Stage.GREEN, replace(data, imports=Imports(databases={name: ctx.rotation.green})))
         return True
 
+    def attend(self, ctx: Context) -> None:
+        """One that a killed run left half made answers before it is made: it is shut then."""
+        at_once(ctx)
+
     def verify(self, ctx: Context, result: GreenResult) -> GreenResult:
         """Shut it, then forget the snapshot in the data: it may be deleted later, and the plan must stay clean then."""
         if wanted(ctx):
@@ -94,7 +96,7 @@ class Green(Step[GreenResult]):
             return result
         return replace(result, secret_arn=secret, old_secret_arn=secret_of(ctx.rds.instance(ctx.rotation.blue)))
 
-    def undo(self, ctx: Context) -> str:
+    def undo(self, ctx: Context) -> Undone:
         """Delete green, unless it serves; what was written on it since the flip is kept in a snapshot first."""
         name, found = ctx.rotation.target, ctx.rds.instance(ctx.rotation.green)
         known = ctx.data.generations.get(name)
@@ -105,9 +107,13 @@ class Green(Step[GreenResult]):
         data = ctx.data
         if known is None or known.database is None:
             data = edits.with_generation(data, name, database=green_database(ctx))
-        _await_half_made(ctx)
+        half_made = _half_made(ctx)
+        if half_made is not None:
+            return half_made
         self._take_in(ctx, data)
         kept = keep_writes(ctx)
+        if not isinstance(kept, str):
+            return kept
         made = ctx.data.generations[name].database
         there = ctx.rds.instance(ctx.rotation.green) is not None
         if there and made is not None and not made.skip_final_snapshot:
@@ -121,15 +127,14 @@ class Green(Step[GreenResult]):
         return f"{result.identifier} at {result.address}, key {result.key_arn}{secret}"
 
 
-def _await_half_made(ctx: Context) -> None:
+def _half_made(ctx: Context) -> Observation | None:
     """An apply that was cut off, or whose answer was lost, leaves a green that AWS still makes: Terraform can finish or
     remove it only when it is made.
     """
-    while (found := ctx.rds.instance(ctx.rotation.green)) is not None and ours(ctx, found.tags):
-        if found.status not in MAKING:
-            return
-        ctx.progress(None, f"{found.identifier} {found.status}, made by an earlier run")
-        ctx.clock.wait(ctx.env.config.rotation.poll_seconds)
+    found = ctx.rds.instance(ctx.rotation.green)
+    if found is None or not ours(ctx, found.tags) or found.status not in MAKING:
+        return None
+    return in_progress(f"{found.identifier} {found.status}, made by an earlier run")
 
 
 def green_database(ctx: Context) -> DatabaseSpec:
@@ -155,8 +160,11 @@ def _foreign_tags(tags: object) -> dict[str, str]:
     return {k: v for k, v in pairs.items() if not k.startswith(("rotator:", "aws:"))}
 
 
-def keep_writes(ctx: Context) -> str:
-    """Before a green that has served is deleted: a snapshot of it, so that writes made on it can be fetched."""
+def keep_writes(ctx: Context) -> Undone:
+    """Before a green that has served is deleted: a snapshot of it, so that writes made on it can be fetched.
+
+    Words once it is there (empty: none is wanted). Raises Blocked where it failed.
+    """
     cutover = ctx.memory.result(CutoverResult)
     if (
         not cutover.opened_at
@@ -166,21 +174,22 @@ def keep_writes(ctx: Context) -> str:
     ):
         return ""
     name = ctx.rotation.rolled_back_snapshot
-    if ctx.rds.snapshot(name) is None:
+    if ctx.rds.snapshot(name) is None and not _just_asked(ctx):
         ctx.rds.create_snapshot(ctx.rotation.green, name, {**ctx.env.config.tags, **ctx.rotation.tags})
-    misses = 0
-    while (seen := look(ctx, name, ctx.rotation.green)).kind is not Kind.SATISFIED:
-        misses += seen.kind is Kind.ABSENT
-        if seen.kind is Kind.CONFLICT or misses > PATIENCE:
-            raise Blocked(
-                f"Green's last snapshot {name} is not available, so green is not deleted.",
-                why=seen.reason or seen.detail,
-                fix=seen.fix or "Run rollback again.",
-                code="snapshot-failed",
-            )
-        ctx.progress(seen.fraction, seen.detail)
-        ctx.clock.wait(ctx.env.config.rotation.poll_seconds)
-    return f"; its data is kept in snapshot {name}"
+        ctx.memory.note(GreenResult, lambda known: replace(known, kept_since=ctx.clock.now().isoformat()))
+    seen = look(ctx, name, ctx.rotation.green)
+    refused = f"Green's last snapshot {name} is not available, so green is not deleted."
+    if seen.kind is Kind.CONFLICT:
+        raise Blocked(refused, why=seen.reason, fix=seen.fix, code="snapshot-failed")
+    if seen.kind is Kind.ABSENT:
+        return replace(seen, reason=refused, fix="Run rollback again.", code="snapshot-failed")
+    return f"; its data is kept in snapshot {name}" if seen.kind is Kind.SATISFIED else seen
+
+
+def _just_asked(ctx: Context) -> bool:
+    """Whether the snapshot was asked for a moment ago, so that RDS may not show it yet."""
+    since = ctx.memory.result(GreenResult).kept_since
+    return since is not None and ctx.clock.now() < datetime.fromisoformat(since) + SHOWN
 
 
 def green_server_is_this_lineage(ctx: Context) -> bool:

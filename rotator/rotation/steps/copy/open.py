@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rotator.domain.errors import Blocked
-from rotator.journal.results import OpenResult
+from rotator.journal.results import CutoverResult, OpenResult
 from rotator.rotation.steps.channels import check_retained, forward
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.fence import unfence
@@ -19,7 +19,7 @@ class Open(Step[OpenResult]):
     name = "open"
     records = OpenResult
     title = "Open the replication on blue"
-    rechecked_until = "cutover"
+    rechecked_until = CutoverResult.step
     estimate_seconds = 5
 
     def observe(self, ctx: Context) -> Observation:

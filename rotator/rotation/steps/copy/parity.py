@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from rotator.aws.mending import mends
 from rotator.aws.parity import differences
 from rotator.domain.aws import Instance
-from rotator.journal.results import ParityResult
+from rotator.journal.results import CutoverResult, ParityResult
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.green import RESTING
 from rotator.rotation.steps.observation import Observation, absent, conflict, in_progress, satisfied
@@ -32,7 +32,7 @@ class Parity(Step[ParityResult]):
     name = "parity"
     records = ParityResult
     title = "Compare blue's and green's settings"
-    rechecked_until = "cutover"
+    rechecked_until = CutoverResult.step
     estimate_seconds = 2
 
     def observe(self, ctx: Context) -> Observation:

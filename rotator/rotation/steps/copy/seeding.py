@@ -47,7 +47,7 @@ class Seed(Step[SeedResult]):
     name = "seed"
     records = SeedResult
     title = "Find the seed position"
-    rechecked_until = "catch-up"
+    once = True
     estimate_seconds = 5
 
     def observe(self, ctx: Context) -> Observation:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from rotator.domain.aws import Snapshot
 from rotator.domain.errors import Blocked
-from rotator.journal.results import KeyResult, ReencryptResult, SnapshotResult, need
+from rotator.journal.results import GreenResult, KeyResult, ReencryptResult, SnapshotResult, need
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.observation import Observation, absent, conflict, in_progress, satisfied
-from rotator.rotation.steps.step import Step
+from rotator.rotation.steps.step import Step, Undone
 from rotator.rotation.steps.world import STRANGER, made_by, ours
 
+S = TypeVar("S", bound=SnapshotResult)
 FAILED = frozenset({"failed", "incompatible-restore", "incompatible-network"})
 
 
@@ -67,16 +69,18 @@ def source(ctx: Context, identifier: str) -> Snapshot:
     return found
 
 
-def remove(ctx: Context, identifier: str, *, foreign: bool = False) -> bool:
-    """Delete a snapshot if it is there and ours (or `foreign` is said), and wait until it is gone; True when it was."""
+def delete(ctx: Context, identifier: str, *, foreign: bool = False) -> bool:
+    """Ask for a snapshot's deletion, if it is there and ours (or `foreign` is said); whether it was."""
     found = ctx.rds.snapshot(identifier)
     if found is None or not (foreign or ours(ctx, found.tags)):
         return False
     ctx.rds.delete_snapshot(identifier)
-    while ctx.rds.snapshot(identifier) is not None:
-        ctx.progress(None, f"waiting until {identifier} is deleted")
-        ctx.clock.wait(ctx.env.config.rotation.poll_seconds)
     return True
+
+
+def going(identifier: str) -> Observation:
+    """Its deletion was asked for, and it is still there."""
+    return in_progress(f"waiting until {identifier} is deleted")
 
 
 class TakeSnapshot(Step[SnapshotResult]):
@@ -85,7 +89,7 @@ class TakeSnapshot(Step[SnapshotResult]):
     name = "snapshot"
     records = SnapshotResult
     title = "Snapshot blue"
-    rechecked_until = "green"
+    rechecked_until = GreenResult.step
     estimate_seconds = 30
 
     def observe(self, ctx: Context) -> Observation:
@@ -96,9 +100,9 @@ class TakeSnapshot(Step[SnapshotResult]):
         """Ask RDS for the snapshot."""
         ctx.rds.create_snapshot(ctx.rotation.blue, ctx.rotation.source_snapshot, _tags(ctx))
 
-    def undo(self, ctx: Context) -> str:
+    def undo(self, ctx: Context) -> Undone:
         """Keep the snapshot unless told otherwise."""
-        return _undo(ctx, ctx.rotation.source_snapshot)
+        return _undo(ctx, ctx.rotation.source_snapshot, SnapshotResult)
 
     def words(self, result: SnapshotResult) -> str:
         return str(result.snapshot)
@@ -110,7 +114,7 @@ class Reencrypt(Step[ReencryptResult]):
     name = "re-encrypt"
     records = ReencryptResult
     title = "Copy the snapshot under the new key"
-    rechecked_until = "green"
+    rechecked_until = GreenResult.step
     estimate_seconds = 60
 
     def observe(self, ctx: Context) -> Observation:
@@ -123,9 +127,9 @@ class Reencrypt(Step[ReencryptResult]):
         key = need(ctx.memory.result(KeyResult).key_arn)
         ctx.rds.copy_snapshot(source(ctx, ctx.rotation.source_snapshot), ctx.rotation.copy_snapshot, key, _tags(ctx))
 
-    def undo(self, ctx: Context) -> str:
+    def undo(self, ctx: Context) -> Undone:
         """Keep the copy unless told otherwise."""
-        return _undo(ctx, ctx.rotation.copy_snapshot)
+        return _undo(ctx, ctx.rotation.copy_snapshot, ReencryptResult)
 
     def words(self, result: ReencryptResult) -> str:
         return f"{result.snapshot}, key read back: {result.key_arn}"
@@ -135,9 +139,14 @@ def _tags(ctx: Context) -> dict[str, str]:
     return {**ctx.env.config.tags, **ctx.rotation.tags}
 
 
-def _undo(ctx: Context, identifier: str) -> str:
-    if ctx.options.delete_snapshots:
-        return f"snapshot {identifier} deleted" if remove(ctx, identifier) else ""
-    if ctx.rds.snapshot(identifier) is None:
+def _undo(ctx: Context, identifier: str, kind: type[S]) -> Undone:
+    found = ctx.rds.snapshot(identifier)
+    if ctx.memory.result(kind).deleting:
+        return going(identifier) if found is not None else f"snapshot {identifier} deleted"
+    if not ctx.options.delete_snapshots:
+        kept = f"snapshot {identifier} kept, and with it the key that it is under: delete it once it is not needed"
+        return kept if found is not None else ""
+    if not delete(ctx, identifier):
         return ""
-    return f"snapshot {identifier} kept, and with it the key that it is under: delete it once it is not needed"
+    ctx.memory.note(kind, lambda known: replace(known, deleting=True))
+    return going(identifier) if ctx.rds.snapshot(identifier) is not None else f"snapshot {identifier} deleted"

@@ -23,7 +23,7 @@ class Validate(Step[ValidateResult]):
     name = "validate"
     records = ValidateResult
     title = "Validate green against blue"
-    rechecked_until = "validate"
+    once = True
     estimate_seconds = 30
 
     def observe(self, ctx: Context) -> Observation:

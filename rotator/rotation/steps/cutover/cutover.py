@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from rotator.database import compare
 from rotator.database.interface import DatabaseServer
 from rotator.domain import root_edits as edits
+from rotator.domain.database import EndedClients
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Stage
 from rotator.journal.results import CutoverResult, FenceResult, UngateResult, ValidateResult
+from rotator.rotation.safety import Move, Name, Side, Sides, judge
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.green import green_server_is_this_lineage
 from rotator.rotation.steps.copy.validate import fingerprint
 from rotator.rotation.steps.cutover.fence import APPROVAL, open_writes
 from rotator.rotation.steps.cutover.following import Behind, behind, unseen
+from rotator.rotation.steps.cutover.sides import side_of
 from rotator.rotation.steps.observation import Observation, absent, conflict, satisfied
 from rotator.rotation.steps.reverse.flip_back import flip_back
 from rotator.rotation.steps.step import Step
@@ -64,12 +68,17 @@ class Cutover(Step[CutoverResult]):
             raise self.not_followed(ctx, late)
         resolved = None if unseen(ctx) else wanted
         landed = _probe(ctx)
-        ended = 0
         blue = server(ctx, ctx.rotation.blue)
-        if blue is not None:
-            ended = blue.end_clients()
+        clients = blue.end_clients() if blue is not None else EndedClients(0)
         also = [record.name for record in ctx.data.also]
-        return replace(result, also=tuple(also), resolved=resolved, write_landed_on_green=landed, ended_clients=ended)
+        return replace(
+            result,
+            also=tuple(also),
+            resolved=resolved,
+            write_landed_on_green=landed,
+            ended_clients=clients.ended,
+            left_clients=clients.left or None,
+        )
 
     def not_followed(self, ctx: Context, late: Behind) -> Blocked:
         """The resolver stays at blue, which is fenced: who sees green writes, who does not is refused. Say what to do.
@@ -95,12 +104,14 @@ class Cutover(Step[CutoverResult]):
         seen = f"resolves to {result.resolved}" if result.resolved else "what it resolves to was not checked"
         back = compare.capped(result.set_back or (), NAMED)
         more = f"; sequences set back on blue since the snapshot: {', '.join(back)}" if back else ""
+        if result.left_clients:
+            more += f"; {result.left_clients} old connections to blue could not be ended: their writes are refused"
         if result.also:
             seen = f"{seen}, and so do {', '.join(result.also)}"
         return f"{seen}; {landed[result.write_landed_on_green]}{more}"
 
 
-def ready_to_flip(ctx: Context) -> bool:
+def ready_to_flip(ctx: Context) -> Literal[True]:
     """The gate's question, asked inside the apply: is blue shut and unchanged, was green restored from this rotation's
     snapshot?
 
@@ -135,7 +146,9 @@ def ready_to_flip(ctx: Context) -> bool:
 
 def _still_fenced(ctx: Context, blue: DatabaseServer) -> None:
     state = blue.fence_state()
-    if not state.on or state.rotation_id != ctx.rotation.identity:
+    # Green counts as shut: what is asked is whether it may be opened.
+    safe = judge(Sides(side_of(state), Side.SHUT, Name.BLUE)).moves
+    if Move.OPEN_GREEN not in safe or state.rotation_id != ctx.rotation.identity:
         raise Blocked(
             f"{ctx.rotation.blue} is no longer fenced.",
             why="Writes may have been accepted since the snapshot; flipping now would lose them.",
@@ -174,7 +187,7 @@ class Ungate(Step[UngateResult]):
     name = "ungate"
     records = UngateResult
     title = "Take the gate out of the root"
-    rechecked_until = "ungate"
+    rechecked_until = UngateResult.step
     estimate_seconds = 40
 
     def observe(self, ctx: Context) -> Observation:

@@ -8,8 +8,10 @@ from rotator.database.interface import DatabaseServer
 from rotator.domain.errors import Blocked, DatabaseError
 from rotator.domain.rotation import Strategy
 from rotator.journal.results import CutoverResult, FenceResult
+from rotator.rotation.safety import Move, judge, way
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.following import before_fence
+from rotator.rotation.steps.cutover.sides import Seen, look
 from rotator.rotation.steps.gates import Gate
 from rotator.rotation.steps.observation import Observation, absent, conflict, needs_approval, satisfied
 from rotator.rotation.steps.step import Step
@@ -24,7 +26,7 @@ class Fence(Step[FenceResult]):
     name = "fence"
     records = FenceResult
     title = "Fence blue: writes pause"
-    rechecked_until = "cutover"
+    rechecked_until = CutoverResult.step
     estimate_seconds = 3
 
     def observe(self, ctx: Context) -> Observation:
@@ -91,18 +93,11 @@ def unfence(ctx: Context) -> str:
 
     A record change that was sent and timed out may still take effect later; so green refuses writes before blue takes
     them. The worst case is then refused writes, never two writable databases. Raises Blocked when the record does not
-    point at blue.
+    point at blue, or green cannot be shut.
     """
     away = elsewhere(ctx, instance(ctx, ctx.rotation.blue).identifier)
     if away:
-        raise Blocked(
-            f"The fence on {ctx.rotation.blue} stays: {', '.join(away)}.",
-            why="Writes on blue would be lost to those who read green.",
-            fix=f"Finish: rotator rollback {ctx.env.name}"
-            if ctx.options.taking_back
-            else f"Finish: rotator rotate {ctx.env.name}; or take it back: rotator rollback {ctx.env.name}",
-            code="fence-stays",
-        )
+        raise _stays(ctx, away)
     blue = server(ctx, ctx.rotation.blue)
     if blue is None:
         return "writes were stopped by the operator: start the writers again"
@@ -110,9 +105,33 @@ def unfence(ctx: Context) -> str:
         # Also takes away what a fence that was cut off may have left, such as its functions.
         left = open_writes(blue, busy=_busy(ctx))
         return f"{ctx.rotation.blue} takes writes{left}"
-    _shut_green(ctx)
+    seen = look(ctx)
+    moves = way(seen.sides, Move.UNFENCE_BLUE, {Move.SHUT_GREEN})
+    if not moves:
+        raise _cannot_be_opened(ctx, seen)
+    if Move.SHUT_GREEN in moves:
+        _shut_green(ctx)
     left = open_writes(blue, busy=_busy(ctx))
     return f"fence on {ctx.rotation.blue} lifted: it takes writes again{left}"
+
+
+def _stays(ctx: Context, away: tuple[str, ...]) -> Blocked:
+    return Blocked(
+        f"The fence on {ctx.rotation.blue} stays: {', '.join(away)}.",
+        why="Writes on blue would be lost to those who read green.",
+        fix=f"Finish: rotator rollback {ctx.env.name}"
+        if ctx.options.taking_back
+        else f"Finish: rotator rotate {ctx.env.name}; or take it back: rotator rollback {ctx.env.name}",
+        code="fence-stays",
+    )
+
+
+def _cannot_be_opened(ctx: Context, seen: Seen) -> Blocked:
+    """No safe way was found: green cannot be looked at, or the records have moved since."""
+    if seen.fault is not None:
+        return _not_shut(ctx, seen.fault)
+    away = elsewhere(ctx, ctx.rotation.blue)
+    return _stays(ctx, away or (judge(seen.sides).why_not[Move.UNFENCE_BLUE],))
 
 
 def _busy(ctx: Context) -> bool:
@@ -132,21 +151,19 @@ def open_writes(server_: DatabaseServer, *, busy: bool = False) -> str:
 
 
 def _shut_green(ctx: Context) -> None:
-    """Green is born fenced, with the fence in its snapshot; only a cutover that has begun to open it needs this."""
-    if not ctx.memory.result(CutoverResult).opened_at and not _busy(ctx):
-        return
-    found = ctx.rds.instance(ctx.rotation.green)
-    if found is None or found.address is None or found.port is None or ctx.databases is None:
-        return
-    # Whatever its status: a green that is modified or backed up takes writes. When it cannot be shut, blue stays shut.
-    green = ctx.databases.at(found.address, found.port)
+    """Before blue is opened. When green cannot be shut, blue stays shut."""
+    green = server(ctx, ctx.rotation.green)
     try:
-        if not green.fence_state().sealed:
+        if green is not None:
             green.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
     except DatabaseError as fault:
-        raise Blocked(
-            f"{ctx.rotation.blue} stays shut: {ctx.rotation.green} cannot be shut first.",
-            why=f"{fault.what} {fault.why}",
-            fix="Make it answer, or stop or delete it; then run the same command again.",
-            code="fence-stays",
-        ) from fault
+        raise _not_shut(ctx, fault) from fault
+
+
+def _not_shut(ctx: Context, fault: DatabaseError) -> Blocked:
+    return Blocked(
+        f"{ctx.rotation.blue} stays shut: {ctx.rotation.green} cannot be shut first.",
+        why=f"{fault.what} {fault.why}",
+        fix="Make it answer, or stop or delete it; then run the same command again.",
+        code="fence-stays",
+    )

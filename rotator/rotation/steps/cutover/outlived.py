@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from rotator.domain.errors import Blocked
+from rotator.rotation.safety import Ahead, both_may_write
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.world import any_at, server, targets
+from rotator.rotation.steps.cutover.sides import look
+from rotator.rotation.steps.world import any_at, targets
 
 SENT_SECONDS = 3.0
 """How long a record change that was sent before its sender died may still take to be accepted."""
@@ -42,8 +44,12 @@ def refuse_serving(ctx: Context, identifier: str, what: str) -> None:
 
 def refuse_two_open(ctx: Context) -> None:
     """Raise Blocked when blue and green both take writes: the tool shuts neither, as it cannot know which is right."""
-    blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
-    if blue is None or green is None or blue.fence_state().on or green.fence_state().sealed:
+    if ctx.databases is None:
+        return
+    seen = look(ctx, Ahead.YES)
+    if seen.fault is not None:
+        raise seen.fault
+    if not both_may_write(seen.sides):
         return
     raise Blocked(
         f"{ctx.rotation.blue} and {ctx.rotation.green} both take writes.",

@@ -18,7 +18,7 @@ class Soak(Step[SoakResult]):
     name = "soak"
     records = SoakResult
     title = "Check the plan and begin the soak"
-    rechecked_until = "soak"
+    once = True
     estimate_seconds = 10
 
     def observe(self, ctx: Context) -> Observation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 
 from rotator.database.postgres.lsn import lsn_text
 from rotator.database.replication import Passed
@@ -13,6 +14,7 @@ from rotator.domain.errors import Blocked, RotatorError
 from rotator.domain.root import Stage
 from rotator.journal.results import CutoverResult, ReverseReplicationResult, ValidateResult
 from rotator.network.interface import RecordWatch
+from rotator.rotation.safety import Ahead, Move, judge
 from rotator.rotation.steps.channels import budgets, check_retained, forward
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.green import green_server_is_this_lineage
@@ -23,6 +25,7 @@ from rotator.rotation.steps.cutover.cutover import Cutover
 from rotator.rotation.steps.cutover.fence import unfence
 from rotator.rotation.steps.cutover.following import Behind, before_fence
 from rotator.rotation.steps.cutover.outlived import settle
+from rotator.rotation.steps.cutover.sides import look
 from rotator.rotation.steps.observation import Kind, Observation
 from rotator.rotation.steps.reverse.flip_back import flip_back
 from rotator.rotation.steps.reverse.reverse_replication import flip_back_without_loss
@@ -80,7 +83,7 @@ class Switch(Cutover):
             measured = _measured(ctx, flip.passed, flip.watch)
             ctx.memory.note(CutoverResult, measured)
 
-    def _at_gate(self, ctx: Context, flip: _Flip) -> bool:
+    def _at_gate(self, ctx: Context, flip: _Flip) -> Literal[True]:
         """The gate's question. Leaving the window without having passed it lifts the fence.
 
         Where the record has flipped already (a run that was cut off after its go), green serves: nothing is touched.
@@ -178,17 +181,22 @@ def _measured(ctx: Context, passed: Passed, seen: RecordWatch | None) -> Callabl
 
 def _flipped(ctx: Context) -> bool:
     """Whether blue is shut behind a name that points at green. Raises Blocked when both take writes."""
-    blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
-    if blue is None or green is None or blue.fence_state().sealed:
+    if ctx.databases is None:
         return True
-    if not green.fence_state().on:
-        raise Blocked(
-            f"{ctx.rotation.blue} is not fenced although {ctx.env.config.dns.record} points at green.",
-            why="Both may hold writes that the other does not have; which is right is not for a tool to say.",
-            fix=f"Compare {ctx.rotation.blue} and {ctx.rotation.green} by hand first.",
-            code="not-fenced",
-        )
-    return False
+    seen = look(ctx, Ahead.NO)
+    if seen.fault is not None:
+        raise seen.fault
+    moves = judge(seen.sides).moves
+    if Move.FLIP_TO_GREEN in moves:
+        return True
+    if Move.SEAL_BLUE in moves:
+        return False
+    raise Blocked(
+        f"{ctx.rotation.blue} is not fenced although {ctx.env.config.dns.record} points at green.",
+        why="Both may hold writes that the other does not have; which is right is not for a tool to say.",
+        fix=f"Compare {ctx.rotation.blue} and {ctx.rotation.green} by hand first.",
+        code="not-fenced",
+    )
 
 
 def reopen(ctx: Context) -> None:

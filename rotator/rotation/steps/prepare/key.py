@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Imports, KeySpec, RootData, Stage
-from rotator.journal.results import KeyResult, LowerTtlResult
+from rotator.journal.results import CutoverResult, KeyResult, LowerTtlResult
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.observation import Observation, absent, conflict, satisfied
 from rotator.rotation.steps.step import Step
@@ -129,7 +129,7 @@ class LowerTtl(Step[LowerTtlResult]):
     name = "lower-ttl"
     records = LowerTtlResult
     title = "Lower the record's TTL"
-    rechecked_until = "cutover"
+    rechecked_until = CutoverResult.step
     estimate_seconds = 35
 
     def observe(self, ctx: Context) -> Observation:

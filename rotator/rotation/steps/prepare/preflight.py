@@ -9,7 +9,7 @@ from rotator.domain.aws import Instance, Key
 from rotator.domain.database import Finding
 from rotator.domain.errors import AwsCredentialsError, AwsError, Blocked
 from rotator.domain.rotation import Strategy
-from rotator.journal.results import PreflightResult
+from rotator.journal.results import AdoptResult, PreflightResult
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.parity import APPLY_STATUS
 from rotator.rotation.steps.findings import block, warn
@@ -31,7 +31,7 @@ class Preflight(Step[PreflightResult]):
     name = "preflight"
     records = PreflightResult
     title = "Check that the rotation can work"
-    rechecked_until = "adopt"
+    rechecked_until = AdoptResult.step
     estimate_seconds = 5
 
     def observe(self, ctx: Context) -> Observation:

@@ -28,6 +28,7 @@ class CleanUp(Step[CleanUpResult]):
     name = "clean-up"
     records = CleanUpResult
     title = "Leave nothing behind on blue"
+    once = True
     estimate_seconds = 2
 
     def observe(self, ctx: Context) -> Observation:

@@ -17,7 +17,7 @@ class RestoreTtl(Step[RestoreTtlResult]):
     name = "restore-ttl"
     records = RestoreTtlResult
     title = "Restore the record's TTL"
-    rechecked_until = "restore-ttl"
+    rechecked_until = RestoreTtlResult.step
     estimate_seconds = 40
 
     def observe(self, ctx: Context) -> Observation:

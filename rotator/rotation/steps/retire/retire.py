@@ -41,7 +41,7 @@ class RetireCheck(Step[RetireCheckResult]):
     name = "retire-check"
     records = RetireCheckResult
     title = "Check that blue may go"
-    rechecked_until = "retire-database"
+    rechecked_until = RetireDatabaseResult.step
     estimate_seconds = 3
 
     def observe(self, ctx: Context) -> Observation:
@@ -118,7 +118,7 @@ class FinalSnapshot(Step[FinalSnapshotResult]):
     name = "final-snapshot"
     records = FinalSnapshotResult
     title = "Take blue's final snapshot"
-    rechecked_until = "final-reencrypt"
+    rechecked_until = FinalReencryptResult.step
     estimate_seconds = 30
 
     def observe(self, ctx: Context) -> Observation:
@@ -140,7 +140,7 @@ class FinalReencrypt(Step[FinalReencryptResult]):
     name = "final-reencrypt"
     records = FinalReencryptResult
     title = "Copy the final snapshot under the new key"
-    rechecked_until = "retire-database"
+    rechecked_until = RetireDatabaseResult.step
     estimate_seconds = 60
 
     def observe(self, ctx: Context) -> Observation:
@@ -164,12 +164,25 @@ class Unprotect(Step[UnprotectResult]):
     records = UnprotectResult
     title = "Lift blue's deletion protection"
     commits = "no rollback after it"
-    rechecked_until = "retire-database"
+    rechecked_until = RetireDatabaseResult.step
     estimate_seconds = 100
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied once applied."""
-        return satisfied() if ctx.memory.result(UnprotectResult).applied else absent()
+        """Satisfied when neither RDS nor the data protects blue."""
+        noted, blue = ctx.memory.result(UnprotectResult), ctx.rds.instance(ctx.rotation.blue)
+        generation = ctx.data.generations.get(ctx.rotation.source)
+        if blue is None or generation is None or generation.database is None:
+            return satisfied() if noted.applied else absent("blue is not there")
+        meant = generation.database
+        if ctx.midway(self.name) or meant.deletion_protection or not meant.skip_final_snapshot:
+            return absent("blue is protected")
+        if blue.deletion_protection:
+            return conflict(
+                f"{blue.identifier} is protected from deletion again, after this rotation had lifted that.",
+                "Somebody wants it to stay: ask who. If it may go: aws rds modify-db-instance --no-deletion-protection "
+                f"--db-instance-identifier {blue.identifier}, then: rotator retire {ctx.env.name}",
+            )
+        return satisfied(replace(noted, applied=True))
 
     def act(self, ctx: Context) -> None:
         """Apply."""

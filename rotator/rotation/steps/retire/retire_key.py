@@ -12,7 +12,7 @@ from rotator.domain.errors import KeyStaysDisabled
 from rotator.domain.root import Stage
 from rotator.journal.results_retire import DisableKeyResult, RetireKeyResult, RetireSnapshotsResult
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.copy.snapshots import remove
+from rotator.rotation.steps.copy.snapshots import delete, going
 from rotator.rotation.steps.gates import Gate
 from rotator.rotation.steps.observation import Kind, Observation, absent, conflict, needs_approval, satisfied, skipped
 from rotator.rotation.steps.retire.cleanup import forget
@@ -48,7 +48,13 @@ class RetireSnapshots(Step[RetireSnapshotsResult]):
         """Satisfied when nothing deletable is left under the old key."""
         left = under_old_key(ctx).deletable
         working = ctx.rds.snapshot(ctx.rotation.copy_snapshot)
-        return satisfied() if not left and working is None else absent(f"{len(left)} snapshots under the old key")
+        asked = ctx.memory.result(RetireSnapshotsResult).deleted or ()
+        there = (*left, *([ctx.rotation.copy_snapshot] if working is not None else []))
+        if not there:
+            return satisfied()
+        if set(there) <= set(asked):
+            return going(", ".join(there))
+        return absent(f"{len(left)} snapshots under the old key")
 
     def act(self, ctx: Context) -> None:
         """Delete them; prove first that the final copy is there."""
@@ -56,12 +62,11 @@ class RetireSnapshots(Step[RetireSnapshotsResult]):
         if copy.kind is not Kind.SATISFIED:
             raise no_final_copy(ctx, copy)
         names = [*under_old_key(ctx).deletable, ctx.rotation.copy_snapshot]
-        deleted = []
-        for name in names:
+        asked = ctx.memory.result(RetireSnapshotsResult).deleted or ()
+        for name in (name for name in names if name not in asked):
             ctx.progress(None, f"deleting {name}")
-            if remove(ctx, name, foreign=name in _matched(ctx)):
-                deleted.append(name)
-        ctx.memory.note(RetireSnapshotsResult, lambda known: replace(known, deleted=tuple(deleted)))
+            if delete(ctx, name, foreign=name in _matched(ctx)):
+                _note_deleted(ctx, name)
 
     def verify(self, ctx: Context, result: RetireSnapshotsResult) -> RetireSnapshotsResult:
         """Take the tool's own schema out of the database that serves; raises what its clients have left there."""
@@ -77,13 +82,17 @@ class RetireSnapshots(Step[RetireSnapshotsResult]):
         return f"deleted: {', '.join(deleted) or 'none'}"
 
 
+def _note_deleted(ctx: Context, name: str) -> None:
+    ctx.memory.note(RetireSnapshotsResult, lambda known: replace(known, deleted=(*(known.deleted or ()), name)))
+
+
 class DisableKey(Step[DisableKeyResult]):
     """Disable the old key: what still needs it shows now, while it can be enabled again. Never under what is known."""
 
     name = "disable-key"
     records = DisableKeyResult
     title = "Disable the old key"
-    rechecked_until = "retire-key"
+    rechecked_until = RetireKeyResult.step
     estimate_seconds = 40
 
     def observe(self, ctx: Context) -> Observation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from rotator.database.interface import DatabaseServer
 from rotator.domain import root_edits as edits
@@ -10,10 +11,12 @@ from rotator.domain.database import WriteStats
 from rotator.domain.errors import Blocked, WaitingForApproval
 from rotator.domain.rotation import Strategy
 from rotator.journal.results import CutoverResult, ReverseReplicationResult
+from rotator.rotation.safety import Ahead, Move, way
 from rotator.rotation.steps.channels import backward, green_may_hold_writes, reverse_closed
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.fence import APPROVAL
 from rotator.rotation.steps.cutover.outlived import refuse_two_open
+from rotator.rotation.steps.cutover.sides import look
 from rotator.rotation.steps.reverse.return_flip import flip_record_back
 from rotator.rotation.steps.world import is_at, server
 
@@ -74,10 +77,14 @@ def flip_back(ctx: Context) -> str:
     flip_record_back(ctx, after, lambda: _shut_green(ctx))
     if ctx.data.gate is not None:
         ctx.memory.write_root(replace(ctx.data, gate=None))
+    return f"{ctx.env.config.dns.record} points at {ctx.rotation.blue} again{end_green_clients(ctx)}"
+
+
+def end_green_clients(ctx: Context) -> str:
+    """End the connections that green still has; words where some are left, else empty."""
     green = _green(ctx)
-    if green is not None:
-        green.end_clients()
-    return f"{ctx.env.config.dns.record} points at {ctx.rotation.blue} again"
+    left = green.end_clients().left if green is not None else 0
+    return f"; {left} connections to {ctx.rotation.green} could not be ended: their writes are refused" if left else ""
 
 
 def _green(ctx: Context) -> DatabaseServer | None:
@@ -106,14 +113,29 @@ def describe(stats: WriteStats) -> str:
     )
 
 
-def _shut_green(ctx: Context) -> bool:
+def _shut_green(ctx: Context) -> Literal[True]:
     green, blue = _green(ctx), server(ctx, ctx.rotation.blue)
     if blue is None:
         return True
     if is_at(ctx, ctx.rotation.blue):
         # An earlier flip back, that was cut off, has come through since.
         refuse_two_open(ctx)
-    elif not blue.fence_state().on:
+    else:
+        _refuse_open_blue(ctx)
+    if green is not None:
+        green.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
+        if ctx.rotation.strategy is Strategy.REPLICATE:
+            # Blue has followed green for a while: its rows are ahead of its own sequences.
+            blue.advance_sequences(green.sequences())
+    return True
+
+
+def _refuse_open_blue(ctx: Context) -> None:
+    """Green's writes are given up by a person's word; what blue may have taken beside them is not covered by it."""
+    seen = look(ctx, Ahead.GIVEN_UP)
+    if seen.fault is not None:
+        raise seen.fault
+    if not way(seen.sides, Move.FLIP_TO_BLUE, {Move.SHUT_GREEN}):
         raise Blocked(
             f"{ctx.rotation.blue} is not fenced although green serves.",
             why="It may hold writes that green does not have; which of both is right is not for a tool to say.",
@@ -121,9 +143,3 @@ def _shut_green(ctx: Context) -> bool:
             f"{ctx.rotation.blue} takes no more writes: rotator rollback {ctx.env.name}",
             code="not-fenced",
         )
-    if green is not None:
-        green.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
-        if ctx.rotation.strategy is Strategy.REPLICATE:
-            # Blue has followed green for a while: its rows are ahead of its own sequences.
-            blue.advance_sequences(green.sequences())
-    return True

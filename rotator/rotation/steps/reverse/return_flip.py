@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
-from rotator.domain.errors import RotatorError, TerraformStateLocked
+from rotator.domain.errors import Blocked, RotatorError, TerraformStateLocked
 from rotator.domain.root import RootData, Stage
 from rotator.journal.results import CutoverResult
+from rotator.rotation.safety import Ahead, Move, Sides, judge, way
 from rotator.rotation.steps.channels import carried_back
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.fence import open_writes
 from rotator.rotation.steps.cutover.outlived import settle
+from rotator.rotation.steps.cutover.sides import look
 from rotator.rotation.steps.world import any_at, is_at, server
 
 
-def flip_record_back(ctx: Context, after: RootData, decide: Callable[[], bool]) -> None:
+def flip_record_back(ctx: Context, after: RootData, decide: Callable[[], Literal[True]]) -> None:
     """Apply with the gate; `decide` shuts green. Raises what went wrong, with what became of green in its details."""
     green = server(ctx, ctx.rotation.green) if ctx.rds.instance(ctx.rotation.green) is not None else None
     if green is not None and is_at(ctx, ctx.rotation.green) and not green.fence_state().on:
@@ -42,8 +45,21 @@ def open_again(ctx: Context) -> None:
 def finish_opening(ctx: Context) -> None:
     """Blue takes writes in all its databases: a kill may have come between two of them."""
     blue = server(ctx, ctx.rotation.blue)
-    if blue is not None and blue.fence_state().fenced_tables:
-        open_writes(blue, busy=True)
+    if blue is None or not blue.fence_state().fenced_tables:
+        return
+    sides = _seen(ctx, blue_ahead=True)
+    if not way(sides, Move.UNFENCE_BLUE):
+        why = judge(sides).why_not[Move.UNFENCE_BLUE]
+        raise Blocked(f"{ctx.rotation.blue} is not opened: {why}.", fix="Run it again.", code="fence-stays")
+    open_writes(blue, busy=True)
+
+
+def _seen(ctx: Context, *, blue_ahead: bool = False) -> Sides:
+    """The sides, where nothing is on green alone. Raises why green cannot be looked at."""
+    seen = look(ctx, Ahead.NO, blue_ahead=blue_ahead)
+    if seen.fault is not None:
+        raise seen.fault
+    return seen.sides
 
 
 def _told(ctx: Context) -> tuple[str, ...]:
@@ -69,9 +85,12 @@ def _stay(ctx: Context) -> tuple[str, ...]:
     if not ctx.memory.result(CutoverResult).returning or not is_at(ctx, ctx.rotation.green):
         return ()
     green, blue = server(ctx, ctx.rotation.green), server(ctx, ctx.rotation.blue)
-    if green is None or blue is None or not green.fence_state().on:
+    if green is None or blue is None:
         return ()
-    if not blue.fence_state().on:
+    moves = way(_seen(ctx), Move.OPEN_GREEN, {Move.SEAL_BLUE})
+    if not moves:
+        return ()
+    if Move.SEAL_BLUE in moves:
         blue.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
     left = open_writes(green, busy=True)
     ctx.memory.note(CutoverResult, lambda known: replace(known, returning=None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from rotator.database.postgres.lsn import lsn
 from rotator.domain import root_edits as edits
@@ -27,6 +28,7 @@ from rotator.rotation.steps.cutover.outlived import refuse_serving, refuse_two_o
 from rotator.rotation.steps.cutover.past_fence import without_way_back
 from rotator.rotation.steps.gates import Gate
 from rotator.rotation.steps.observation import Observation, absent, satisfied, skipped
+from rotator.rotation.steps.reverse.flip_back import end_green_clients
 from rotator.rotation.steps.reverse.return_flip import finish_opening, flip_record_back
 from rotator.rotation.steps.reverse.untouched import shrink_back, untouched
 from rotator.rotation.steps.step import Step
@@ -41,13 +43,13 @@ class ReverseReplication(Step[ReverseReplicationResult]):
     name = "way-back"
     records = ReverseReplicationResult
     title = "Open the way back: blue follows green"
-    rechecked_until = "way-back"
+    rechecked_until = ReverseReplicationResult.step
     estimate_seconds = 5
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied when a marker written on green has arrived on blue."""
+        """Satisfied when a marker written on green has arrived on blue, and blue still follows."""
         if ctx.memory.result(ReverseReplicationResult).opened:
-            return satisfied()
+            return satisfied() if _follows(ctx) else absent(f"{ctx.rotation.blue} does not follow")
         if ctx.memory.result(ReverseReplicationResult).given_up:
             return skipped("by your decision: after the flip there is no way back without losing writes")
         return absent("not open yet")
@@ -81,12 +83,13 @@ class CloseWayBack(Step[CloseWayBackResult]):
     records = CloseWayBackResult
     title = "Close the way back"
     commits = "rollback after it loses what is written on green"
-    rechecked_until = "close-way-back"
+    rechecked_until = CloseWayBackResult.step
     estimate_seconds = 3
 
     def observe(self, ctx: Context) -> Observation:
-        """Satisfied once closed."""
-        return satisfied() if ctx.memory.result(CloseWayBackResult).closed else absent("blue follows green")
+        """Satisfied once closed, and no slot is left on green."""
+        closed = ctx.memory.result(CloseWayBackResult).closed and not green_alone(ctx).slots()
+        return satisfied() if closed else absent("blue follows green")
 
     def act(self, ctx: Context) -> None:
         """Blue's subscription, then slots, publications, login and record on both; identities put back on green."""
@@ -99,6 +102,13 @@ class CloseWayBack(Step[CloseWayBackResult]):
 
     def words(self, result: CloseWayBackResult) -> str:
         return "blue no longer follows green"
+
+
+def _follows(ctx: Context) -> bool:
+    """Whether blue's subscriptions are there, and their slots on green."""
+    channel = backward(ctx)
+    slots = channel.slots()
+    return bool(slots) and not any(slot.lost for slot in slots) and all(each.there for each in channel.workers())
 
 
 def open_way_back(ctx: Context) -> None:
@@ -155,12 +165,9 @@ def flip_back_without_loss(ctx: Context) -> str:
             return ""
         raise
     ctx.memory.note(CutoverResult, lambda known: replace(known, returned=True))
-    green = server(ctx, ctx.rotation.green)
-    if green is not None:
-        green.end_clients()
-    return (
-        f"{ctx.env.config.dns.record} points at {ctx.rotation.blue}, with all that was written on {ctx.rotation.green}"
-    )
+    left = end_green_clients(ctx)
+    all_of_it = f"with all that was written on {ctx.rotation.green}"
+    return f"{ctx.env.config.dns.record} points at {ctx.rotation.blue}, {all_of_it}{left}"
 
 
 def _carry_back(ctx: Context, *, at_blue: bool) -> None:
@@ -169,7 +176,7 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
     prove(ctx, channel, ctx.rotation.blue)
     imprint, unsettled = untouched(ctx, channel)
 
-    def pass_window() -> bool:
+    def pass_window() -> Literal[True]:
         if carried_back(ctx):
             return _finished(ctx)
         if is_at(ctx, ctx.rotation.blue):
@@ -191,12 +198,12 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
         _flip_record(ctx, pass_window)
 
 
-def _flip_record(ctx: Context, decide: Callable[[], bool]) -> None:
+def _flip_record(ctx: Context, decide: Callable[[], Literal[True]]) -> None:
     flip_record_back(ctx, edits.serving(ctx.data, ctx.rotation.source), decide)
     _follow_the_world(ctx)
 
 
-def _finished(ctx: Context) -> bool:
+def _finished(ctx: Context) -> Literal[True]:
     """An earlier run was cut off after the window: only the record is left to do."""
     finish_opening(ctx)
     return True
