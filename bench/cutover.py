@@ -123,7 +123,7 @@ def flip(channel: PostgresChannel, clients: Clients, old: int) -> Flip:
         if verified.differences:
             raise DatabaseError("the sides differ", why="; ".join(verified.differences), code="validate-contents")
         try:
-            with channel.window(Budgets(), verified.unsettled, back_slots=not channel.back) as window:
+            with channel.window(Budgets(), verified.unsettled, retain_back=not channel.back) as window:
                 window.prepare(lambda fraction, text: None, lambda: None)
                 passed = window.run()
                 at = monotonic()

@@ -37,7 +37,7 @@ BATCH = 100
 SLACK = 1.5
 """A part may take so much more for each table before it counts as growing faster than they do."""
 JUDGED_SECONDS = 1.0
-BUDGETS = Budgets(calm=1.0, fence=30.0, drain=60.0, recheck=60.0, sequences=60.0)
+BUDGETS = Budgets(calm=1.0, fence=30.0, drain=60.0, recheck=60.0, counters=60.0)
 """Wide, so that a slow part is measured and not given up."""
 PARTS = ("open", "schema", "verify", "prepare", "window", "sequences")
 
@@ -73,7 +73,7 @@ def measure(pair: Pair, tables: int, rows: int) -> Row:
     fill(pair, tables, rows)
     seconds: dict[str, float] = {}
     channel = pair.forward
-    _timed(seconds, "open", lambda: channel.open(allow_full=False, progress=_silent))
+    _timed(seconds, "open", lambda: channel.open(strengthen=False, progress=_silent))
     pair.follow()
     sides = [PostgresServer(pair.target(cluster)) for cluster in (pair.blue, pair.green) if cluster is not None]
     blue, green = _timed(seconds, "schema", lambda: [side.schema() for side in sides])
@@ -81,7 +81,7 @@ def measure(pair: Pair, tables: int, rows: int) -> Row:
     verified = _timed(seconds, "verify", lambda: channel.verify(_silent))
     wrong = (*compare.compare_schema(blue, green), *verified.differences)
     began = monotonic()
-    with channel.window(BUDGETS, verified.unsettled, back_slots=True) as window:
+    with channel.window(BUDGETS, verified.unsettled, retain_back=True) as window:
         window.prepare(_silent, lambda: None)
         seconds["prepare"] = monotonic() - began
         passed: Passed = window.run()

@@ -82,7 +82,7 @@ class Pair:
         snapshots.take(self.blue, folder)
         ended = time.monotonic()
         high = channel.mark("high")
-        return Cut(folder, Bracket(max(slot.confirmed for slot in channel.slots()), low, high), began, ended)
+        return Cut(folder, Bracket(low, high), began, ended)
 
     def restore(self, cut: Cut) -> Cluster:
         """Start green from it. The snapshot is removed."""
@@ -93,24 +93,24 @@ class Pair:
 
     def follow(self) -> None:
         """From a fresh blue to a green that follows it, with slots for the way back. Raises DatabaseError."""
-        self.forward.open(allow_full=True, progress=lambda fraction, text: None)
+        self.forward.open(strengthen=True, progress=lambda fraction, text: None)
         cut = self.snapshot()
         self.restore(cut)
         self.forward.quarantine(QUARANTINE_SECONDS)
         seed = self.forward.seed(self.log(), cut.bracket)
         if seed.position is None:
             raise DatabaseError("no seed", why="; ".join((seed.problem, *seed.figures)), code="seed")
-        self.forward.subscribe(seed.position)
-        self.forward.enable()
+        self.forward.attach(seed.position)
+        self.forward.start()
         self.forward.catch_up(CATCH_UP_SECONDS)
-        self.back.open_slots()
+        self.back.retain()
 
     def turn(self) -> None:
         """After a window: blue follows green."""
-        self.forward.unsubscribe()
-        self.forward.close_slots()
-        self.back.subscribe(None)
-        self.back.enable()
+        self.forward.detach()
+        self.forward.release()
+        self.back.attach(None)
+        self.back.start()
         self.back.catch_up(CATCH_UP_SECONDS)
 
     def log(self) -> list[str]:

@@ -32,8 +32,11 @@ from pair import CATCH_UP_SECONDS, QUARANTINE_SECONDS, Cut, Pair, connected, run
 from psycopg import sql
 
 from rotator.database.interface import Target
+from rotator.database.position import Position
+from rotator.database.postgres.lsn import position_of
 from rotator.database.postgres.names import SCHEMA as OWN_SCHEMA
-from rotator.database.postgres.replication import publish
+from rotator.database.postgres.replication import publish, status
+from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.postgres.replication.seed import read_recovery
 from rotator.domain.errors import DatabaseError
 
@@ -49,10 +52,10 @@ MOMENT_SECONDS = 0.4
 
 
 @dataclass(frozen=True)
-class Position:
+class Start:
     """Where the subscription begins, the sources that say so, and whether the log named the end of its valid part."""
 
-    at: int
+    at: Position
     sources: str
     end_named: bool
 
@@ -121,7 +124,7 @@ def trial(pair: Pair, load: Load, position: str) -> Trial:
     """One of them; blue is as before afterwards, and green is gone."""
     with load.paused(), connected(pair.target(pair.blue)) as connection:
         tidy(connection)
-    began, without_identity = time.monotonic(), pair.forward.without_identity()
+    began, without_identity = time.monotonic(), pair.forward.weak_tables()
     try:
         found = _follow(pair, load, position)
     except DatabaseError as error:
@@ -143,10 +146,10 @@ def _follow(pair: Pair, load: Load, position: str) -> Trial:
     channel.quarantine(QUARANTINE_SECONDS)
     start = _position(pair, cut, position)
     before = _size(green)
-    channel.subscribe(start.at)
+    channel.attach(start.at)
     if narrow:
         _forget_sentinels(green)
-    channel.enable()
+    channel.start()
     channel.catch_up(CATCH_UP_SECONDS)
     with load.paused():
         channel.catch_up(CATCH_UP_SECONDS)
@@ -160,16 +163,16 @@ def _open(pair: Pair, *, narrow: bool) -> None:
     """As a rotation does; `narrow`: the publication holds only the table without a key and the sentinels."""
     channel = pair.forward
     if not narrow:
-        channel.open(allow_full=True, progress=lambda fraction, text: None)
+        channel.open(strengthen=True, progress=lambda fraction, text: None)
         return
-    publish.open_publications(channel.source, channel.names, allow_full=True)
+    publish.open_publications(channel.source, channel.names, strengthen=True)
     with connected(channel.source) as connection:
         connection.execute(
             sql.SQL("alter publication {} set table only {}, only {}").format(
                 *map(sql.Identifier, (channel.names.publication, KEYLESS)), sql.Identifier(OWN_SCHEMA, "sentinel")
             )
         )
-    channel.open_slots()
+    channel.retain()
     channel.mark("slot")
 
 
@@ -179,19 +182,25 @@ def _forget_sentinels(green: Target) -> None:
         connection.execute(sql.SQL("delete from {}").format(sql.Identifier(OWN_SCHEMA, "sentinel")))
 
 
-def _position(pair: Pair, cut: Cut, position: str) -> Position:
+def _position(pair: Pair, cut: Cut, position: str) -> Start:
     recovery = read_recovery(pair.log())
     if position in (SLOT, LATE):
-        at = cut.bracket.confirmed if position == SLOT else cut.bracket.high
-        return Position(at, "blue", recovery.end is not None)
+        at = _confirmed(pair.forward) if position == SLOT else cut.bracket.high
+        return Start(at, "blue", recovery.end is not None)
     if position == REDO:
         if recovery.done is None:
             raise DatabaseError("no 'redo done at' in green's log", why="nothing was replayed", code="no-redo")
-        return Position(recovery.done, "log", recovery.end is not None)
+        return Start(position_of(recovery.done), "log", recovery.end is not None)
     seed = pair.forward.seed(pair.log(), cut.bracket)
     if seed.position is None:
         raise DatabaseError("no seed", why="; ".join((seed.problem, *seed.figures)), code="seed")
-    return Position(seed.position, " + ".join(seed.sources), recovery.end is not None)
+    return Start(seed.position, " + ".join(seed.sources), recovery.end is not None)
+
+
+def _confirmed(channel: PostgresChannel) -> Position:
+    """Where the slots stand."""
+    with connected(channel.source) as connection:
+        return position_of(max(slot.confirmed for slot in status.slots(connection, channel.names)))
 
 
 def compare(blue: Target, green: Target, tables: Sequence[str]) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from rotator.config.load import load_env
 from rotator.config.sandbox import CANARY_PAGE, OWN_SERVICE, access_key, located
 from rotator.config.schema import Env
 from rotator.database.channel import Channel
+from rotator.database.engines import ENGINES, serving
 from rotator.database.interface import DatabaseOpener, DatabaseServer
 from rotator.database.opener import Login, Opener, OwnLogin
 from rotator.domain.aws import Instance
@@ -172,6 +173,10 @@ class LazyDatabases:
         """Server at `host`."""
         return self._logged_in().at(host, port, address=address)
 
+    def speaks(self, engine: str) -> bool:
+        """Whether there is an engine for it."""
+        return serving(engine) is not None
+
     def doubts(self, authority: str | None) -> tuple[str, ...]:
         """What is doubtful in the env's certificates."""
         found = bundle(self.env)
@@ -205,14 +210,17 @@ def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[st
         blue = aws.rds.instance(config.identifier) or _generation_of(aws, config.identifier)
         user = config.username or secret.get("username") or (blue.master_username if blue else None)
         password = secret.get("password") or _password(env, environ)
-        name = config.name or (blue.database_name if blue else None) or "postgres"
+        engine = serving(blue.engine) if blue else None
+        name = config.name or (blue.database_name if blue else None) or (engine or ENGINES[0]).database
         if user is None:
             raise ConfigError(
                 "No user name to connect with.",
                 why="Neither rotation.toml nor the secret gives one.",
                 fix=f"Set [database] username in {env.path / CONFIG_FILE}.",
             )
-        return Login(user, name, password, config.sslmode, trusted(env), config.link_sslmode)
+        return Login(
+            user, name, password, config.sslmode, trusted(env), config.link_sslmode, blue.engine if blue else None
+        )
 
     # The sandbox's servers know no DNS but the machine's own, which does not have their names.
     pinned = env.config.sandbox is not None

@@ -9,7 +9,7 @@ from rotator.commands.known import unknown as unknown_things
 from rotator.commands.old_keys import old_keys, one_is_due
 from rotator.commands.services import Services
 from rotator.database.channel import Channel
-from rotator.database.replication import Slot
+from rotator.database.replication import Retention
 from rotator.domain.errors import RotatorError
 from rotator.domain.rotation import Strategy
 from rotator.journal.document import Journal, Phase, RotationRecord
@@ -171,10 +171,10 @@ def _replication(services: Services, record: RotationRecord | None) -> tuple[str
         return ()
     ctx = services.context(JournalMemory(Preview(services.keeper.load()), record.rotation.id), record, Options())
     lines = [
-        f"{side}: slot {slot.name} keeps {size(slot.retained)} of log"
-        + _idle(slot, running=services.holder() is not None)
+        f"{side}: slot {kept.name} keeps {size(kept.retained)} of log"
+        + _idle(kept, running=services.holder() is not None)
         for side, channel in _channels(ctx)
-        for slot in channel.slots()
+        for kept in channel.retention()
     ]
     lines += _standing(ctx)
     if record.step(CutoverResult.step).status is Status.DONE and record.phase is not Phase.ROLLED_BACK:
@@ -198,12 +198,12 @@ def _channels(ctx: Context) -> Iterator[tuple[str, Channel]]:
         yield ctx.rotation.green, backward(ctx)
 
 
-def _idle(slot: Slot, *, running: bool) -> str:
-    if slot.lost:
+def _idle(kept: Retention, *, running: bool) -> str:
+    if kept.lost:
         return " (LOST)"
     if running:
-        return "" if slot.active else ", which nobody reads yet"
-    return "" if slot.active else " and NOBODY READS IT: the log grows until rotate goes on, or rollback removes it"
+        return "" if kept.active else ", which nobody reads yet"
+    return "" if kept.active else " and NOBODY READS IT: the log grows until rotate goes on, or rollback removes it"
 
 
 def _try(unknown: list[str], what: str, look: Any) -> Any:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
+from rotator.database.position import Position
 from rotator.database.protection import Encryption
-from rotator.database.replication import Budgets, Lag, Opened, Passed, Slot, Storage, Verified, Worker
+from rotator.database.replication import Budgets, Lag, Opened, Passed, Retention, Storage, Verified, Worker
 from rotator.database.seed import Bracket, Seed
 
 Progress = Callable[[float, str], None]
@@ -38,75 +39,100 @@ class Window(Protocol):
         ...
 
     def run(self) -> Passed:
-        """Fence, drain, recheck, sequences, seal, open the target. Raises DatabaseError when over a budget."""
+        """Fence, drain, recheck, counters, seal, open the target. Raises DatabaseError when over a budget."""
         ...
 
 
 class Channel(Protocol):
-    """One direction of one rotation. Methods raise DatabaseError; all that make or remove something are idempotent."""
+    """One direction of one rotation. Methods raise DatabaseError; all that make or remove something are idempotent.
+
+    Nothing here is a word of one engine: what is kept of the source's log are slots with PostgreSQL and hours of binary
+    log with MySQL, a weak table has no replica identity or no primary key. Positions are opaque (position.py).
+    """
 
     # --- the source ---
-    def without_identity(self) -> Mapping[str, str]:
-        """'database.schema.table' -> its setting, of tables without a usable replica identity."""
+    def weak_tables(self) -> Mapping[str, str]:
+        """'database.schema.table' -> its setting, of tables whose rows the channel could not tell apart as they are."""
         ...
 
-    def open(self, *, allow_full: bool, progress: Progress) -> Opened:
-        """Login, sentinel tables, DDL record, publications, then slots, then the sentinel that says so."""
+    def open(self, *, strengthen: bool, progress: Progress) -> Opened:
+        """All that the source needs to feed the channel, and at last the sentinel that says so.
+
+        `strengthen`: weak tables may be given what tells their rows apart, until `close`.
+        """
         ...
 
-    def open_slots(self) -> None:
-        """Slots alone: on green, which has the publications from the snapshot, for the way back."""
+    def retain(self) -> None:
+        """Keep the log from here on, and no more: on green, which has the rest from the snapshot, for the way back."""
         ...
 
-    def mark(self, kind: str) -> int:
-        """Write the sentinel `kind` in every database; the source's flushed position after it."""
+    def mark(self, kind: str) -> Position:
+        """Write the sentinel `kind` in every database; the source's durable position after it."""
         ...
 
-    def slots(self) -> tuple[Slot, ...]: ...
-    def flushed(self) -> int: ...
+    def retention(self) -> tuple[Retention, ...]:
+        """What the source keeps for the channel, by database; empty when nothing is kept."""
+        ...
+
+    def position(self) -> Position:
+        """Up to where the source's changes are durable."""
+        ...
+
+    def covers(self, position: Position, other: Position) -> bool:
+        """Whether what is up to `position` holds all that is up to `other`. Raises ValueError for another engine's."""
+        ...
+
     def storage(self) -> Storage: ...
 
     def ddl(self) -> tuple[str, ...]:
         """DDL that was recorded since `open`, in words."""
         ...
 
-    def unpublished(self) -> tuple[str, ...]:
-        """Tables of the source that are not replicated: made, or dropped and made again, since `open`."""
+    def not_carried(self) -> tuple[str, ...]:
+        """Tables of the source that the channel leaves out: made, or dropped and made again, since `open`."""
         ...
 
     def encryption(self) -> Encryption | None:
         """Of the connections that carry the rows, the weakest; None while there is none. By the source's account."""
         ...
 
-    def foreign_subscriptions(self) -> tuple[str, ...]:
-        """Enabled subscriptions of others on the source: a copy of them on green would take their changes away."""
+    def foreign_channels(self) -> tuple[str, ...]:
+        """Channels of others that are at work on the source: a copy of them on green would take their changes away."""
         ...
 
-    def close_slots(self) -> tuple[str, ...]:
-        """Remove the slots; words."""
+    def release(self) -> tuple[str, ...]:
+        """Stop keeping the log; words."""
         ...
 
     def close(self, full: Mapping[str, str] | None = None) -> tuple[str, ...]:
-        """Remove all that `open` made, put back the identity of the tables in `full` (`without_identity`); words."""
+        """Remove all that `open` made, put back the tables in `full` as they were (`without_identity`); words."""
         ...
 
     # --- the target ---
     def quarantine(self, budget_seconds: float) -> tuple[str, ...]:
-        """Make a freshly restored target harmless: foreign subscriptions, slots, jobs; and fence it. Words."""
+        """Make a freshly restored target harmless, and fence it; what was removed, in words.
+
+        A copy of blue has all that works by itself: channels of others, what they keep, scheduled jobs, events.
+        """
         ...
 
     def seed(self, log: Iterable[str], bracket: Bracket) -> Seed:
         """Where the target's data ends: `log` are the lines of its first start."""
         ...
 
-    def subscribe(self, seed: int | Mapping[str, int] | None) -> None:
-        """Subscriptions on the target, not enabled; origin at `seed`, for all or by database (None: the slots')."""
+    def attach(self, seed: Position | Mapping[str, Position] | None) -> None:
+        """Make the target ready to apply, from `seed` on, for all or by database (None: from where the log is kept)."""
         ...
 
-    def enable(self) -> None: ...
-    def unsubscribe(self) -> None: ...
+    def start(self) -> None:
+        """Apply."""
+        ...
 
-    def disable(self) -> None:
+    def detach(self) -> None:
+        """Remove what `attach` made."""
+        ...
+
+    def stop(self) -> None:
         """Stop applying; the place is kept."""
         ...
 
@@ -115,7 +141,7 @@ class Channel(Protocol):
         ...
 
     def workers(self) -> tuple[Worker, ...]:
-        """The subscriptions as they stand."""
+        """What applies on the target, by database."""
         ...
 
     def apply_errors(self, log: Iterable[str]) -> tuple[str, ...]:
@@ -130,8 +156,8 @@ class Channel(Protocol):
         """What it says of connections to the source that were lost, or could not be had."""
         ...
 
-    def subscribed(self) -> bool:
-        """Whether every database has its subscription, enabled."""
+    def attached(self) -> bool:
+        """Whether every database is attached and switched on."""
         ...
 
     # --- both ---
@@ -166,10 +192,10 @@ class Channel(Protocol):
         budgets: Budgets,
         unsettled: Sequence[Mapping[str, Any]],
         *,
-        back_slots: bool,
+        retain_back: bool,
         imprint: Mapping[str, Any] | None = None,
     ) -> Window:
-        """The cutover's window. `back_slots`: the target's slots for the way back begin where the window ends.
+        """The cutover's window. `retain_back`: what the target keeps for the way back begins where the window ends.
 
         `imprint`: the target's when it was compared; another one gives the window up ('target-touched').
         """

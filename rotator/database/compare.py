@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from rotator.domain.database import SequenceState, TableDigest
+from rotator.domain.database import CounterState, TableDigest
 
 LOGGED_AHEAD = 32
 """SEQ_LOG_VALS: so many fetches of a sequence are logged at once, and skipped by a crash recovery."""
@@ -34,7 +34,7 @@ def compare_digests(blue: Mapping[str, TableDigest], green: Mapping[str, TableDi
     return _compare(blue, green, words, "table ")
 
 
-def compare_sequences(blue: Mapping[str, SequenceState], green: Mapping[str, SequenceState]) -> tuple[str, ...]:
+def compare_sequences(blue: Mapping[str, CounterState], green: Mapping[str, CounterState]) -> tuple[str, ...]:
     """Sequences. Green may be ahead (crash recovery skips numbers) but must not give out one of blue's again."""
     missing = [f"sequence {key}: only on blue" for key in blue if key not in green]
     added = [f"sequence {key}: only on green" for key in green if key not in blue]
@@ -46,13 +46,13 @@ def compare_sequences(blue: Mapping[str, SequenceState], green: Mapping[str, Seq
     return capped([*missing, *added, *behind])
 
 
-def is_behind(state: SequenceState, other: SequenceState) -> bool:
+def is_behind(state: CounterState, other: CounterState) -> bool:
     """Whether `state` would hand out a number that `other` has passed, in the direction of the increment."""
     sign = 1 if other.increment > 0 else -1
     return (sign * state.last_value, state.is_called) < (sign * other.last_value, other.is_called)
 
 
-def set_back(blue: Mapping[str, SequenceState], green: Mapping[str, SequenceState]) -> tuple[str, ...]:
+def set_back(blue: Mapping[str, CounterState], green: Mapping[str, CounterState]) -> tuple[str, ...]:
     """Sequences that somebody has set back on blue since the snapshot: green is further than by crash recovery."""
 
     def ahead(key: str) -> int:
@@ -83,5 +83,5 @@ def _compare(
     return capped([*missing, *added, *changed])
 
 
-def _position(state: SequenceState) -> str:
+def _position(state: CounterState) -> str:
     return f"{state.last_value:,}" if state.is_called else f"{state.last_value:,} (not handed out yet)"

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from rotator.database.channel import Channel
 from rotator.database.protection import Encryption
-from rotator.domain.database import EndedClients, FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+from rotator.domain.database import CounterState, EndedClients, FenceState, Finding, Table, TableDigest, WriteStats
 
 Progress = Callable[[float, str], None]
 """Called with a fraction 0..1 and a short text."""
@@ -52,10 +52,10 @@ class DatabaseServer(Protocol):
         """What would make a fence, a snapshot or a comparison fail or lose data on this server."""
         ...
 
-    def preflight_replicate(self, rotation_id: str, *, allow_full: bool, headroom: int) -> tuple[Finding, ...]:
-        """What would make strategy `replicate` fail or lose data; `allow_full`: identities may be set to FULL.
+    def preflight_replicate(self, rotation_id: str, *, strengthen: bool, headroom: int) -> tuple[Finding, ...]:
+        """What would make strategy `replicate` fail or lose data; `strengthen`: see Channel.open.
 
-        `headroom`: numbers that sequences skip at the flip.
+        `headroom`: numbers that counters skip at the flip.
         """
         ...
 
@@ -74,12 +74,12 @@ class DatabaseServer(Protocol):
         """Count and digest of one table in one pass on the server, chunked."""
         ...
 
-    def sequences(self) -> Mapping[str, SequenceState]:
-        """'database.schema.name' -> position."""
+    def counters(self) -> Mapping[str, CounterState]:
+        """Sequences, auto-increment columns: 'database.schema.name' -> position."""
         ...
 
-    def advance_sequences(self, positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
-        """Move sequences that are behind `positions` up to them, never back; which ones were moved."""
+    def raise_counters(self, positions: Mapping[str, CounterState]) -> tuple[str, ...]:
+        """Move counters that are behind `positions` up to them, never back; which ones were moved."""
         ...
 
     def static_settings(self) -> Mapping[str, tuple[str, bool]]:
@@ -145,6 +145,10 @@ class DatabaseOpener(Protocol):
 
     def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
         """Server at `host`; `address` overrides DNS, else the env's resolver is asked."""
+        ...
+
+    def speaks(self, engine: str) -> bool:
+        """Whether there is an engine of the tool's for RDS's engine of that name. Asks nobody."""
         ...
 
     def doubts(self, authority: str | None) -> tuple[str, ...]:

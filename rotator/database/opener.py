@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rotator.database.channel import Channel
+from rotator.database.engines import ENGINES, Engine, serving
 from rotator.database.interface import DatabaseServer, Target
-from rotator.database.postgres.replication.channel import PostgresChannel
-from rotator.database.postgres.server import PostgresServer
-from rotator.domain.errors import DatabaseUnreachable
+from rotator.domain.errors import Blocked, DatabaseUnreachable
 from rotator.network.interface import Resolver
 
 OwnLogin = Callable[[str], tuple[str, str | None] | None]
@@ -19,7 +18,10 @@ OwnLogin = Callable[[str], tuple[str, str | None] | None]
 
 @dataclass(frozen=True)
 class Login:
-    """How to log in. `database` is where the tool keeps its marker. Without a password, libpq's own sources hold."""
+    """How to log in. `database` is where the tool keeps its marker. Without a password, libpq's own sources hold.
+
+    `engine` is RDS's name of it; None where no instance says: the engine that was there first.
+    """
 
     user: str
     database: str
@@ -27,6 +29,7 @@ class Login:
     sslmode: str = "verify-full"
     sslrootcert: str | None = None
     link_sslmode: str | None = None
+    engine: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Opener:
 
     def at(self, host: str, port: int, *, address: str | None = None) -> DatabaseServer:
         """Server at `host`. Raises DatabaseUnreachable when the resolver knows no address for it."""
-        return PostgresServer(self._target(host, port, address))
+        return self._engine().server(self._target(host, port, address))
 
     def through(self, name: str, host: str, port: int) -> DatabaseServer:
         """Server at `name`'s address, verified as `host`: a CNAME is in no certificate. Raises DatabaseUnreachable."""
@@ -52,7 +55,19 @@ class Opener:
         self, rotation_id: str, source: tuple[str, int], target: tuple[str, int], *, back: bool = False
     ) -> Channel:
         """One direction of a rotation's replication, between two (host, port)."""
-        return PostgresChannel(rotation_id, self._target(*source), self._target(*target), back, self.pinned)
+        return self._engine().channel(rotation_id, self._target(*source), self._target(*target), back, self.pinned)
+
+    def _engine(self) -> Engine:
+        name = self.login.engine
+        found = serving(name) if name is not None else ENGINES[0]
+        if found is None:
+            raise Blocked(
+                f"The tool cannot connect to {name} yet.",
+                why=f"It speaks {', '.join(each.name for each in ENGINES)}.",
+                fix='Set [database] access = "none": you stop the writers at a gate, and SQL steps are skipped.',
+                code="engine",
+            )
+        return found
 
     def _target(self, host: str, port: int, address: str | None = None) -> Target:
         user, password = (self.own_login(host) if self.own_login else None) or (self.login.user, self.login.password)

@@ -1,8 +1,4 @@
-"""What the steps need of replication between blue and green: the interface, and what it speaks of. No driver here.
-
-A `Link` is one direction of one rotation: changes flow from its source to its target. Positions are places in the
-source's log (LSN) as whole numbers; `lsn_text` gives the form that PostgreSQL and people use.
-"""
+"""Values of replication between blue and green, as the steps see them. No driver here."""
 
 from __future__ import annotations
 
@@ -10,24 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rotator.database.position import Position
+
 
 @dataclass(frozen=True)
 class Opened:
-    """What stands on the source: databases with a slot, tables published, and those whose identity was set to FULL."""
+    """What stands on the source: databases whose log is kept, tables carried, and those that were strengthened."""
 
     databases: tuple[str, ...]
     tables: int
-    full: tuple[str, ...]
+    strengthened: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Slot:
-    """One slot of the link on its source. `retained` bytes of log are kept for it; `lost`: it can never go on."""
+class Retention:
+    """What the source keeps of its log for one database of the channel: `retained` bytes.
+
+    `active`: the target reads it at this moment; `lost`: what the target still needs is gone, it can never go on.
+    """
 
     name: str
     database: str
     active: bool
-    confirmed: int
     retained: int
     lost: bool
 
@@ -44,7 +44,7 @@ class Storage:
 class Lag:
     """How far the target is behind: bytes of log, and seconds by a heartbeat (None: none has arrived yet).
 
-    `stopped` names subscriptions that are disabled, or enabled and without a worker at this moment.
+    `stopped` names what is switched off, or switched on and without a worker at this moment.
     """
 
     bytes: int
@@ -54,7 +54,7 @@ class Lag:
 
 @dataclass(frozen=True)
 class Worker:
-    """One database's subscription on the target: is it there, switched on, and is somebody applying right now.
+    """What applies one database's changes on the target: is it there, switched on, and at work right now.
 
     Switched on and not running: its connection is lost, or a change cannot be applied; it is tried again by itself.
     """
@@ -70,7 +70,7 @@ class Budgets:
     """Seconds for each part of the window. Over one of them the window is given up and blue takes writes again.
 
     `calm`: how long to wait beforehand for a moment without long transactions; `grace`: how long those still open may
-    go on after the fence before they are ended (0: at once). `headroom`: numbers that sequences skip.
+    go on after the fence before they are ended (0: at once). `headroom`: numbers that counters skip.
     """
 
     calm: float = 20.0
@@ -78,13 +78,13 @@ class Budgets:
     fence: float = 2.0
     drain: float = 3.0
     recheck: float = 1.0
-    sequences: float = 1.0
+    counters: float = 1.0
     headroom: int = 1000
 
     @property
     def lease(self) -> float:
         """Seconds after which the fence opens by itself when the driver has died before it was sealed."""
-        return self.fence + self.drain + self.recheck + self.sequences + 5.0
+        return self.fence + self.drain + self.recheck + self.counters + 5.0
 
 
 @dataclass(frozen=True)
@@ -92,17 +92,17 @@ class Passed:
     """A window that was passed: the source is sealed, the target holds all that the source has, and takes writes.
 
     `parts` in seconds by name; `began` the monotonic time at which the last commit on the source was possible;
-    `cut_off` the sessions that were ended because they still had a transaction open; `sequences` how many moved; `back`
-    where the way back begins, by database (empty where the subscription itself leaves out what came from the source);
-    `set_back` sequences that the source was set back with since the snapshot, which the target has followed;
-    `imprint` the source's as it was sealed (see `Link.imprint`).
+    `cut_off` the sessions that were ended because they still had a transaction open; `counters` how many moved; `back`
+    where the way back begins, by database (empty where the channel itself leaves out what came from the source);
+    `set_back` counters that the source was set back with since the snapshot, which the target has followed;
+    `imprint` the source's as it was sealed (see `Channel.imprint`).
     """
 
     began: float
     parts: Mapping[str, float]
     cut_off: tuple[str, ...]
-    sequences: int
-    back: Mapping[str, int] = field(default_factory=dict)
+    counters: int
+    back: Mapping[str, Position] = field(default_factory=dict)
     set_back: tuple[str, ...] = ()
     imprint: Mapping[str, Any] = field(default_factory=dict)
 

@@ -34,8 +34,8 @@ class TableDigest:
 
 
 @dataclass(frozen=True)
-class SequenceState:
-    """A sequence's position as pg_catalog stores it; the sign of `increment` tells which way is ahead.
+class CounterState:
+    """A counter's position (a sequence, an auto-increment column); the sign of `increment` tells which way is ahead.
 
     `cache`: how many numbers a session takes at once.
     """

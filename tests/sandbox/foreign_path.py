@@ -23,7 +23,7 @@ from rotator.database.replication import Budgets
 from rotator.domain.errors import DatabaseError
 from rotator.sandbox.postgres.cluster import Cluster
 
-NOW = Budgets(calm=5.0, fence=10.0, drain=20.0, recheck=10.0, sequences=10.0)
+NOW = Budgets(calm=5.0, fence=10.0, drain=20.0, recheck=10.0, counters=10.0)
 ATTEMPTS = 3
 LEDGER_NAME = b"public.ledger"
 FEW = 6
@@ -51,7 +51,7 @@ class Report:
 def blocking(pair: Pair) -> list[str]:
     """What preflight refuses this database for."""
     server = PostgresServer(pair.source)
-    found = (*server.preflight(), *server.preflight_replicate("local-g1", allow_full=True, headroom=NOW.headroom))
+    found = (*server.preflight(), *server.preflight_replicate("local-g1", strengthen=True, headroom=NOW.headroom))
     return [f"{each.code}: {each.what}" for each in found if each.blocks]
 
 
@@ -64,7 +64,7 @@ def whole_path(pair: Pair, work: Mapping[str, Sequence[Operation]]) -> Report:
     report = Report()
     with Writers([pair.source], work) as writers:
         writers.wait(FEW)
-        pair.open(allow_full=True)
+        pair.open(strengthen=True)
         pair.follow()
         writers.sides.append(pair.target)
         report.wrong += differences(pair)
@@ -103,7 +103,7 @@ def flip(pair: Pair, writers: Writers, *, back: bool) -> int:
         if found.differences:
             raise DatabaseError("the sides differ", why="; ".join(found.differences), code="validate-contents")
         try:
-            with channel.window(NOW, found.unsettled, back_slots=not back) as window:
+            with channel.window(NOW, found.unsettled, retain_back=not back) as window:
                 window.prepare(lambda fraction, text: None, lambda: None)
                 window.run()
                 writers.serving = 0 if back else 1

@@ -22,7 +22,7 @@ def findings(
     open_seconds: int = 10,
 ) -> dict[str, Finding]:
     found = replicate_findings(
-        pg.target(name, user=user), allow_full=full, rotation_id=rotation, open_seconds=open_seconds
+        pg.target(name, user=user), strengthen=full, rotation_id=rotation, open_seconds=open_seconds
     )
     assert all(finding.what and finding.why and finding.fix for finding in found)
     return {finding.code: finding for finding in found}

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from rotator.database.interface import Target
+from rotator.database.position import Position
 from rotator.database.postgres.lsn import lsn_text
 from rotator.database.postgres.replication.channel import PostgresChannel
 from rotator.database.seed import Bracket
@@ -52,8 +53,8 @@ class Pair:
     def back(self) -> PostgresChannel:
         return PostgresChannel(ROTATION, self.target, self.source, back=True, pinned=True)
 
-    def open(self, *, allow_full: bool = False) -> None:
-        self.forward.open(allow_full=allow_full, progress=lambda fraction, text: None)
+    def open(self, *, strengthen: bool = False) -> None:
+        self.forward.open(strengthen=strengthen, progress=lambda fraction, text: None)
 
     def snapshot(self, name: str = "snap") -> Path:
         low = self.forward.mark("low")
@@ -61,7 +62,7 @@ class Pair:
         where.parent.mkdir(mode=0o711, exist_ok=True)
         snapshots.take(self.blue, where)
         high = self.forward.mark("high")
-        self.bracket = Bracket(max(slot.confirmed for slot in self.forward.slots()), low, high)
+        self.bracket = Bracket(low, high)
         return where
 
     def restore(self, where: Path, name: str = "green") -> None:
@@ -74,7 +75,7 @@ class Pair:
         assert self.green is not None
         return (self.green.folder / "server.log").read_text(errors="replace").splitlines()
 
-    def seed(self) -> int:
+    def seed(self) -> Position:
         """Quarantine green and find the seed."""
         assert self.bracket is not None
         self.forward.quarantine(10.0)
@@ -85,17 +86,17 @@ class Pair:
     def follow(self) -> None:
         """From an opened blue to a green that follows it."""
         self.restore(self.snapshot())
-        self.forward.subscribe(self.seed())
-        self.forward.enable()
+        self.forward.attach(self.seed())
+        self.forward.start()
         self.forward.catch_up(60.0)
-        self.back.open_slots()
+        self.back.retain()
 
     def turn(self) -> None:
         """After a window: blue follows green."""
-        self.forward.unsubscribe()
-        self.forward.close_slots()
-        self.back.subscribe(None)
-        self.back.enable()
+        self.forward.detach()
+        self.forward.release()
+        self.back.attach(None)
+        self.back.start()
 
     def connect(self, cluster: Cluster | None = None, user: str = MASTER, **more: Any) -> psycopg.Connection[Any]:
         where = (cluster or self.blue).target(PASSWORD, DATABASE)

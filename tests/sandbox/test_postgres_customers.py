@@ -21,7 +21,7 @@ from rotator.domain.errors import DatabaseError
 # ruff: noqa: F811  (the fixture `pg` is imported)
 pytestmark = pytest.mark.postgres
 
-NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, sequences=5.0)
+NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, counters=5.0)
 TABLES = (
     "create table item (id bigserial primary key, v text)",
     "insert into item (v) select 'v' || i from generate_series(1, 100) i",
@@ -87,7 +87,7 @@ def test_views_are_refreshed_with_the_settings_of_their_owner_or_told(pg: PgServ
             server.run(name, "insert into item (v) values ('more')", "insert into odd.only_here values (1)")
         pg.run(name, "refresh materialized view total")
         pg.run(name, "set search_path = odd; refresh materialized view public.hidden")
-        found = {each.code: each for each in PostgresServer(pg.target()).preflight_replicate("r", allow_full=True)}
+        found = {each.code: each for each in PostgresServer(pg.target()).preflight_replicate("r", strengthen=True)}
         assert "hidden" in found["view-functions"].what
         assert "total" in found["view-functions"].what
         seen = refresh_stale(pg.target(name), green.target(name))
@@ -144,18 +144,18 @@ def test_the_window_passes_beside_temporary_tables_and_only_while_unlogged_ones_
     worker.start()
     try:
         pair.run("insert into cache values ('a', 'b')")
-        with pytest.raises(DatabaseError) as caught, pair.forward.window(NOW, (), back_slots=True) as window:
+        with pytest.raises(DatabaseError) as caught, pair.forward.window(NOW, (), retain_back=True) as window:
             window.prepare(nothing, nothing)
         assert (caught.value.code, "cache" in caught.value.what) == ("unlogged-table", True)
         pair.run("delete from cache")  # pages, and no rows
-        with pair.forward.window(NOW, (), back_slots=True) as window:
+        with pair.forward.window(NOW, (), retain_back=True) as window:
             window.prepare(nothing, nothing)
             pair.run("insert into cache values ('at the last moment', 'b')")
             with pytest.raises(DatabaseError) as caught:
                 window.run()
         assert caught.value.code == "unlogged-table"
         pair.run("truncate cache")  # writes go through again
-        with pair.forward.window(NOW, (), back_slots=True) as window:
+        with pair.forward.window(NOW, (), retain_back=True) as window:
             window.prepare(nothing, nothing)
             window.run()
     finally:

@@ -17,7 +17,7 @@ from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 
-NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, sequences=5.0)
+NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, counters=5.0)
 
 
 def nothing(*_: object) -> None:
@@ -48,7 +48,7 @@ def pair() -> Iterator[Pair]:
 
 
 def flip(pair: Pair, meanwhile: str = "") -> Passed:
-    with pair.forward.window(NOW, (), back_slots=True) as window:
+    with pair.forward.window(NOW, (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         if meanwhile:
             pair.run(meanwhile)
@@ -69,7 +69,7 @@ def test_one_that_takes_no_connections_is_named(pair: Pair) -> None:
 
 
 def test_a_template_that_a_slot_holds_is_named(pair: Pair) -> None:
-    found = PostgresServer(pair.source).preflight_replicate("local-g1", allow_full=False)
+    found = PostgresServer(pair.source).preflight_replicate("local-g1", strengthen=False)
     named = [finding.what for finding in found if finding.code == "template-database"]
     assert len(named) == 1
     assert "tenant" in named[0]
@@ -78,7 +78,7 @@ def test_a_template_that_a_slot_holds_is_named(pair: Pair) -> None:
 def test_ddl_is_recorded_where_there_is_no_table(pair: Pair) -> None:
     within(pair, "tickets", "create table first_one (id int primary key)")
     assert any("first_one" in line for line in pair.forward.ddl())
-    assert pair.forward.unpublished() == ("tickets.public.first_one",)
+    assert pair.forward.not_carried() == ("tickets.public.first_one",)
     with pytest.raises(DatabaseError) as caught:
         flip(pair)
     assert caught.value.code == "validate-schema"

@@ -286,7 +286,7 @@ def test_refused_inserts_take_no_number_of_a_sequence(pg: PgServer) -> None:
     with pg.database("create table a (i bigserial, j int generated always as identity, v text)") as name:
         server = PostgresServer(pg.target(name))
         pg.run(name, "insert into a (v) values ('x')")
-        before = server.sequences()
+        before = server.counters()
         server.fence("r1", 10)
         for statement in ("insert into a (v) values ('y')", "insert into a (v) select 'z'"):
             with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
@@ -297,7 +297,7 @@ def test_refused_inserts_take_no_number_of_a_sequence(pg: PgServer) -> None:
             client.cursor().copy("copy a (v) from stdin") as stream,
         ):
             stream.write_row(["copied"])
-        assert server.sequences() == before
+        assert server.counters() == before
 
 
 def test_a_long_reader_cannot_hold_up_the_opening(pg: PgServer) -> None:

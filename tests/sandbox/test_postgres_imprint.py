@@ -161,9 +161,9 @@ def test_what_goes_on_by_itself_leaves_it_as_it_is(following: Pair) -> None:
     following.run("analyze", "vacuum", "vacuum (freeze) pg_catalog.pg_trigger", on=following.green)
     following.run("vacuum full pg_catalog.pg_trigger", "select nextval('item_id_seq')", on=following.green)
     channel.quarantine(10.0)
-    channel.subscribe(None)
-    channel.enable()
-    with pytest.raises(LookupError), channel.window(NOW, (), back_slots=True, imprint=before) as window:
+    channel.attach(None)
+    channel.start()
+    with pytest.raises(LookupError), channel.window(NOW, (), retain_back=True, imprint=before) as window:
         window.prepare(nothing, _stop)
     assert channel.touched(before) == ()
     for stop in (following.green.stop, following.green.kill):  # type: ignore[union-attr]
@@ -186,7 +186,7 @@ def test_whoever_writes_past_the_fence_is_found_and_the_flip_does_not_happen(fol
     if "table" not in named:
         with (
             pytest.raises(DatabaseError) as caught,
-            following.forward.window(NOW, (), back_slots=True, imprint=before) as window,
+            following.forward.window(NOW, (), retain_back=True, imprint=before) as window,
         ):
             window.prepare(nothing, nothing)
         assert caught.value.code == "target-touched"
@@ -196,7 +196,7 @@ def test_whoever_writes_past_the_fence_is_found_and_the_flip_does_not_happen(fol
 
 def test_it_is_looked_at_again_inside_the_pause(following: Pair) -> None:
     before = following.forward.imprint()
-    with following.forward.window(NOW, (), back_slots=True, imprint=before) as window:
+    with following.forward.window(NOW, (), retain_back=True, imprint=before) as window:
         window.prepare(nothing, nothing)
         following.run(*OFF, *EVASIONS["trigger off and on"][0], *ON, on=following.green)
         with pytest.raises(DatabaseError) as caught:
@@ -231,6 +231,6 @@ def test_blue_s_own_imprint_comes_out_of_the_window_for_the_way_back() -> None:
 
 
 def _flip(pair: Pair) -> Any:
-    with pair.forward.window(NOW, (), back_slots=True, imprint=pair.forward.imprint()) as window:
+    with pair.forward.window(NOW, (), retain_back=True, imprint=pair.forward.imprint()) as window:
         window.prepare(nothing, nothing)
         return window.run()

@@ -37,7 +37,7 @@ def following() -> Iterator[Pair]:
 
 
 def flip(pair: Pair) -> None:
-    with pair.forward.window(Budgets(calm=0.0), (), back_slots=True) as window:
+    with pair.forward.window(Budgets(calm=0.0), (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         window.run()
     pair.turn()
@@ -74,7 +74,7 @@ def carried(pair: Pair, channel: PostgresChannel, text: str) -> None:
     pair.run(f"insert into item (v) values ('{text}')", on=source)
     channel.catch_up(HEALED)
     assert pair.rows(f"select count(*) from item where v = '{text}'", target) == [(1,)]
-    assert channel.subscribed()
+    assert channel.attached()
 
 
 def test_ended_senders_and_a_restarted_source_are_no_reason_to_stop(following: Pair) -> None:
@@ -98,7 +98,7 @@ def test_a_change_that_cannot_be_applied_is_told_apart_and_goes_on_once_mended(f
     assert following.forward.apply_errors(following.log())
     assert any("999" in line for line in following.forward.apply_keys(following.log()))
     assert not following.forward.connection_errors(following.log())
-    following.forward.disable()
+    following.forward.stop()
     assert [(worker.there, worker.enabled) for worker in following.forward.workers()] == [(True, False)]
     past_the_fence(following, "delete from item where id = 999")
     assert following.forward.resume()
@@ -112,7 +112,7 @@ def test_what_an_older_version_made_no_longer_stops_at_a_lost_connection(followi
         pytest.skip("there is no disable_on_error before version 15")
     following.run(f'alter subscription "{name}" set (disable_on_error = true)', on=following.green)
     deadline = time.monotonic() + HEALED
-    while following.forward.subscribed():  # a worker that begins anew for the change has no sender for a moment
+    while following.forward.attached():  # a worker that begins anew for the change has no sender for a moment
         end_senders(following)
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -139,12 +139,12 @@ def test_a_network_that_is_silent_for_a_minute_heals_by_itself(following: Pair, 
     if soak:
         flip(following)
     channel = following.back if soak else following.forward
-    channel.unsubscribe()
+    channel.detach()
     proxy = SilentProxy("127.0.0.1", str(channel.source.address), channel.source.port)
     try:
         through = replace(channel.source, address="127.0.0.1", port=proxy.port)  # the certificate has blue's own
-        PostgresChannel(ROTATION, through, channel.target, channel.back, pinned=True).subscribe(None)
-        channel.enable()
+        PostgresChannel(ROTATION, through, channel.target, channel.back, pinned=True).attach(None)
+        channel.start()
         carried(following, channel, "before the cut")
         proxy.cut()
         following.run("insert into item (v) values ('while it is cut')", on=following.green if soak else following.blue)
@@ -158,5 +158,5 @@ def test_a_network_that_is_silent_for_a_minute_heals_by_itself(following: Pair, 
             except DatabaseError:
                 assert time.monotonic() < deadline
     finally:
-        channel.unsubscribe()
+        channel.detach()
         proxy.close()

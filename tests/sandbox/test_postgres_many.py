@@ -13,7 +13,7 @@ from rotator.database.postgres.compare.reader import SETTINGS, shapes_of
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.replication import publish
 from rotator.database.postgres.server import PostgresServer
-from rotator.domain.database import SequenceState
+from rotator.domain.database import CounterState
 from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
@@ -36,7 +36,7 @@ def many() -> Iterator[Pair]:
 
 
 def test_the_lock_table_that_is_too_small_is_named(many: Pair) -> None:
-    found = PostgresServer(many.source).preflight_replicate("local-g1", allow_full=False)
+    found = PostgresServer(many.source).preflight_replicate("local-g1", strengthen=False)
     (few,) = [finding for finding in found if finding.code == "lock-table"]
     assert few.blocks
     assert f"{TABLES:,} tables" in few.why
@@ -46,28 +46,28 @@ def test_the_lock_table_that_is_too_small_is_named(many: Pair) -> None:
 def test_nothing_else_needs_so_many_locks(many: Pair) -> None:
     """Publications, catalogs, sequences, the fence: with strategy snapshot nothing blocks."""
     server = PostgresServer(many.source)
-    opened = publish.open_publications(many.source, many.forward.names, allow_full=False)
+    opened = publish.open_publications(many.source, many.forward.names, strengthen=False)
     assert opened.tables == TABLES
-    publish.open_publications(many.source, many.forward.names, allow_full=False)
-    assert many.forward.unpublished() == ()
+    publish.open_publications(many.source, many.forward.names, strengthen=False)
+    assert many.forward.not_carried() == ()
     schema = server.schema()
     assert compare_schema(schema, server.schema()) == ()
     many.run("create or replace view vt0007 as select id from t0007 where id > 0")
     assert compare_schema(schema, server.schema()) == ("view shop.public.vt0007: the definitions differ",)
-    positions = server.sequences()
+    positions = server.counters()
     assert len(positions) == TABLES
-    server.advance_sequences(dict.fromkeys(positions, SequenceState(7, True)))
-    assert set(server.sequences().values()) == {SequenceState(7, True)}
+    server.raise_counters(dict.fromkeys(positions, CounterState(7, True)))
+    assert set(server.counters().values()) == {CounterState(7, True)}
     assert "publication in shop removed" in publish.close(many.source, many.forward.names, {})
 
 
 def test_a_publication_follows_the_tables(many: Pair) -> None:
     names = many.forward.names
-    publish.open_publications(many.source, names, allow_full=False)
+    publish.open_publications(many.source, names, strengthen=False)
     many.run("drop table t0000 cascade", "create table late (id int primary key)")
     with session(many.source, doing="look") as connection:
         assert publish.unpublished(connection, names) == (("public", "late"),)
-        publish.open_publications(many.source, names, allow_full=False)
+        publish.open_publications(many.source, names, strengthen=False)
         assert publish.unpublished(connection, names) == ()
     publish.close(many.source, names, {})
 

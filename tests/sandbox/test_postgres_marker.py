@@ -12,7 +12,7 @@ from pg_writers import reached
 from rotator.database.compare import compare_sequences
 from rotator.database.postgres.activity import end_clients
 from rotator.database.postgres.server import PostgresServer
-from rotator.domain.database import EndedClients, SequenceState
+from rotator.domain.database import CounterState, EndedClients
 
 pytestmark = pytest.mark.postgres
 
@@ -76,21 +76,21 @@ def test_sequences_and_advancing_them(pg: PgServer) -> None:
         'create sequence "Odd ""one"" %s"',
     ) as name:
         server = PostgresServer(pg.target(name))
-        green = server.sequences()
-        assert green[f"{name}.public.fresh"] == SequenceState(5, False)
-        assert green[f"{name}.public.down"] == SequenceState(-1, False, -1)
+        green = server.counters()
+        assert green[f"{name}.public.fresh"] == CounterState(5, False)
+        assert green[f"{name}.public.down"] == CounterState(-1, False, -1)
         pg.run(
             name, "select nextval('up') from generate_series(1, 9)", "select nextval('down')", "select nextval('down')"
         )
         pg.run(name, "select setval('t_id_seq', 50)", """select nextval('"Odd ""one"" %s"')""")
-        blue = server.sequences()
+        blue = server.counters()
         assert len(compare_sequences(blue, green)) == 4
         pg.run(name, "alter sequence up restart", "alter sequence down restart", "select setval('t_id_seq', 99)")
-        moved = server.advance_sequences(blue)
+        moved = server.raise_counters(blue)
         assert moved == (f"{name}.public.down", f"{name}.public.up")
-        assert compare_sequences(blue, server.sequences()) == ()
-        assert server.sequences()[f"{name}.public.t_id_seq"].last_value == 99, "never back"
-        assert server.advance_sequences(blue) == ()
+        assert compare_sequences(blue, server.counters()) == ()
+        assert server.counters()[f"{name}.public.t_id_seq"].last_value == 99, "never back"
+        assert server.raise_counters(blue) == ()
 
 
 def test_extensions_have_their_versions(pg: PgServer) -> None:

@@ -82,10 +82,10 @@ def test_functions_and_sequences_keep_apart_too(servers: tuple[PgServer, PgServe
     blue, green = (PostgresServer(server.target()) for server in servers)
     keys = blue.schema()
     assert {'function dotted.a."b.f"(integer)', 'function dotted."a.b".f(integer)'} <= set(keys)
-    assert {'dotted.a."b.s"', 'dotted."a.b".s'} <= set(blue.sequences())
+    assert {'dotted.a."b.s"', 'dotted."a.b".s'} <= set(blue.counters())
     servers[0].run(NAME, "select nextval('a.\"b.s\"'), nextval('a.\"b.s\"')")
-    assert len(compare_sequences(blue.sequences(), green.sequences())) == 1
-    assert green.advance_sequences(blue.sequences()) == ('dotted.a."b.s"',)
+    assert len(compare_sequences(blue.counters(), green.counters())) == 1
+    assert green.raise_counters(blue.counters()) == ('dotted.a."b.s"',)
 
 
 def test_identities_are_kept_by_table(servers: tuple[PgServer, PgServer]) -> None:

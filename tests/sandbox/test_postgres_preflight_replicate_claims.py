@@ -78,7 +78,7 @@ def pair(pg: PgServer, *statements: str) -> Iterator[Pair]:
 
 def codes(pg: PgServer, name: str) -> set[str]:
     """Without the trial's own publication."""
-    found = replicate_findings(pg.target(name), allow_full=False)
+    found = replicate_findings(pg.target(name), strengthen=False)
     return {each.code for each in found} - {"foreign-publication"}
 
 
@@ -219,6 +219,6 @@ def test_a_slot_waits_for_writers_in_any_database(pg: PgServer) -> None:
                 "postgres",
                 "set statement_timeout = '500ms'; select pg_create_logical_replication_slot('w', 'pgoutput')",
             )
-        found = replicate_findings(pg.target(), allow_full=False, open_seconds=0)
+        found = replicate_findings(pg.target(), strengthen=False, open_seconds=0)
         assert [each.code for each in found] == ["long-open-transaction"]
         assert not pg.rows("postgres", "select 1 from pg_replication_slots where slot_name = 'w'")

@@ -19,7 +19,7 @@ ROTATION = "g1-20260101-1200"
 def test_rights_that_are_lacking_and_what_gives_them(pg: PgServer, login: str) -> None:
     with pg.database(KEYED) as name:
         pg.run("postgres", "create role rds_replication")
-        found = replicate_findings(pg.target(name, user=login), allow_full=False)
+        found = replicate_findings(pg.target(name, user=login), strengthen=False)
         of_server, of_database = (each for each in found if each.code == "replication-rights")
         assert of_server.blocks
         assert "plain may not make replication slots, subscriptions, roles" in of_server.what
@@ -56,7 +56,7 @@ def test_slots_and_subscriptions_of_another_rotation(pg: PgServer) -> None:
         assert findings(pg, name, rotation=ROTATION) == {}
         assert not {"replication-slot", "subscription"} & {each.code for each in ordinary_findings(pg.target(name))}
         for rotation in (None, "g2-20260102-1200"):
-            found = replicate_findings(pg.target(name), allow_full=False, rotation_id=rotation)
+            found = replicate_findings(pg.target(name), strengthen=False, rotation_id=rotation)
             assert [each.code for each in found] == ["own-leftover", "own-leftover"]
             assert all(each.blocks for each in found)
             assert f"subscription {back} (database {name})" in found[0].what
@@ -153,7 +153,7 @@ def test_settings_since_18(pg: PgServer, setting: str, value: str, code: str, bl
 def test_a_database_that_cannot_be_connected_to_is_left_to_the_ordinary_findings(pg: PgServer, login: str) -> None:
     with pg.database(KEYED) as name:
         pg.run("postgres", f"revoke connect on database {name} from public")
-        found = replicate_findings(pg.target("postgres", user=login), allow_full=False)
+        found = replicate_findings(pg.target("postgres", user=login), strengthen=False)
         assert not any(name in each.what for each in found)
         assert "database-connect" in {each.code for each in ordinary_findings(pg.target("postgres", user=login))}
 

@@ -57,8 +57,8 @@ def test_green_follows_from_the_exact_point_of_the_snapshot(pair: Pair) -> None:
         spanning.commit()
     pair.run("truncate part_1", "insert into part values (2, '2025-06-06')", "delete from item where id = 2")
     pair.restore(where)
-    pair.forward.subscribe(pair.seed())
-    pair.forward.enable()
+    pair.forward.attach(pair.seed())
+    pair.forward.start()
     pair.forward.catch_up(60.0)
     for query in ("select * from item order by id", "select * from part order by id"):
         assert pair.rows(query) == pair.rows(query, pair.green)
@@ -67,17 +67,17 @@ def test_green_follows_from_the_exact_point_of_the_snapshot(pair: Pair) -> None:
 
 def test_opening_again_after_a_kill_changes_nothing(pair: Pair) -> None:
     pair.open()
-    before = [slot.confirmed for slot in pair.forward.slots()]
+    before = [slot.confirmed for slot in pair.forward.retention()]
     pair.open()
-    assert len(pair.forward.slots()) == len(before) == 1
+    assert len(pair.forward.retention()) == len(before) == 1
 
 
 def test_what_was_made_is_taken_away_again(pair: Pair) -> None:
     before = catalog.schema(pair.source)
     pair.open()
-    assert pair.forward.slots()
+    assert pair.forward.retention()
     pair.forward.close()
-    assert not pair.forward.slots()
+    assert not pair.forward.retention()
     assert catalog.schema(pair.source) == before
     assert pair.rows("select 1 from pg_roles where rolname like 'rotator%'") == []
 
@@ -131,7 +131,7 @@ def test_taking_one_rotation_away_leaves_what_another_needs() -> None:
     with running_pair(*TABLES, superuser=True) as pair:
         other = PostgresChannel("local-g2-other", pair.source, pair.source, pinned=True)
         pair.open()
-        other.open(allow_full=False, progress=nothing)
+        other.open(strengthen=False, progress=nothing)
         pair.forward.close({f"{DATABASE}.public.item": "d"})
         assert pair.rows("select pubname from pg_publication") == [("rotator_local_g2_other",)]
         assert pair.rows("select slot_name from pg_replication_slots where slot_name like '%g1%'") == []
@@ -149,7 +149,7 @@ def test_an_enabled_subscription_that_came_along_is_cut_off(pair: Pair) -> None:
         " with (connect = false, slot_name = feed_slot)",
         "alter subscription feed enable",
     )
-    assert pair.forward.foreign_subscriptions() == (f"{DATABASE}.feed",)
+    assert pair.forward.foreign_channels() == (f"{DATABASE}.feed",)
     pair.open()
     pair.restore(pair.snapshot())
     words = pair.forward.quarantine(10.0)
@@ -206,7 +206,7 @@ def test_ddl_during_catching_up_shows_in_the_schema_and_stops_the_window(followi
     following.run("create table late (id int primary key)")
     with (
         pytest.raises(DatabaseError) as caught,
-        following.forward.window(NOW, (), back_slots=True) as window,
+        following.forward.window(NOW, (), retain_back=True) as window,
     ):
         window.prepare(nothing, nothing)
     assert caught.value.code == "validate-schema"
@@ -218,7 +218,7 @@ def test_a_table_dropped_and_made_again_is_not_taken_for_the_same(following: Pai
     following.run("drop table part_1", "create table part_1 partition of part for values from (minvalue) to (maxvalue)")
     with (
         pytest.raises(DatabaseError, match="part_1"),
-        following.forward.window(NOW, (), back_slots=True) as window,
+        following.forward.window(NOW, (), retain_back=True) as window,
     ):
         window.prepare(nothing, nothing)
 
@@ -256,7 +256,7 @@ def test_the_rotations_password_is_in_no_log(following: Pair) -> None:
 
 
 def test_subscribing_again_changes_the_password_and_loses_no_place(following: Pair) -> None:
-    following.forward.subscribe(following.bracket.low if following.bracket else 0)
+    following.forward.attach(following.bracket.low if following.bracket else None)
     following.run("insert into item (v) values ('after the second time')")
     following.forward.catch_up(30.0)
     assert following.rows("select 1 from item where v = 'after the second time'", following.green) == [(1,)]
@@ -264,15 +264,15 @@ def test_subscribing_again_changes_the_password_and_loses_no_place(following: Pa
 
 def test_lag_grows_while_nothing_is_applied_and_goes_away(following: Pair) -> None:
     names = Names(ROTATION)
-    (slot,) = following.forward.slots()
+    (slot,) = following.forward.retention()
     by_hand(following, f"alter subscription {slot.name} disable")
     following.run("insert into item (v) select repeat('x', 1000) from generate_series(1, 5000)")
     assert following.forward.lag().stopped == (slot.name,)
-    assert not following.forward.subscribed()
-    assert following.forward.slots()[0].retained > 4_000_000
+    assert not following.forward.attached()
+    assert following.forward.retention()[0].retained > 4_000_000
     by_hand(following, f"alter subscription {names.slot(int(slot.name.rsplit('_', 1)[1]))} enable")
     following.forward.catch_up(60.0)
-    assert following.forward.subscribed()
+    assert following.forward.attached()
 
 
 @pytest.mark.parametrize("setting", ["d", "n"])
@@ -282,16 +282,16 @@ def test_identities_are_set_to_full_and_put_back(setting: str) -> None:
         with pytest.raises(DatabaseError) as caught:
             pair.open()
         assert caught.value.code == "no-replica-identity"
-        known = pair.forward.without_identity()
+        known = pair.forward.weak_tables()
         assert known == {f"{DATABASE}.public.bare": setting}
-        pair.open(allow_full=True)
+        pair.open(strengthen=True)
         assert pair.rows("select relreplident from pg_class where relname = 'bare'") == [("f",)]
         pair.run("insert into bare values (1, 'one')", "update bare set b = 'two'")
         pair.follow()
         pair.run("update bare set b = 'three'")
         pair.forward.catch_up(30.0)
         assert pair.rows("select b from bare", pair.green) == [("three",)]
-        pair.forward.unsubscribe()
+        pair.forward.detach()
         pair.forward.close(known)
         assert pair.rows("select relreplident from pg_class where relname = 'bare'") == [(setting,)]
 

@@ -17,12 +17,12 @@ from rotator.database.postgres.connection import session
 from rotator.database.postgres.server import PostgresServer
 from rotator.database.postgres.window.positions import Sequences
 from rotator.database.replication import Budgets
-from rotator.domain.database import SequenceState
+from rotator.domain.database import CounterState
 from rotator.domain.errors import DatabaseError
 
 pytestmark = pytest.mark.postgres
 
-NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, sequences=5.0)
+NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, counters=5.0)
 MADE = (
     "create sequence near_max maxvalue 1000",
     "create table small (id smallserial primary key)",
@@ -51,7 +51,7 @@ def flipped() -> Iterator[tuple[Pair, tuple[str, ...]]]:
         pair.follow()
         pair.run("select nextval('near_max'), nextval('down'), setval('set_to', 10)")
         pair.run("select nextval('turning') from generate_series(1, 4)", "select setval('late', 40, false)")
-        with pair.forward.window(NOW, (), back_slots=True) as window:
+        with pair.forward.window(NOW, (), retain_back=True) as window:
             window.prepare(nothing, nothing)
             pair.run("select nextval('busy') from generate_series(1, 5000)", "select setval('late', 70, false)")
             passed = window.run()
@@ -90,7 +90,7 @@ def test_what_was_drawn_in_the_last_moment_is_not_drawn_again(flipped: tuple[Pai
 
 
 def test_too_little_left_is_named_before(flipped: tuple[Pair, tuple[str, ...]]) -> None:
-    found = PostgresServer(flipped[0].source).preflight_replicate("local-g1", allow_full=False)
+    found = PostgresServer(flipped[0].source).preflight_replicate("local-g1", strengthen=False)
     (few,) = [finding for finding in found if finding.code == "sequence-end"]
     assert not few.blocks
     for name in ("near_max", "small_id_seq", "wide", "down"):
@@ -105,10 +105,10 @@ def test_all_are_read_and_set_in_batches(flipped: tuple[Pair, tuple[str, ...]]) 
         look = Look(connection)
         for _ in range(2):
             found = look.read()
-            assert found["public", "many_007"] == SequenceState(1, True)
-            assert found["public", "many_008"] == SequenceState(1, False)
-            assert found["public", "many_009"] == SequenceState(8, True)
-        many = {key: SequenceState(900, False) for key in found if key[1].startswith("many")}
+            assert found["public", "many_007"] == CounterState(1, True)
+            assert found["public", "many_008"] == CounterState(1, False)
+            assert found["public", "many_009"] == CounterState(8, True)
+        many = {key: CounterState(900, False) for key in found if key[1].startswith("many")}
         look.set(many)
         assert many.items() <= look.read().items()
 
@@ -136,7 +136,7 @@ def test_what_is_read_before_the_pause_may_take_longer_than_its_budget_inside_it
                 holder.execute("lock table pg_sequence")  # the first look at the sequences waits for this
                 pool.submit(until_somebody_has_waited, holder)
 
-            with pair.forward.window(replace(NOW, sequences=0.5), (), back_slots=True) as window:
+            with pair.forward.window(replace(NOW, sequences=0.5), (), retain_back=True) as window:
                 window.prepare(nothing, check)
                 assert waited
                 window.run()

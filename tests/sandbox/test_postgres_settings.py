@@ -98,7 +98,7 @@ def everything(target: Target) -> dict[str, Any]:
     """The main calls, and what they give."""
     server, name = PostgresServer(target), target.database
     tables = [table for table in server.tables() if table.database == name]
-    opened = publish.open_publications(target, NAMES, allow_full=True)
+    opened = publish.open_publications(target, NAMES, strengthen=True)
     with session(target, doing="look") as connection:
         guard.schema_hash(connection)
         every = stored_tables(name, connection)
@@ -115,13 +115,13 @@ def everything(target: Target) -> dict[str, Any]:
         "tables": sorted(map(str, tables)),
         "schema": {key: value for key, value in server.schema().items() if name in key and "settings of" not in key},
         "sums": {str(table): server.checksum(table, lambda fraction, text: None) for table in tables},
-        "sequences": server.sequences(),
+        "sequences": server.counters(),
         "extensions": server.extensions(),
         "opened": opened.tables,
         "fenced": (fenced.on, refused, accepted, server.has_probe("outside")),
         "report": (report.differences, {key: (each.rows, each.digest) for key, each in report.tables.items()}),
         "preflight": {finding.code for finding in server.preflight()},
-        "replicate": {f.code for f in server.preflight_replicate("test-g1", allow_full=True)}
+        "replicate": {f.code for f in server.preflight_replicate("test-g1", strengthen=True)}
         - {"apply-settings", "apply-limits"},
     }
 
@@ -164,9 +164,9 @@ def test_every_call_gives_the_same_whatever_the_database_has_as_defaults(pg: PgS
 )
 def test_what_an_apply_worker_would_inherit_is_a_finding(pg: PgServer, setting: str, code: str, blocks: bool) -> None:
     with pg.database("create table item (id int primary key, tags text[], doc xml)") as name:
-        before = PostgresServer(pg.target()).preflight_replicate("r", allow_full=True)
+        before = PostgresServer(pg.target()).preflight_replicate("r", strengthen=True)
         pg.run("postgres", f"alter database {name} set {setting}")
-        found = PostgresServer(pg.target()).preflight_replicate("r", allow_full=True)
+        found = PostgresServer(pg.target()).preflight_replicate("r", strengthen=True)
     assert not [finding for finding in before if finding.code == code and name in finding.what]
     assert [finding.blocks for finding in found if finding.code == code and name in finding.what] == [blocks]
 
@@ -233,7 +233,7 @@ def test_a_database_in_sql_ascii_with_bytes_that_are_not_utf8(pg: PgServer) -> N
             **{"old.public.w": 600, "old.public.w2": 600},
             'old.public."caf\xe9"': 1,
         }
-        assert 'old.public."s\xe9q"' in PostgresServer(target).sequences()
+        assert 'old.public."s\xe9q"' in PostgresServer(target).counters()
     finally:
         pg.run("postgres", "drop database old with (force)")
 

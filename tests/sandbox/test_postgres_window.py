@@ -31,7 +31,7 @@ TABLES = (
     "insert into item (v) select 'v' || i from generate_series(1, 500) i",
     "select nextval('ticket'), nextval('tiny')",
 )
-NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, sequences=5.0)
+NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, counters=5.0)
 
 
 def nothing(*_: object) -> None:
@@ -47,13 +47,13 @@ def pair() -> Iterator[Pair]:
 
 
 def flip(pair: Pair, budgets: Budgets = NOW) -> Passed:
-    with pair.forward.window(budgets, (), back_slots=True) as window:
+    with pair.forward.window(budgets, (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         return window.run()
 
 
 def flip_back(pair: Pair) -> Passed:
-    with pair.back.window(NOW, (), back_slots=False) as window:
+    with pair.back.window(NOW, (), retain_back=False) as window:
         window.prepare(nothing, nothing)
         return window.run()
 
@@ -132,7 +132,7 @@ def test_a_lease_that_a_dead_driver_left_on_the_source_does_not_keep_the_next_wi
 
 def test_there_and_back_again_without_a_rollback_between(pair: Pair) -> None:
     """A window that was given up leaves everything ready for the next one."""
-    with pair.forward.window(NOW, (), back_slots=True) as window:
+    with pair.forward.window(NOW, (), retain_back=True) as window:
         window.prepare(nothing, nothing)
     assert takes_writes(pair, "blue")
     flip(pair)
@@ -140,8 +140,8 @@ def test_there_and_back_again_without_a_rollback_between(pair: Pair) -> None:
 
 
 def test_what_is_over_its_budget_is_given_up_and_blue_takes_writes(pair: Pair) -> None:
-    (slot,) = pair.forward.slots()
-    with pair.forward.window(NOW, (), back_slots=True) as window:
+    (slot,) = pair.forward.retention()
+    with pair.forward.window(NOW, (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         with pair.connect(pair.green) as green:
             green.execute(f"alter subscription {slot.name} disable")  # type: ignore[call-overload]
@@ -171,7 +171,7 @@ def test_a_row_that_was_still_in_flux_is_compared_inside_the_fence(pair: Pair) -
         admin.execute("alter table item disable trigger user")
         admin.execute("update item set v = 'by hand' where id = 7")
         admin.execute("alter table item enable always trigger rotator_fence")
-    with pair.forward.window(NOW, unsettled, back_slots=True) as window:
+    with pair.forward.window(NOW, unsettled, retain_back=True) as window:
         window.prepare(nothing, nothing)
         with pytest.raises(DatabaseError) as caught:
             window.run()
@@ -181,7 +181,7 @@ def test_a_row_that_was_still_in_flux_is_compared_inside_the_fence(pair: Pair) -
 
 
 def test_ddl_at_the_last_moment_is_found(pair: Pair) -> None:
-    with pair.forward.window(NOW, (), back_slots=True) as window:
+    with pair.forward.window(NOW, (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         pair.run("alter table item add column late int")
         with pytest.raises(DatabaseError) as caught:
@@ -216,7 +216,7 @@ def test_transactions_that_end_within_the_grace_are_carried_over(pair: Pair) -> 
     thread = threading.Thread(target=short)
     thread.start()
     assert began.wait(10)
-    with pair.forward.window(Budgets(calm=0.0, grace=5.0, fence=8.0), (), back_slots=True) as window:
+    with pair.forward.window(Budgets(calm=0.0, grace=5.0, fence=8.0), (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         threading.Timer(0.3, closed.set).start()
         passed = window.run()
@@ -240,8 +240,8 @@ def hang(*_):
     print("closed", flush=True)
     time.sleep(600)
 module.sentinels.pass_through, real = module.sentinels.pass_through, module.sentinels.pass_through
-budgets = Budgets(calm=0.0, fence=0.5, drain=0.5, recheck=0.5, sequences=0.5)
-with link.window(budgets, (), back_slots=True) as window:
+budgets = Budgets(calm=0.0, fence=0.5, drain=0.5, recheck=0.5, counters=0.5)
+with link.window(budgets, (), retain_back=True) as window:
     window.prepare(lambda *_: None, lambda: None)
     module.sentinels.pass_through = hang
     window.run()
@@ -270,7 +270,7 @@ def test_a_driver_that_dies_in_the_window_leaves_blue_open_within_the_lease(pair
         assert not takes_writes(pair, "blue")
         os.kill(driver.pid, signal.SIGKILL)
     died = time.monotonic()
-    lease = Budgets(fence=0.5, drain=0.5, recheck=0.5, sequences=0.5).lease
+    lease = Budgets(fence=0.5, drain=0.5, recheck=0.5, counters=0.5).lease
     while not takes_writes(pair, "blue"):
         assert time.monotonic() - died < lease + 2
         threading.Event().wait(0.1)
@@ -282,10 +282,10 @@ def test_a_driver_that_dies_in_the_window_leaves_blue_open_within_the_lease(pair
 
 def test_a_lease_that_ran_out_is_never_sealed(pair: Pair) -> None:
     """The driver stood still for longer than the lease: writes may have slipped in, so nothing flips."""
-    with pair.forward.window(NOW, (), back_slots=True) as window:
+    with pair.forward.window(NOW, (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         fence = window._fence  # type: ignore[attr-defined]
-        fence.close(Budgets(calm=0.0, grace=0.1, fence=0.3, drain=-2.0, recheck=-2.0, sequences=-0.5))
+        fence.close(Budgets(calm=0.0, grace=0.1, fence=0.3, drain=-2.0, recheck=-2.0, counters=-0.5))
         object.__setattr__(window, "_begun", True)
         with pytest.raises(DatabaseError) as caught:
             fence.seal()

@@ -22,7 +22,7 @@ TABLES = (
     "create materialized view total as select count(*) n from item",
     "insert into item (v) select 'v' || i from generate_series(1, 200) i",
 )
-NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, sequences=5.0)
+NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, counters=5.0)
 
 
 def nothing(*_: object) -> None:
@@ -46,7 +46,7 @@ def fresh() -> Iterator[Pair]:
 
 
 def flip(pair: Pair) -> Passed:
-    with pair.forward.window(NOW, (), back_slots=True) as window:
+    with pair.forward.window(NOW, (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         return window.run()
 
@@ -65,7 +65,7 @@ DDL = (
 
 @pytest.mark.parametrize("statement", DDL[:-1])
 def test_any_ddl_between_the_last_look_and_the_fence_is_found(module_pair: Pair, statement: str) -> None:
-    with module_pair.forward.window(NOW, (), back_slots=True) as window:
+    with module_pair.forward.window(NOW, (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         module_pair.run(statement)
         with pytest.raises(DatabaseError) as caught:
@@ -89,7 +89,7 @@ def test_a_feed_that_writes_past_the_fence_stops_the_window(module_pair: Pair) -
         " with (connect = false, slot_name = s)",
         "alter subscription feed enable",
     )
-    with module_pair.forward.window(NOW, (), back_slots=True) as window:
+    with module_pair.forward.window(NOW, (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         with pytest.raises(DatabaseError) as caught:
             window.run()
@@ -100,10 +100,10 @@ def test_a_feed_that_writes_past_the_fence_stops_the_window(module_pair: Pair) -
 
 
 def test_without_slots_for_the_way_back_nothing_is_shut(fresh: Pair) -> None:
-    fresh.back.close_slots()
+    fresh.back.release()
     with (
         pytest.raises(DatabaseError) as caught,
-        fresh.forward.window(NOW, (), back_slots=True) as window,
+        fresh.forward.window(NOW, (), retain_back=True) as window,
     ):
         window.prepare(nothing, nothing)
     assert caught.value.code == "way-back"
@@ -121,8 +121,8 @@ def test_the_whole_way_with_ddl_refused_on_both_sides(fresh: Pair) -> None:
     turn(fresh, passed)
     fresh.back.catch_up(30.0)
     assert fresh.rows("select count(*) from item where v = 'green'") == [(1,)]
-    assert fresh.back.unpublished() == (f"{DATABASE}.public.on_green",)
-    fresh.back.unsubscribe()
+    assert fresh.back.not_carried() == (f"{DATABASE}.public.on_green",)
+    fresh.back.detach()
     fresh.forward.close()
     fresh.back.close()
     assert PostgresServer(fresh.source).fence_state().on
@@ -143,13 +143,13 @@ def test_a_green_that_crashes_right_after_the_flip_sends_nothing_twice(fresh: Pa
     fresh.back.catch_up(30.0)
     both = [fresh.rows("select id, v from item order by id", on=side) for side in (fresh.blue, fresh.green)]
     assert both[0] == both[1]
-    assert fresh.back.subscribed()
+    assert fresh.back.attached()
     with fresh.connect() as connection:
         assert bool(passed.back) is (connection.info.server_version < ORIGINS)
 
 
 def turn(pair: Pair, passed: Passed) -> None:
-    pair.forward.unsubscribe()
-    pair.forward.close_slots()
-    pair.back.subscribe(passed.back or None)
-    pair.back.enable()
+    pair.forward.detach()
+    pair.forward.release()
+    pair.back.attach(passed.back or None)
+    pair.back.start()

@@ -50,12 +50,12 @@ def risen(pair: Pair) -> set[str]:
 def test_no_code_of_a_tables_owner_runs_with_the_masters_rights(pair: Pair) -> None:
     if version(pair) < AS_TABLE_OWNER:
         with pytest.raises(DatabaseError) as caught:
-            pair.forward.subscribe(pair.seed())
+            pair.forward.attach(pair.seed())
         assert caught.value.code == "apply-code"
         assert pair.rows("select 1 from pg_subscription", pair.green) == []
         return
-    pair.forward.subscribe(pair.seed())
-    pair.forward.enable()
+    pair.forward.attach(pair.seed())
+    pair.forward.start()
     with pair.connect(user=OWNER) as mallory:
         for hook in RUN:
             for statement in attack(hook):
@@ -97,7 +97,7 @@ def plain() -> Iterator[Pair]:
 
 
 def findings(pair: Pair) -> dict[str, Finding]:
-    return {each.code: each for each in replicate_findings(pair.source, allow_full=True)}
+    return {each.code: each for each in replicate_findings(pair.source, strengthen=True)}
 
 
 def as_mallory(pair: Pair, *statements: str) -> None:

@@ -133,7 +133,7 @@ VERBS: dict[str, Callable[[PostgresServer], object]] = {
     "has_probe": lambda server: server.has_probe("token"),
     "fence_state": PostgresServer.fence_state,
     "preflight": PostgresServer.preflight,
-    "preflight_replicate": lambda server: server.preflight_replicate("r1", allow_full=True),
+    "preflight_replicate": lambda server: server.preflight_replicate("r1", strengthen=True),
     "schema": PostgresServer.schema,
     "tables": PostgresServer.tables,
     "sequences": PostgresServer.sequences,
@@ -184,7 +184,7 @@ def test_what_the_tool_makes_is_the_masters_own(pg: PgServer, hostile: str) -> N
 
 def test_the_workers_settings_are_still_reported(pg: PgServer, hostile: str) -> None:
     """The subscription's workers obey the database's settings: preflight says so, over a pinned session."""
-    found = {each.code: each for each in replicate_findings(pg.target(hostile), allow_full=True, rotation_id=None)}
+    found = {each.code: each for each in replicate_findings(pg.target(hostile), strengthen=True, rotation_id=None)}
     assert "role = mallory" in found["apply-settings"].what
     assert "lock_timeout" in found["apply-limits"].what
 

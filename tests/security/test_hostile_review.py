@@ -435,7 +435,7 @@ def test_an_index_made_on_green_after_the_look_does_not_run_as_the_master() -> N
         "reset role",
     )
     with running_pair(*prepared((), PAIR_PASSWORD, "shop_admin"), *made, superuser=True) as pair:
-        pair.open(allow_full=True)
+        pair.open(strengthen=True)
         pair.follow()
         with pair.connect(pair.green, user=OWNER) as mallory:
             for index in ("(v) where v > public.evil_late(1)", "((v + public.evil_late(1)))"):
@@ -479,7 +479,7 @@ def test_who_holds_up_the_sealing_of_the_fence_is_ended_or_named(monkeypatch: py
     with running_pair(*prepared((), PAIR_PASSWORD, "shop_admin"), *theirs) as pair:
         pair.open()
         pair.follow()
-        budgets = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, sequences=5.0)
+        budgets = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, counters=5.0)
         seal = WindowFence.seal
         with suppress(psycopg.errors.AdminShutdown), pair.connect(user=OWNER) as mallory:
 
@@ -488,7 +488,7 @@ def test_who_holds_up_the_sealing_of_the_fence_is_ended_or_named(monkeypatch: py
                 seal(fence)
 
             monkeypatch.setattr(WindowFence, "seal", late)
-            with pair.forward.window(budgets, (), back_slots=True) as window:
+            with pair.forward.window(budgets, (), retain_back=True) as window:
                 window.prepare(lambda *_: None, lambda *_: None)
                 passed = window.run()
             assert OWNER in " ".join(passed.cut_off)

@@ -56,8 +56,8 @@ def logs(pair: Pair) -> str:
 def subscribed(pair: Pair) -> Pair:
     pair.open()
     pair.restore(pair.snapshot())
-    pair.forward.subscribe(pair.seed())
-    pair.forward.enable()
+    pair.forward.attach(pair.seed())
+    pair.forward.start()
     pair.forward.catch_up(30.0)
     return pair
 
@@ -143,10 +143,10 @@ def test_preflight_names_a_login_that_was_left_behind_and_how_to_drop_it(pair: P
         "create role rotator_old_g1 login replication",
         "grant connect on database shop to rotator_old_g1",
     )
-    found = {each.code: each for each in replicate_findings(pair.source, allow_full=True, rotation_id=ROTATION)}
+    found = {each.code: each for each in replicate_findings(pair.source, strengthen=True, rotation_id=ROTATION)}
     assert found["own-login"].what == "logins of earlier rotations: rotator_old_g1"
     pair.run("grant connect on database shop to public", found["own-login"].fix.split("or: ")[1])
-    codes = {each.code for each in replicate_findings(pair.source, allow_full=True, rotation_id=ROTATION)}
+    codes = {each.code for each in replicate_findings(pair.source, strengthen=True, rotation_id=ROTATION)}
     assert "own-login" not in codes
 
 
@@ -156,7 +156,7 @@ def test_the_login_is_dropped_where_a_direction_is_closed(pair: Pair, side: str)
     channel = pair.forward if side == "blue" else pair.back
     where = pair.blue if side == "blue" else pair.green
     if side == "blue":
-        pair.forward.unsubscribe()
+        pair.forward.detach()
     channel.close()
     assert pair.rows("select 1 from pg_roles where starts_with(rolname, 'rotator_')", where) == []
 
@@ -185,7 +185,7 @@ def test_statistics_of_statements_within_others_do_not_keep_the_password() -> No
 
 
 def _warned(made: Pair) -> bool:
-    found = {each.code: each for each in replicate_findings(made.source, allow_full=True)}
+    found = {each.code: each for each in replicate_findings(made.source, strengthen=True)}
     assert "statement-log" not in found or "pg_stat_statements.track = all" in found["statement-log"].what
     return "statement-log" in found
 

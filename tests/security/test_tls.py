@@ -82,7 +82,7 @@ def two() -> Iterator[Two]:
             channel = PostgresChannel(
                 ROTATION, replace(blue.target(PASSWORD, DATABASE), host=ENDPOINT), _nowhere(), False
             )
-            channel.open(allow_full=False, progress=lambda fraction, text: None)
+            channel.open(strengthen=False, progress=lambda fraction, text: None)
             snapshots.take(blue, home / "snapshot")
             green = snapshots.restore(
                 home / "snapshot", home / "green", {}, frozenset({blue.address}), (GREEN_ENDPOINT,)
@@ -144,18 +144,18 @@ def test_a_subscription_gives_its_password_and_its_place_to_nobody_else(two: Two
     authority = two.other if name == ENDPOINT else two.blue.authority
     channel = PostgresChannel(ROTATION, two.source, two.target)
     with man_in_the_middle(authority, name, port=two.blue.port) as man, pytest.raises(DatabaseError) as caught:
-        channel.subscribe(None)
+        channel.attach(None)
     assert man.came == 1
     assert man.passwords == []
     assert caught.value.code == "link-tls"
     assert ("signed by none" if name == ENDPOINT else "another instance") in caught.value.why
-    channel.unsubscribe()
+    channel.detach()
 
 
 def test_replication_is_verified_and_its_encryption_is_told(two: Two) -> None:
     channel = PostgresChannel(ROTATION, two.source, two.target, pinned=True)
-    channel.subscribe(channel.flushed())
-    channel.enable()
+    channel.attach(channel.position())
+    channel.start()
     try:
         channel.catch_up(30.0)
         found = channel.encryption()
@@ -169,7 +169,7 @@ def test_replication_is_verified_and_its_encryption_is_told(two: Two) -> None:
         assert "sslmode=verify-full" in str(conninfo)
         assert "ca.pem" in str(conninfo)
     finally:
-        channel.unsubscribe()
+        channel.detach()
 
 
 def test_a_restored_server_has_a_certificate_of_its_own(two: Two) -> None:

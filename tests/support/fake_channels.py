@@ -13,10 +13,20 @@ from typing import Any
 
 from fakes import World
 
+from rotator.database.position import Position
 from rotator.database.protection import Encryption
-from rotator.database.replication import Budgets, Lag, Opened, Passed, Slot, Storage, Verified, Worker
+from rotator.database.replication import Budgets, Lag, Opened, Passed, Retention, Storage, Verified, Worker
 from rotator.database.seed import Bracket, Seed
 from rotator.domain.errors import DatabaseError
+
+
+def position(rows: int) -> Position:
+    """A number of rows, written as PostgreSQL would."""
+    return Position("postgres", f"0/{rows:X}")
+
+
+def rows(at: Position) -> int:
+    return int(at.text.split("/")[1], 16)
 
 
 @dataclass
@@ -86,10 +96,10 @@ class FakeChannel:
             self.world.data[self.target].rows += rows[stream.sent :]
             stream.sent = len(rows)
 
-    def without_identity(self) -> Mapping[str, str]:
+    def weak_tables(self) -> Mapping[str, str]:
         return {}
 
-    def open(self, *, allow_full: bool, progress: Any) -> Opened:
+    def open(self, *, strengthen: bool, progress: Any) -> Opened:
         def do() -> None:
             self.stream.slot = True
             self.world.data[self.source].lineage = self.rotation_id
@@ -97,22 +107,25 @@ class FakeChannel:
         self.world.effect("open", do)
         return Opened(("shop",), 1, ())
 
-    def open_slots(self) -> None:
+    def retain(self) -> None:
         if not self.stream.slot:
             self.world.effect("slots", lambda: setattr(self.stream, "slot", True))
 
-    def mark(self, kind: str) -> int:
-        return 10
+    def mark(self, kind: str) -> Position:
+        return position(10)
 
-    def slots(self) -> tuple[Slot, ...]:
+    def retention(self) -> tuple[Retention, ...]:
         stream, fault = self.stream, self.replication.no_slots
         if fault is not None and self.back:
             self.replication.no_slots = None
             raise fault
-        return (Slot("rotator_s", "shop", stream.enabled, 5, 100, stream.lost),) if stream.slot else ()
+        return (Retention("rotator_s", "shop", stream.enabled, 100, stream.lost),) if stream.slot else ()
 
-    def flushed(self) -> int:
-        return 10
+    def position(self) -> Position:
+        return position(10)
+
+    def covers(self, one: Position, other: Position) -> bool:
+        return rows(one) >= rows(other)
 
     def storage(self) -> Storage:
         return Storage(1 << 30, 1 << 20)
@@ -120,23 +133,23 @@ class FakeChannel:
     def ddl(self) -> tuple[str, ...]:
         return tuple(self.replication.ddl)
 
-    def unpublished(self) -> tuple[str, ...]:
+    def not_carried(self) -> tuple[str, ...]:
         return ()
 
     def encryption(self) -> Encryption | None:
         return Encryption("TLSv1.3", "TLS_AES_256_GCM_SHA384", "authority and name verified")
 
-    def foreign_subscriptions(self) -> tuple[str, ...]:
+    def foreign_channels(self) -> tuple[str, ...]:
         return self.replication.foreign_subscriptions
 
-    def close_slots(self) -> tuple[str, ...]:
+    def release(self) -> tuple[str, ...]:
         if not self.stream.slot:
             return ()
         self.world.effect("close slots", lambda: setattr(self.stream, "slot", False))
         return ("slot removed",)
 
     def close(self, full: Mapping[str, str] | None = None) -> tuple[str, ...]:
-        return self.close_slots()
+        return self.release()
 
     def quarantine(self, budget_seconds: float) -> tuple[str, ...]:
         def do() -> None:
@@ -164,18 +177,18 @@ class FakeChannel:
             return Seed(None, (), ("blue: 0/A",), self.replication.problem)
         # The position is a number of rows here: what the snapshot holds.
         self.stream.sent = len(self.world.data[self.target].rows)
-        return Seed(10, ("replay position", "log"), ())
+        return Seed(position(10), ("replay position", "log"), ())
 
-    def subscribe(self, seed: int | Mapping[str, int] | None) -> None:
+    def attach(self, seed: Position | Mapping[str, Position] | None) -> None:
         def do() -> None:
             self.stream.subscribed, self.stream.at = True, self.target
 
         self.world.effect("subscribe", do)
 
-    def enable(self) -> None:
+    def start(self) -> None:
         self.world.effect("enable", lambda: setattr(self.stream, "enabled", True))
 
-    def unsubscribe(self) -> None:
+    def detach(self) -> None:
         """Whatever the other side is: a subscription is found on the server that has it."""
         direction = "back" if self.back else "forward"
         found = [s for (_, d), s in self.replication.streams.items() if d == direction and s.at == self.target]
@@ -187,10 +200,10 @@ class FakeChannel:
         if any(stream.subscribed for stream in found):
             self.world.effect("unsubscribe", do)
 
-    def subscribed(self) -> bool:
+    def attached(self) -> bool:
         return self.stream.enabled
 
-    def disable(self) -> None:
+    def stop(self) -> None:
         self.stream.enabled = False
 
     def resume(self) -> tuple[str, ...]:
@@ -249,17 +262,17 @@ class FakeChannel:
         budgets: Budgets,
         unsettled: Sequence[Mapping[str, Any]],
         *,
-        back_slots: bool,
+        retain_back: bool,
         imprint: Mapping[str, Any] | None = None,
     ) -> FakeWindow:
         self.replication.in_window.append(len(unsettled))
-        return FakeWindow(self, back_slots, imprint)
+        return FakeWindow(self, retain_back, imprint)
 
 
 @dataclass
 class FakeWindow:
     channel: FakeChannel
-    back_slots: bool
+    retain_back: bool
     imprint: Mapping[str, Any] | None = None
     begun: bool = False
     opening: bool = False
@@ -310,7 +323,7 @@ class FakeWindow:
         channel._flow()
         if sorted(source.rows) != sorted(target.rows):
             raise DatabaseError("Green's contents differ from blue's.", code="validate-contents")
-        if self.back_slots:
+        if self.retain_back:
             FakeChannel(
                 world, channel.replication, channel.rotation_id, channel.target, channel.source, True
             ).stream.sent = len(target.rows)

@@ -9,7 +9,7 @@ from typing import Any
 from fake_world import Data, World
 
 from rotator.database.protection import Encryption
-from rotator.domain.database import EndedClients, FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+from rotator.domain.database import CounterState, EndedClients, FenceState, Finding, Table, TableDigest, WriteStats
 from rotator.domain.errors import DatabaseError
 
 
@@ -31,7 +31,7 @@ class FakeServer:
     def preflight(self) -> tuple[Finding, ...]:
         return ()
 
-    def preflight_replicate(self, rotation_id: str, *, allow_full: bool, headroom: int) -> tuple[Finding, ...]:
+    def preflight_replicate(self, rotation_id: str, *, strengthen: bool, headroom: int) -> tuple[Finding, ...]:
         return self.world.against_replicate
 
     def schema(self) -> Mapping[str, str]:
@@ -44,10 +44,10 @@ class FakeServer:
         progress(1.0, "")
         return TableDigest(len(self.data.rows), "|".join(sorted(self.data.rows)))
 
-    def sequences(self) -> Mapping[str, SequenceState]:
-        return {name: SequenceState(value, True) for name, value in self.data.sequences.items()}
+    def counters(self) -> Mapping[str, CounterState]:
+        return {name: CounterState(value, True) for name, value in self.data.sequences.items()}
 
-    def advance_sequences(self, positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
+    def raise_counters(self, positions: Mapping[str, CounterState]) -> tuple[str, ...]:
         self.data.sequences = {name: state.last_value for name, state in positions.items()}
         return tuple(positions)
 
@@ -108,6 +108,9 @@ class FakeDatabases:
 
     def at(self, host: str, port: int, *, address: str | None = None) -> FakeServer:
         return FakeServer(self.world, host.split(".", maxsplit=1)[0])
+
+    def speaks(self, engine: str) -> bool:
+        return engine == "postgres"
 
     def doubts(self, authority: str | None) -> tuple[str, ...]:
         return ()

@@ -20,7 +20,7 @@ from rotator.database.postgres.reading import ownership
 from rotator.database.postgres.state import fence_state
 from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets
-from rotator.domain.database import EndedClients, FenceState, Finding, SequenceState, Table, TableDigest, WriteStats
+from rotator.domain.database import CounterState, EndedClients, FenceState, Finding, Table, TableDigest, WriteStats
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class PostgresServer:
         return preflight.findings(self.target)
 
     def preflight_replicate(
-        self, rotation_id: str, *, allow_full: bool, headroom: int = Budgets.headroom
+        self, rotation_id: str, *, strengthen: bool, headroom: int = Budgets.headroom
     ) -> tuple[Finding, ...]:
-        return replicate_findings(self.target, allow_full=allow_full, rotation_id=rotation_id, headroom=headroom)
+        return replicate_findings(self.target, strengthen=strengthen, rotation_id=rotation_id, headroom=headroom)
 
     def schema(self) -> Mapping[str, str]:
         return catalog.schema(self.target)
@@ -54,10 +54,10 @@ class PostgresServer:
     def checksum(self, table: Table, progress: Progress) -> TableDigest:
         return checksum.checksum(self.target, table, progress)
 
-    def sequences(self) -> Mapping[str, SequenceState]:
+    def counters(self) -> Mapping[str, CounterState]:
         return sequences.sequences(self.target)
 
-    def advance_sequences(self, positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
+    def raise_counters(self, positions: Mapping[str, CounterState]) -> tuple[str, ...]:
         """Move sequences that are behind `positions` up to them, never back; which ones."""
         return sequences.advance(self.target, positions)
 

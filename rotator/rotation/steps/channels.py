@@ -72,15 +72,15 @@ def budgets(ctx: Context) -> Budgets:
         fence=config.fence,
         drain=config.drain,
         recheck=config.recheck,
-        sequences=config.sequences,
+        counters=config.sequences,
         headroom=config.sequence_headroom,
     )
 
 
 def check_retained(ctx: Context, channel: Channel) -> int:
     """The watchdog: bytes of log that the slots hold back. Raises Blocked when a slot is lost, or holds too much."""
-    slots = channel.slots()
-    lost = [slot.name for slot in slots if slot.lost]
+    kept = channel.retention()
+    lost = [each.name for each in kept if each.lost]
     if lost:
         raise Blocked(
             f"The slot {', '.join(lost)} is lost: its log has been removed.",
@@ -88,7 +88,7 @@ def check_retained(ctx: Context, channel: Channel) -> int:
             fix=f"rotator rollback {ctx.env.name}, then rotate again with a larger max_slot_wal_keep_size.",
             code="slot-lost",
         )
-    retained = max((slot.retained for slot in slots), default=0)
+    retained = max((each.retained for each in kept), default=0)
     problem = _too_much(ctx, channel, retained)
     if problem:
         raise Blocked(
@@ -170,17 +170,17 @@ def reverse_closed(ctx: Context) -> str:
         return "it has not been opened yet"
     try:
         channel = backward(ctx)
-        slots = channel.slots()
-        if not slots:
+        kept = channel.retention()
+        if not kept:
             return f"its slots on {ctx.rotation.green} are gone"
-        if any(slot.lost for slot in slots):
+        if any(each.lost for each in kept):
             return f"a slot on {ctx.rotation.green} is lost: its log has been removed"
-        missing = channel.unpublished()
+        missing = channel.not_carried()
         if missing:
             return (
                 f"tables were made on {ctx.rotation.green} since the flip, which do not flow: {', '.join(missing[:5])}"
             )
-        foreign = channel.foreign_subscriptions()
+        foreign = channel.foreign_channels()
         if foreign:
             return f"{', '.join(foreign)} writes to {ctx.rotation.green}, and what it writes does not flow to blue"
         workers = channel.workers()

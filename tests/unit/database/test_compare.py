@@ -6,13 +6,13 @@ from rotator.database.compare import (
     compare_schema,
     compare_sequences,
 )
-from rotator.domain.database import SequenceState, TableDigest
+from rotator.domain.database import CounterState, TableDigest
 
 
 def test_equal_sides_have_no_differences() -> None:
     schema = {"table shop.public.item": "d1"}
     digests = {"shop.public.item": TableDigest(3, "x")}
-    sequences = {"shop.public.s": SequenceState(3, True)}
+    sequences = {"shop.public.s": CounterState(3, True)}
     assert compare_schema(schema, dict(schema)) == ()
     assert compare_digests(digests, dict(digests)) == ()
     assert compare_sequences(sequences, dict(sequences)) == ()
@@ -43,9 +43,9 @@ def test_extensions_name_both_versions() -> None:
 
 
 def test_sequences_may_be_ahead_on_green_but_not_behind() -> None:
-    blue = {"up": SequenceState(10, True), "down": SequenceState(-10, True, -1), "fresh": SequenceState(1, True)}
-    ahead = {"up": SequenceState(33, True), "down": SequenceState(-33, True, -1), "fresh": SequenceState(1, True)}
-    behind = {"up": SequenceState(9, True), "down": SequenceState(-9, True, -1), "fresh": SequenceState(1, False)}
+    blue = {"up": CounterState(10, True), "down": CounterState(-10, True, -1), "fresh": CounterState(1, True)}
+    ahead = {"up": CounterState(33, True), "down": CounterState(-33, True, -1), "fresh": CounterState(1, True)}
+    behind = {"up": CounterState(9, True), "down": CounterState(-9, True, -1), "fresh": CounterState(1, False)}
     assert compare_sequences(blue, ahead) == ()
     assert compare_sequences(blue, behind) == (
         "sequence down: blue is at -10, green behind it at -9",
@@ -55,7 +55,7 @@ def test_sequences_may_be_ahead_on_green_but_not_behind() -> None:
 
 
 def test_a_sequence_on_one_side_only_is_named() -> None:
-    state = SequenceState(1, True)
+    state = CounterState(1, True)
     assert compare_sequences({"a": state}, {"b": state}) == ("sequence a: only on blue", "sequence b: only on green")
 
 

@@ -11,7 +11,7 @@ from rotator.database.compare import is_behind
 from rotator.database.postgres.catalog.sequence_places import Limits, with_headroom
 from rotator.database.postgres.replication.apply_log import apply_errors, apply_keys, connection_errors
 from rotator.database.postgres.replication.names import Names, is_own
-from rotator.domain.database import SequenceState
+from rotator.domain.database import CounterState
 
 
 @given(rotation=st.text(min_size=1, max_size=200), oid=st.integers(1, 2**32 - 1), back=st.booleans())
@@ -67,7 +67,7 @@ def test_headroom_never_goes_back_and_never_past_the_limits(
     value: int, called: bool, increment: int, bounds: Limits, headroom: int
 ) -> None:
     value = min(max(value, bounds.least), bounds.most)
-    state = SequenceState(value, called, increment)
+    state = CounterState(value, called, increment)
     moved = with_headroom(state, bounds, headroom)
     assert bounds.least <= moved.last_value <= bounds.most
     assert not is_behind(moved, state)
@@ -76,7 +76,7 @@ def test_headroom_never_goes_back_and_never_past_the_limits(
 
 
 def test_headroom_is_at_least_what_a_session_has_cached() -> None:
-    moved = with_headroom(SequenceState(10, True, 3), Limits(1, 10**9, 50), 0)
+    moved = with_headroom(CounterState(10, True, 3), Limits(1, 10**9, 50), 0)
     assert moved.last_value == 10 + 50 * 3
 
 

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from rotator.database.compare import is_behind, set_back
 from rotator.database.postgres.catalog.sequence_places import Limits, Place, place, place_exactly, steps, still_good
-from rotator.domain.database import SequenceState
+from rotator.domain.database import CounterState
 
 WIDE = Limits(-(1 << 40), 1 << 40, 1)
 HEADROOM = 1000
 
 
-def at(value: int, increment: int = 1, *, called: bool = True) -> SequenceState:
-    return SequenceState(value, called, increment)
+def at(value: int, increment: int = 1, *, called: bool = True) -> CounterState:
+    return CounterState(value, called, increment)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def at(value: int, increment: int = 1, *, called: bool = True) -> SequenceState:
         (at(5), at(90_000), Limits(1, 100_000, 1, cycle=True), Place(at(1005))),
     ],
 )
-def test_where(serving: SequenceState, there: SequenceState, limits: Limits, wanted: Place) -> None:
+def test_where(serving: CounterState, there: CounterState, limits: Limits, wanted: Place) -> None:
     assert place(serving, there, limits, HEADROOM) == wanted
 
 
@@ -79,7 +79,7 @@ def test_exactly_goes_back_only_for_what_a_crash_recovery_has_skipped() -> None:
 
 
 def test_what_was_set_back_is_told() -> None:
-    blue = {"s": at(5), "near": at(5), "down": at(-5, -1), "cached": SequenceState(5, True, 1, 100)}
+    blue = {"s": at(5), "near": at(5), "down": at(-5, -1), "cached": CounterState(5, True, 1, 100)}
     green = {"s": at(90), "near": at(37), "down": at(-90, -1), "cached": at(90)}
     assert set_back(blue, green) == (
         "sequence down: blue is at -5, green ahead of it at -90",

@@ -10,6 +10,7 @@ import pytest
 from fakes import BLUE, FakeRds, RecordingReporter, World, new_world
 from replicated import world_with_links
 from rotations import phase, services
+from rotator.journal.stores import LocalStore
 from test_half_made_green import half_made, patient
 
 from rotator.commands.retirement import retire
@@ -21,7 +22,6 @@ from rotator.journal.document import Phase
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import GreenResult
 from rotator.journal.results_retire import RetireSnapshotsResult
-from rotator.journal.stores import LocalStore
 from rotator.rotation.engine import PATIENCE
 from rotator.rotation.steps.context import Options
 

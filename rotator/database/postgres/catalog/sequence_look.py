@@ -22,7 +22,7 @@ from rotator.database.postgres.catalog.sequence_places import Limits
 from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.reading.owners import CHANGED
 from rotator.database.postgres.reading.session import changed
-from rotator.domain.database import SequenceState
+from rotator.domain.database import CounterState
 
 Key = tuple[str, str]
 """Schema and name."""
@@ -83,7 +83,7 @@ class Look:
             key = str(schema), str(name)
             self._oids[key], self._increments[key], self.limits[key] = int(oid), int(increment), Limits(*limits)
 
-    def read(self) -> dict[Key, SequenceState]:
+    def read(self) -> dict[Key, CounterState]:
         """Where they stand."""
         query = _EXACT if self.connection.info.server_version >= EXACT else _LAST
         found: dict[int, tuple[int, bool]] = {}
@@ -94,12 +94,12 @@ class Look:
         for whole in batches(unused):
             found.update(self._whole(whole))
         return {
-            key: SequenceState(*found[oid], self._increments[key], self.limits[key].cache)
+            key: CounterState(*found[oid], self._increments[key], self.limits[key].cache)
             for key, oid in self._oids.items()
             if oid in found
         }
 
-    def set(self, states: Mapping[Key, SequenceState]) -> None:
+    def set(self, states: Mapping[Key, CounterState]) -> None:
         """Put them there."""
         for batch in batches(states.items()):
             oids = [self._oids[key] for key, _ in batch]

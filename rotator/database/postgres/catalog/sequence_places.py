@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rotator.database.compare import LOGGED_AHEAD, is_behind
-from rotator.domain.database import SequenceState
+from rotator.domain.database import CounterState
 
 SHARE = 4
 """The headroom takes at most one part in so many of what is left."""
@@ -29,7 +29,7 @@ class Limits:
     cache: int
     cycle: bool = False
 
-    def left(self, state: SequenceState) -> int:
+    def left(self, state: CounterState) -> int:
         """How many numbers there are after this one."""
         return max(steps(state, self.most if state.increment > 0 else self.least), 0)
 
@@ -38,17 +38,17 @@ class Limits:
 class Place:
     """Where it must stand; None: where it is. `set_back`: the side that serves was set back since the snapshot."""
 
-    state: SequenceState | None
+    state: CounterState | None
     set_back: bool = False
 
 
-def steps(state: SequenceState, value: int) -> int:
+def steps(state: CounterState, value: int) -> int:
     """How many numbers lie from its position to `value` in the sequence's direction; negative: the other way."""
     distance = value - state.last_value
     return (distance if state.increment > 0 else -distance) // abs(state.increment)
 
 
-def with_headroom(state: SequenceState, limits: Limits, headroom: int) -> SequenceState:
+def with_headroom(state: CounterState, limits: Limits, headroom: int) -> CounterState:
     """The position from which nothing is given out that `state` has given out, or gives out meanwhile.
 
     One that never gave out a number stays where it is.
@@ -59,7 +59,7 @@ def with_headroom(state: SequenceState, limits: Limits, headroom: int) -> Sequen
     return replace(state, last_value=state.last_value + room * state.increment)
 
 
-def place(serving: SequenceState, there: SequenceState, limits: Limits, headroom: int) -> Place:
+def place(serving: CounterState, there: CounterState, limits: Limits, headroom: int) -> Place:
     """Where the sequence must stand on the side that takes over, given where it stands on both."""
     wanted = with_headroom(serving, limits, headroom)
     if not serving.is_called:
@@ -73,7 +73,7 @@ def place(serving: SequenceState, there: SequenceState, limits: Limits, headroom
     return Place(None if (room + 1) // 2 <= ahead <= most else wanted, ahead > usual and not limits.cycle)
 
 
-def place_exactly(serving: SequenceState, there: SequenceState, limits: Limits) -> SequenceState | None:
+def place_exactly(serving: CounterState, there: CounterState, limits: Limits) -> CounterState | None:
     """As `place` where nobody is meant to draw numbers any more; None: it may stay where it is.
 
     It goes back in one case alone: what crash recovery has put it ahead is a good part of all that is left.
@@ -85,7 +85,7 @@ def place_exactly(serving: SequenceState, there: SequenceState, limits: Limits) 
     return serving if lost else None
 
 
-def still_good(before: SequenceState, now: SequenceState, given: SequenceState) -> bool:
+def still_good(before: CounterState, now: CounterState, given: CounterState) -> bool:
     """Whether what was given for `before` serves for `now` too: at least half of the headroom must be left."""
     if not before.is_called or not now.is_called:
         return (before.last_value, before.is_called) == (now.last_value, now.is_called)

@@ -16,11 +16,11 @@ from rotator.database.postgres.catalog.objects import databases, each_database
 from rotator.database.postgres.catalog.sequence_look import Key, Look
 from rotator.database.postgres.catalog.sequence_places import place_exactly
 from rotator.database.postgres.connection import Connection, session
-from rotator.domain.database import SequenceState
+from rotator.domain.database import CounterState
 from rotator.domain.qualified import qualified
 
 
-def sequences(target: Target) -> Mapping[str, SequenceState]:
+def sequences(target: Target) -> Mapping[str, CounterState]:
     """'database.schema.name' -> position, of all application databases."""
     found = each_database(target, "read the sequences", _positions)
     return {
@@ -42,7 +42,7 @@ def extensions(target: Target) -> Mapping[str, str]:
     }
 
 
-def advance(target: Target, wanted_positions: Mapping[str, SequenceState]) -> tuple[str, ...]:
+def advance(target: Target, wanted_positions: Mapping[str, CounterState]) -> tuple[str, ...]:
     """Move every sequence that is behind `wanted_positions` up to it; the names of those moved.
 
     None goes back, but for one of which crash recovery has skipped what little is left.
@@ -63,5 +63,5 @@ def advance(target: Target, wanted_positions: Mapping[str, SequenceState]) -> tu
     return tuple(moved)
 
 
-def _positions(database: str, connection: Connection) -> tuple[str, dict[Key, SequenceState]]:
+def _positions(database: str, connection: Connection) -> tuple[str, dict[Key, CounterState]]:
     return database, Look(connection).read()

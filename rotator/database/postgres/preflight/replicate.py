@@ -31,14 +31,14 @@ OLDEST = 140000
 def replicate_findings(
     target: Target,
     *,
-    allow_full: bool,
+    strengthen: bool,
     rotation_id: str | None = None,
     open_seconds: int = OPEN_SECONDS,
     headroom: int = Budgets.headroom,
 ) -> tuple[Finding, ...]:
     """Findings of the server, then of each database. Raises DatabaseUnreachable only for the first connection.
 
-    `allow_full`: tables without a key may be given REPLICA IDENTITY FULL for the time of the rotation.
+    `strengthen`: tables without a key may be given REPLICA IDENTITY FULL for the time of the rotation.
     `rotation_id`: what this rotation itself has made already is neither in its own way nor left over.
     `headroom`: numbers that sequences skip at the flip.
     `open_seconds`: transactions that have written and are older than this are named.
@@ -53,7 +53,7 @@ def replicate_findings(
                 count += bool(name == target.database or rows(connection, HAS_TABLES))
                 tables[name] = int(rows(connection, COUNT_TABLES)[0])
                 of_databases += database_findings(name, connection, rotation_id)
-                of_databases += table_findings(name, connection, allow_full=allow_full)
+                of_databases += table_findings(name, connection, strengthen=strengthen)
                 of_databases += code_findings(name, connection)
                 of_databases += sequence_findings(name, connection, headroom)
                 of_databases += settings_findings(name, connection)

@@ -21,11 +21,11 @@ _SLOW = (
 )
 
 
-def table_findings(database: str, connection: Connection, *, allow_full: bool) -> Iterator[Finding]:
+def table_findings(database: str, connection: Connection, *, strengthen: bool) -> Iterator[Finding]:
     """Every table has at most one of the findings about its identity."""
     version = connection.info.server_version
     left = list(identities(connection))
-    for take, finding in _identity_rules(version, allow_full):
+    for take, finding in _identity_rules(version, strengthen):
         if taken := [each for each in left if take(each)]:
             left = [each for each in left if each not in taken]
             yield finding(database, taken)
@@ -36,11 +36,11 @@ def table_findings(database: str, connection: Connection, *, allow_full: bool) -
 _Rule = tuple[Callable[[Identity], bool], Callable[[str, Sequence[Identity]], Finding]]
 
 
-def _identity_rules(version: int, allow_full: bool) -> tuple[_Rule, ...]:
+def _identity_rules(version: int, strengthen: bool) -> tuple[_Rule, ...]:
     """What is asked of a table in turn; the first that holds gives its finding."""
 
     def is_full(each: Identity) -> bool:
-        return each.full or (allow_full and each.lacking)
+        return each.full or (strengthen and each.lacking)
 
     return (
         (lambda each: each.generated_key or (is_full(each) and each.full_fails_on_blue(version)), _generated_key),
@@ -48,9 +48,9 @@ def _identity_rules(version: int, allow_full: bool) -> tuple[_Rule, ...]:
         (lambda each: each.full and not each.primary, _full_slow),
         (
             lambda each: each.lacking and each.deferrable and each.setting == "d",
-            lambda database, tables: _deferrable_key(database, tables, allow_full),
+            lambda database, tables: _deferrable_key(database, tables, strengthen),
         ),
-        (lambda each: each.lacking, lambda database, tables: _no_identity(database, tables, allow_full)),
+        (lambda each: each.lacking, lambda database, tables: _no_identity(database, tables, strengthen)),
     )
 
 
@@ -87,36 +87,36 @@ def _full_slow(database: str, tables: Sequence[Identity]) -> Finding:
     )
 
 
-def _deferrable_key(database: str, tables: Sequence[Identity], allow_full: bool) -> Finding:
+def _deferrable_key(database: str, tables: Sequence[Identity], strengthen: bool) -> Finding:
     return Finding(
         "deferrable-key",
         f"database {database}: the primary key is deferrable on {listed(map(str, tables))}",
-        "such a key cannot tell rows apart in replication: " + _without_identity(allow_full),
+        "such a key cannot tell rows apart in replication: " + _without_identity(strengthen),
         "a unique index on NOT NULL columns, then ALTER TABLE ... REPLICA IDENTITY USING INDEX ...;"
-        + _or_full(tables, allow_full),
-        blocks=not allow_full,
+        + _or_full(tables, strengthen),
+        blocks=not strengthen,
     )
 
 
-def _no_identity(database: str, tables: Sequence[Identity], allow_full: bool) -> Finding:
+def _no_identity(database: str, tables: Sequence[Identity], strengthen: bool) -> Finding:
     return Finding(
         "no-replica-identity",
         f"database {database}: no primary key or other replica identity on {listed(map(str, tables))}",
-        _without_identity(allow_full) + "; a table that is only ever inserted into cannot be told from others",
+        _without_identity(strengthen) + "; a table that is only ever inserted into cannot be told from others",
         "ALTER TABLE ... ADD PRIMARY KEY (...); (where there is one: ALTER TABLE ... REPLICA IDENTITY DEFAULT;)"
-        + _or_full(tables, allow_full),
-        blocks=not allow_full,
+        + _or_full(tables, strengthen),
+        blocks=not strengthen,
     )
 
 
-def _without_identity(allow_full: bool) -> str:
-    if allow_full:
+def _without_identity(strengthen: bool) -> str:
+    if strengthen:
         return f"the tool sets REPLICA IDENTITY FULL on them and puts it back at the end; until then {_SLOW}"
     return "UPDATE and DELETE on them would fail on blue, for the applications, as soon as the tables are published"
 
 
-def _or_full(tables: Sequence[Identity], allow_full: bool) -> str:
-    if allow_full:
+def _or_full(tables: Sequence[Identity], strengthen: bool) -> str:
+    if strengthen:
         return ""
     hopeless = listed(str(each) for each in tables if each.full_stops_apply)
     return " or [rotation] replica_identity_full = true" + (f" (which does not help {hopeless})" if hopeless else "")

@@ -1,4 +1,4 @@
-"""One direction of one rotation between two PostgreSQL servers (rotator.database.replication.Link): composition."""
+"""One direction of one rotation between two PostgreSQL servers (rotator.database.channel.Channel): composition."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from typing import Any
 
 from rotator.database.channel import Window
 from rotator.database.interface import Progress, Target
+from rotator.database.position import Position
 from rotator.database.postgres.catalog.objects import databases, each_database, stored_tables
 from rotator.database.postgres.compare import verify
 from rotator.database.postgres.compare.chunks import Chunk, OnlineReport
 from rotator.database.postgres.connection import Connection, open_session, session
 from rotator.database.postgres.encryption import VERIFIED, of_senders
+from rotator.database.postgres.lsn import covers, number_of, position_of
 from rotator.database.postgres.replication import guard, login, publish, quarantine, sentinels, status, subscribe, views
 from rotator.database.postgres.replication.apply_log import apply_errors, apply_keys, connection_errors
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.peer_tls import asked
-from rotator.database.postgres.replication.seed import decide_seed, read_recovery
+from rotator.database.postgres.replication.seed import Bounds, decide_seed, read_recovery
 from rotator.database.postgres.window import imprint
 from rotator.database.postgres.window.covering import Covering
 from rotator.database.postgres.window.window import PostgresWindow
 from rotator.database.protection import Encryption
-from rotator.database.replication import Budgets, Lag, Opened, Slot, Storage, Verified, Worker
+from rotator.database.replication import Budgets, Lag, Opened, Retention, Storage, Verified, Worker
 from rotator.database.seed import Bracket, Seed
 from rotator.domain.errors import DatabaseUnreachable
 from rotator.domain.qualified import qualified
@@ -51,11 +53,11 @@ class PostgresChannel:
 
     # --- the source ---
 
-    def without_identity(self) -> Mapping[str, str]:
+    def weak_tables(self) -> Mapping[str, str]:
         return publish.without_identity(self.source)
 
-    def open(self, *, allow_full: bool, progress: Progress) -> Opened:
-        found = publish.open_publications(self.source, self.names, allow_full=allow_full)
+    def open(self, *, strengthen: bool, progress: Progress) -> Opened:
+        found = publish.open_publications(self.source, self.names, strengthen=strengthen)
         # Before the snapshot, so that green has the idle triggers too. What is busy now is left to the window.
         with ExitStack() as stack:
             every = databases(self.source)
@@ -65,22 +67,30 @@ class PostgresChannel:
         self.mark("slot")
         return found
 
-    def open_slots(self) -> None:
+    def retain(self) -> None:
         publish.open_slots(self.source, self.names, lambda fraction, text: None)
 
-    def mark(self, kind: str) -> int:
+    def mark(self, kind: str) -> Position:
         for name, _ in publish.replicated(self.source, self.names):
             with session(self.source, name, doing="write a sentinel") as connection:
                 sentinels.put(connection, sentinels.token(self.names, kind))
-        return self.flushed()
+        return self.position()
 
-    def slots(self) -> tuple[Slot, ...]:
+    def retention(self) -> tuple[Retention, ...]:
+        return tuple(
+            Retention(slot.name, slot.database, slot.active, slot.retained, slot.lost) for slot in self._slots()
+        )
+
+    def _slots(self) -> tuple[status.Slot, ...]:
         with session(self.source, doing="look at the replication slots") as connection:
             return status.slots(connection, self.names)
 
-    def flushed(self) -> int:
+    def position(self) -> Position:
         with session(self.source, doing="read the log's position") as connection:
-            return sentinels.flushed(connection)
+            return position_of(sentinels.flushed(connection))
+
+    def covers(self, position: Position, other: Position) -> bool:
+        return covers(position, other)
 
     def storage(self) -> Storage:
         with session(self.source, doing="look at the storage") as connection:
@@ -91,7 +101,7 @@ class PostgresChannel:
             line for part in each_database(self.source, "read the recorded DDL", guard.recorded) for line in part
         )
 
-    def unpublished(self) -> tuple[str, ...]:
+    def not_carried(self) -> tuple[str, ...]:
         def look(database: str, connection: Connection) -> tuple[str, ...]:
             return tuple(qualified(database, *table) for table in publish.unpublished(connection, self.names))
 
@@ -104,15 +114,15 @@ class PostgresChannel:
             found = of_senders(connection, self.names.pattern, verified)
         return next((each for each in found if each.version is None), found[0] if found else None)
 
-    def foreign_subscriptions(self) -> tuple[str, ...]:
+    def foreign_channels(self) -> tuple[str, ...]:
         with session(self.source, doing="look at the subscriptions") as connection:
             return status.foreign_subscriptions(connection)
 
-    def close_slots(self) -> tuple[str, ...]:
+    def release(self) -> tuple[str, ...]:
         return publish.close_slots(self.source, self.names)
 
     def close(self, full: Mapping[str, str] | None = None) -> tuple[str, ...]:
-        return (*self.close_slots(), *publish.close(self.source, self.names, full or {}))
+        return (*self.release(), *publish.close(self.source, self.names, full or {}))
 
     # --- the target ---
 
@@ -120,18 +130,27 @@ class PostgresChannel:
         return quarantine.quarantine(self.target, self.names, budget_seconds)
 
     def seed(self, log: Iterable[str], bracket: Bracket) -> Seed:
-        return decide_seed(subscribe.evidence(self.target, self.names), read_recovery(log), bracket)
+        confirmed = max(slot.confirmed for slot in self._slots())
+        bounds = Bounds(confirmed, number_of(bracket.low), number_of(bracket.high))
+        return decide_seed(subscribe.evidence(self.target, self.names), read_recovery(log), bounds)
 
-    def subscribe(self, seed: int | Mapping[str, int] | None) -> None:
-        subscribe.subscribe(self.source, self.target, self.names, seed, pinned=self.pinned)
+    def attach(self, seed: Position | Mapping[str, Position] | None) -> None:
+        numbers = (
+            {name: number_of(each) for name, each in seed.items()}
+            if isinstance(seed, Mapping)
+            else number_of(seed)
+            if seed is not None
+            else None
+        )
+        subscribe.subscribe(self.source, self.target, self.names, numbers, pinned=self.pinned)
 
-    def enable(self) -> None:
+    def start(self) -> None:
         subscribe.enable(self.target, self.names)
 
-    def unsubscribe(self) -> None:
+    def detach(self) -> None:
         subscribe.unsubscribe(self.target, self.names)
 
-    def disable(self) -> None:
+    def stop(self) -> None:
         subscribe.disable(self.target, self.names)
 
     def resume(self) -> tuple[str, ...]:
@@ -151,7 +170,7 @@ class PostgresChannel:
     def connection_errors(self, log: Iterable[str]) -> tuple[str, ...]:
         return connection_errors(log)
 
-    def subscribed(self) -> bool:
+    def attached(self) -> bool:
         return status.subscribed(self.target, self.names)
 
     # --- both ---
@@ -215,11 +234,11 @@ class PostgresChannel:
         budgets: Budgets,
         unsettled: Sequence[Mapping[str, Any]],
         *,
-        back_slots: bool,
+        retain_back: bool,
         imprint: Mapping[str, Any] | None = None,
     ) -> Window:
         chunks = tuple(Chunk.from_json(each) for each in unsettled)
-        return PostgresWindow(self.source, self.target, self.names, budgets, chunks, back_slots, imprint)
+        return PostgresWindow(self.source, self.target, self.names, budgets, chunks, retain_back, imprint)
 
 
 def _verified(report: OnlineReport, refreshed: tuple[str, ...], stale: tuple[str, ...] = ()) -> Verified:

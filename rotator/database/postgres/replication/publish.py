@@ -74,7 +74,7 @@ def without_identity(target: Target) -> dict[str, str]:
     return {table: setting for part in parts for table, setting in part.items()}
 
 
-def open_publications(target: Target, names: Names, *, allow_full: bool) -> Opened:
+def open_publications(target: Target, names: Names, *, strengthen: bool) -> Opened:
     """Login, sentinels, record of DDL, identities, publications; what stands then."""
     stamp(target, names.rotation_id)
     published = to_replicate(target)
@@ -88,7 +88,7 @@ def open_publications(target: Target, names: Names, *, allow_full: bool) -> Open
             keep_private(connection)
             found = identities(connection)
             lacking = [each for each in found if each.lacking]
-            if lacking and not allow_full:
+            if lacking and not strengthen:
                 raise _no_identity(name, [str(each) for each in lacking])
             for each in lacking:
                 gently(connection, sql.SQL("alter table {} replica identity full").format(each.identifier), str(each))

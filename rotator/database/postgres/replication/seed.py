@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rotator.database.postgres.lsn import lsn, lsn_text
+from rotator.database.position import Position
+from rotator.database.postgres.lsn import covers, lsn, lsn_text, number_of, position_of
 from rotator.database.postgres.replication.log_lines import own_lines
-from rotator.database.seed import Bracket, Seed, SeedEvidence
+from rotator.database.seed import Bracket, Seed, outside, quorum
 
 _POSITION = r"([0-9A-F]{1,8}/[0-9A-F]{1,8})"
 _STARTS = re.compile(rf"redo starts at {_POSITION}|redo is not required")
@@ -22,6 +23,32 @@ _DONE = re.compile(rf"redo done at {_POSITION}")
 _END = re.compile(rf"invalid record length at {_POSITION}")
 _LONGEST_RECORD = 1 << 20
 """Bytes that the last record may have: with all its full-page images a record stays below this."""
+
+
+@dataclass(frozen=True)
+class SeedEvidence:
+    """What green says of the point up to which the snapshot holds blue's transactions.
+
+    `replayed` is its replay position since its last start (None after a clean one), `tools` what rds_tools says;
+    `slot`, `low`, `high`: whether the sentinels written after the slot, before and after the snapshot are in its data.
+    """
+
+    replayed: int | None
+    tools: int | None
+    slot: bool
+    low: bool
+    high: bool
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the seed must lie between: the slots' confirmed position, and the source's flushed positions before and
+    after the snapshot.
+    """
+
+    confirmed: int
+    low: int
+    high: int
 
 
 @dataclass(frozen=True)
@@ -58,20 +85,21 @@ def read_recovery(lines: Iterable[str]) -> Recovery:
     return Recovery(done, end, count)
 
 
-def decide_seed(evidence: SeedEvidence, recovery: Recovery, bracket: Bracket) -> Seed:
+def decide_seed(evidence: SeedEvidence, recovery: Recovery, bounds: Bounds) -> Seed:
     """At least two exact sources that agree, or no seed.
 
     Invariant of what is given: confirmed <= position, low <= position <= high.
     """
-    figures = _figures(evidence, recovery, bracket)
+    figures = _figures(evidence, recovery, bounds)
     problem = _sentinels(evidence)
     if problem:
         return Seed(None, (), figures, problem)
-    position, sources, problem = _agreed(evidence, recovery)
-    if position is None:
-        return Seed(None, sources, figures, problem)
-    problem = _outside(position, bracket)
-    return Seed(None if problem else position, sources, figures, problem)
+    agreed = replace(_agreed(evidence, recovery), figures=figures)
+    if agreed.position is None:
+        return agreed
+    bracket = Bracket(position_of(bounds.low), position_of(bounds.high))
+    problem = outside(agreed.position, position_of(bounds.confirmed), bracket, covers)
+    return replace(agreed, position=None, problem=problem) if problem else agreed
 
 
 def _sentinels(evidence: SeedEvidence) -> str:
@@ -84,37 +112,29 @@ def _sentinels(evidence: SeedEvidence) -> str:
     return ""
 
 
-def _agreed(evidence: SeedEvidence, recovery: Recovery) -> tuple[int | None, tuple[str, ...], str]:
-    """A position, the independent sources that agree on it, and what is wrong when there is none."""
+def _agreed(evidence: SeedEvidence, recovery: Recovery) -> Seed:
+    """A position and the independent sources that agree on it, or what is wrong when there is none."""
     # After a second recovery the replay position is that one's, not the snapshot's.
     replayed = evidence.replayed if recovery.count <= 1 else None
-    positions = {"rds_tools": evidence.tools, "replay position": replayed, "log": recovery.end}
-    known = {name: position for name, position in positions.items() if position is not None}
-    sources = tuple(known) if recovery.done is None else tuple(dict.fromkeys((*known, "log")))
-    if len(sources) < 2 or not known:
-        return None, sources, "fewer than two exact sources are to be had"
-    position = next(iter(known.values()))
-    if any(other != position for other in known.values()):
-        return None, sources, "the sources disagree"
+    numbers = {"rds_tools": evidence.tools, "replay position": replayed, "log": recovery.end}
+    known = {name: position_of(number) for name, number in numbers.items() if number is not None}
+    found = quorum(known, () if recovery.done is None else ("log",))
     # At page and segment boundaries the log says no end; then the last record must be the one that ends there.
-    if recovery.done is not None and not recovery.done < position <= recovery.done + _LONGEST_RECORD:
-        return None, sources, "the sources disagree"
-    return position, sources, ""
+    if found.position is not None and recovery.done is not None and not _ends_there(recovery.done, found.position):
+        return Seed(None, found.sources, (), "the sources disagree")
+    return found
 
 
-def _outside(position: int, bracket: Bracket) -> str:
-    if position < bracket.confirmed:
-        return "the seed lies before the slot's position: changes between them would be missing"
-    if not bracket.low <= position <= bracket.high:
-        return "the seed lies outside the positions that blue had before and after the snapshot"
-    return ""
+def _ends_there(last: int, position: Position) -> bool:
+    """Whether a record that starts at `last` can end at the position."""
+    return last < number_of(position) <= last + _LONGEST_RECORD
 
 
-def _figures(evidence: SeedEvidence, recovery: Recovery, bracket: Bracket) -> tuple[str, ...]:
+def _figures(evidence: SeedEvidence, recovery: Recovery, bounds: Bounds) -> tuple[str, ...]:
     rows = (
-        ("slot confirmed", bracket.confirmed),
-        ("blue before the snapshot", bracket.low),
-        ("blue after the snapshot", bracket.high),
+        ("slot confirmed", bounds.confirmed),
+        ("blue before the snapshot", bounds.low),
+        ("blue after the snapshot", bounds.high),
         ("green's replay position", evidence.replayed),
         ("rds_tools.logical_seed_lsn()", evidence.tools),
         ("log: redo done at (start of the last record)", recovery.done),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from rotator.database.interface import Target
@@ -11,7 +12,7 @@ from rotator.database.postgres.names import OWN_SUBSCRIPTION
 from rotator.database.postgres.replication import sentinels
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import replicated
-from rotator.database.replication import Lag, Slot, Storage, Worker
+from rotator.database.replication import Lag, Storage, Worker
 from rotator.domain.qualified import qualified
 
 _SLOTS = """
@@ -35,8 +36,20 @@ select s.subenabled, w.pid is not null, coalesce(w.latest_end_lsn, '0/0')::text
 """
 
 
+@dataclass(frozen=True)
+class Slot:
+    """One slot of a channel on its source, and up to where its subscription has confirmed what it got."""
+
+    name: str
+    database: str
+    active: bool
+    confirmed: int
+    retained: int
+    lost: bool
+
+
 def slots(connection: Connection, names: Names) -> tuple[Slot, ...]:
-    """The link's slots on its source."""
+    """The channel's slots on its source."""
     return tuple(
         Slot(str(name), str(database), bool(active), lsn(str(confirmed)), int(retained), bool(lost))
         for name, database, active, confirmed, retained, lost in connection.execute(_SLOTS, [names.pattern]).fetchall()

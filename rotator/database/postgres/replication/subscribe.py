@@ -23,7 +23,7 @@ from rotator.database.postgres.replication import login, secret, sentinels, trus
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.peer_tls import asked, verifying
 from rotator.database.postgres.replication.publish import replicated
-from rotator.database.seed import SeedEvidence
+from rotator.database.postgres.replication.seed import SeedEvidence
 from rotator.domain.errors import DatabaseError
 
 T = TypeVar("T")

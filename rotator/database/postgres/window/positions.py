@@ -15,11 +15,11 @@ import psycopg
 
 from rotator.database.postgres.catalog.sequence_look import Key, Look
 from rotator.database.postgres.catalog.sequence_places import place, steps, still_good, with_headroom
-from rotator.domain.database import SequenceState
+from rotator.domain.database import CounterState
 from rotator.domain.errors import DatabaseError
 from rotator.domain.qualified import qualified
 
-Seen = Mapping[str, Mapping[Key, SequenceState]]
+Seen = Mapping[str, Mapping[Key, CounterState]]
 """Database -> its sequences' positions."""
 _CANCELLED = "57014"
 
@@ -33,8 +33,8 @@ class Sequences:
     headroom: int
     moved: int = 0
     set_back: list[str] = field(default_factory=list)
-    _before: dict[str, dict[Key, SequenceState]] = field(default_factory=dict)
-    _given: dict[str, dict[Key, SequenceState]] = field(default_factory=dict)
+    _before: dict[str, dict[Key, CounterState]] = field(default_factory=dict)
+    _given: dict[str, dict[Key, CounterState]] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Place the target's."""
@@ -92,11 +92,11 @@ class Sequences:
                 raise
             raise self._too_late() from error
 
-    def _set(self, name: str, states: Mapping[Key, SequenceState]) -> None:
+    def _set(self, name: str, states: Mapping[Key, CounterState]) -> None:
         self.target[name].set(states)
         self.moved += len(states)
 
-    def _note(self, name: str, states: Mapping[Key, SequenceState]) -> None:
+    def _note(self, name: str, states: Mapping[Key, CounterState]) -> None:
         for key, state in states.items():
             self.set_back.append(f"{qualified(name, *key)} (to {state.last_value:,})")
 

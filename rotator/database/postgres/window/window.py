@@ -30,13 +30,14 @@ import psycopg
 
 from rotator.database.compare import capped
 from rotator.database.interface import Progress, Target
+from rotator.database.position import Position
 from rotator.database.postgres.catalog.objects import databases
 from rotator.database.postgres.catalog.sequence_look import Look
 from rotator.database.postgres.compare.chunks import Chunk, told
 from rotator.database.postgres.compare.recheck import Known, look_ahead, recheck
 from rotator.database.postgres.connection import Connection, open_session
 from rotator.database.postgres.fence.unfence import unfence
-from rotator.database.postgres.lsn import lsn
+from rotator.database.postgres.lsn import ENGINE
 from rotator.database.postgres.replication import sentinels
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import replicated
@@ -50,14 +51,14 @@ from rotator.domain.errors import DatabaseError
 
 @dataclass
 class PostgresWindow:
-    """One attempt. `names` are the forward direction's; `back_slots`: whether the target has slots for the way back."""
+    """One attempt. `names` are the forward direction's; `retain_back`: whether the target keeps log for a way back."""
 
     source: Target
     target: Target
     names: Names
     budgets: Budgets
     unsettled: Sequence[Chunk]
-    back_slots: bool
+    retain_back: bool
     imprint: Mapping[str, Any] | None = None
     """What the target must be as it was when it was compared."""
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -71,7 +72,7 @@ class PostgresWindow:
     _begun: bool = False
     _opening: bool = False
     _passed: bool = False
-    _back: dict[str, int] = field(default_factory=dict)
+    _back: dict[str, Position] = field(default_factory=dict)
 
     @property
     def opening(self) -> bool:
@@ -102,7 +103,7 @@ class PostgresWindow:
         self._from = {name: here[name] for name in self._oids}
         self._to = {name: there[name] for name in self._oids}
         self._known = look_ahead(self._from, self.unsettled), look_ahead(self._to, self.unsettled)
-        if self.back_slots:
+        if self.retain_back:
             self._check_back_slots()
         self._fence.prepare(self.budgets, progress)
         self._fence.shut_other()
@@ -135,7 +136,7 @@ class PostgresWindow:
                     fence.same_schema(deadline)
                     looked.result()
             with _timed(parts, "sequences"):
-                self._sequences.follow_in_time(looking, budgets.sequences)
+                self._sequences.follow_in_time(looking, budgets.counters)
         with _timed(parts, "seal"):
             self._advance_back_slots()
             fence.seal()
@@ -173,7 +174,7 @@ class PostgresWindow:
         sequences = Sequences(looks, others, self.budgets.headroom)
         sequences.prepare()
         for connection in own.values():  # from now on they are only looked at, as in the pause
-            connection.execute("select set_config('statement_timeout', %s, false)", [f"{self.budgets.sequences}s"])
+            connection.execute("select set_config('statement_timeout', %s, false)", [f"{self.budgets.counters}s"])
         return sequences
 
     def _between(self) -> None:
@@ -214,7 +215,7 @@ class PostgresWindow:
         From version 16 on the subscription sees to that. Before, the slots must begin here; they are moved on again and
         again before the fence, so that little is left for the pause.
         """
-        if not self.back_slots or min(each.info.server_version for each in self._to.values()) >= ORIGINS:
+        if not self.retain_back or min(each.info.server_version for each in self._to.values()) >= ORIGINS:
             return
         back = Names(self.names.rotation_id, back=True)
         for name, connection in self._to.items():
@@ -224,7 +225,7 @@ class PostgresWindow:
                 [back.slot(self._oids[name])],
             ).fetchone()
             # A slot forgets such a move when the server crashes before its next checkpoint: the subscription is told.
-            self._back[name] = lsn(str(row[0])) if row else 0
+            self._back[name] = Position(ENGINE, str(row[0]) if row else "0/0")
 
     def _check_back_slots(self) -> None:
         """They must be there before anything is shut: where they are lost there would be no way back."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.database.channel import Channel
-from rotator.database.postgres.lsn import lsn
+from rotator.database.position import read_position
 from rotator.journal.results import CatchUpResult, CutoverResult, SeedResult, need
 from rotator.rotation.steps.channels import backward, check_retained, forward, size
 from rotator.rotation.steps.context import Context
@@ -54,15 +54,15 @@ class CatchUp(Step[CatchUpResult]):
     def act(self, ctx: Context) -> None:
         """Subscribe at the seed, then let it run."""
         channel = forward(ctx)
-        channel.subscribe(lsn(need(ctx.memory.result(SeedResult).seed)))
-        channel.enable()
+        channel.attach(read_position(need(ctx.memory.result(SeedResult).seed)))
+        channel.start()
         behind = channel.lag().bytes
         ctx.memory.note(CatchUpResult, lambda known: replace(known, enabled=True, first_lag=behind))
 
     def verify(self, ctx: Context, result: CatchUpResult) -> CatchUpResult:
         """A marker written on blue arrives; green gets the slots from which the way back will begin."""
         prove(ctx, forward(ctx), ctx.rotation.green)
-        backward(ctx).open_slots()
+        backward(ctx).retain()
         return replace(result, link=str(forward(ctx).encryption() or "not connected"))
 
     def undo(self, ctx: Context) -> str:
@@ -71,8 +71,8 @@ class CatchUp(Step[CatchUpResult]):
         if found is None or found.address is None:
             return ""
         refuse_serving(ctx, ctx.rotation.green, "Its replication stays as it is.")
-        forward(ctx).unsubscribe()
-        backward(ctx).close_slots()
+        forward(ctx).detach()
+        backward(ctx).release()
         return f"{ctx.rotation.green} no longer follows {ctx.rotation.blue}"
 
     def _interrupted(self, ctx: Context, channel: Channel) -> Observation:

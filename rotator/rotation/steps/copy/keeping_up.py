@@ -46,7 +46,7 @@ def refuse_stopped(ctx: Context, channel: Channel, target: str) -> None:
     errors = channel.apply_errors(log)
     if errors and not all(worker.running for worker in channel.workers()):
         if target == ctx.rotation.green:
-            channel.disable()
+            channel.stop()
         at_blue = target == ctx.rotation.blue
         other = without_way_back(ctx) if at_blue else f"Else: rotator rollback {ctx.env.name}, then rotate again."
         raise Blocked(

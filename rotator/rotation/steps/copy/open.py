@@ -25,15 +25,15 @@ class Open(Step[OpenResult]):
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when every database has its slot, and none is lost."""
         noted = ctx.memory.result(OpenResult)
-        slots = forward(ctx).slots()
-        lost = [slot.name for slot in slots if slot.lost]
+        kept = forward(ctx).retention()
+        lost = [each.name for each in kept if each.lost]
         if lost:
             return conflict(
                 f"the slot {', '.join(lost)} is lost: its log has been removed (max_slot_wal_keep_size).",
                 f"Take this rotation back (rotator rollback {ctx.env.name}), then rotate again.",
             )
-        if not noted.databases or len(slots) != len(noted.databases):
-            return absent(f"{len(slots)} slots on {ctx.rotation.blue}")
+        if not noted.databases or len(kept) != len(noted.databases):
+            return absent(f"{len(kept)} slots on {ctx.rotation.blue}")
         return satisfied(noted)
 
     def act(self, ctx: Context) -> None:
@@ -41,9 +41,9 @@ class Open(Step[OpenResult]):
         channel = forward(ctx)
         allowed = ctx.env.config.rotation.replica_identity_full
         known = ctx.memory.result(OpenResult).full or {}
-        full = {**channel.without_identity(), **known} if allowed else {}
+        full = {**channel.weak_tables(), **known} if allowed else {}
         ctx.memory.note(OpenResult, lambda noted: replace(noted, full=full))
-        opened = channel.open(allow_full=allowed, progress=ctx.progress)
+        opened = channel.open(strengthen=allowed, progress=ctx.progress)
         ctx.memory.note(
             OpenResult, lambda known: replace(known, databases=tuple(opened.databases), tables=opened.tables)
         )

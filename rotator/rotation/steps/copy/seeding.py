@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rotator.database.postgres.lsn import lsn, lsn_text
+from rotator.database.position import read_position
 from rotator.database.seed import Bracket
 from rotator.domain.errors import Blocked
 from rotator.journal.results import GreenResult, SeedResult, SnapshotResult, need
@@ -24,7 +24,7 @@ class MarkedSnapshot(TakeSnapshot):
     def act(self, ctx: Context) -> None:
         """Write the row before it, then ask RDS for the snapshot."""
         channel = forward(ctx)
-        foreign = channel.foreign_subscriptions()
+        foreign = channel.foreign_channels()
         if foreign:
             raise Blocked(
                 f"Subscriptions are enabled on {ctx.rotation.blue}: {', '.join(foreign)}.",
@@ -32,13 +32,13 @@ class MarkedSnapshot(TakeSnapshot):
                 fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run rotate again.",
                 code="subscription",
             )
-        low = lsn_text(channel.mark("low"))
+        low = str(channel.mark("low"))
         ctx.memory.note(SnapshotResult, lambda known: replace(known, low=low))
         super().act(ctx)
 
     def verify(self, ctx: Context, result: SnapshotResult) -> SnapshotResult:
         """Write the row after it."""
-        return replace(result, high=lsn_text(forward(ctx).mark("high")))
+        return replace(result, high=str(forward(ctx).mark("high")))
 
 
 class Seed(Step[SeedResult]):
@@ -65,8 +65,7 @@ class Seed(Step[SeedResult]):
         ctx.memory.note(SeedResult, lambda known: replace(known, imprint=imprint))
         check_retained(ctx, channel)
         snapshot = ctx.memory.result(SnapshotResult)
-        confirmed = max(slot.confirmed for slot in channel.slots())
-        bracket = Bracket(confirmed, lsn(need(snapshot.low)), lsn(need(snapshot.high)))
+        bracket = Bracket(read_position(need(snapshot.low)), read_position(need(snapshot.high)))
         found = channel.seed(log_lines(ctx, ctx.rotation.green), bracket)
         if found.position is None:
             raise Blocked(
@@ -76,7 +75,7 @@ class Seed(Step[SeedResult]):
                 details=found.figures,
                 code="seed",
             )
-        position = lsn_text(found.position)
+        position = str(found.position)
         ctx.memory.note(
             SeedResult,
             lambda known: replace(

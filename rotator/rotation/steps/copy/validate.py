@@ -42,7 +42,7 @@ class Validate(Step[ValidateResult]):
         schema = blue.schema()
         refuse("schema", compare.compare_schema(schema, green.schema()))
         refuse("extensions", compare.compare_extensions(blue.extensions(), green.extensions()))
-        refuse("sequences", compare.compare_sequences(blue.sequences(), green.sequences()))
+        refuse("sequences", compare.compare_sequences(blue.counters(), green.counters()))
         tables = blue.tables()
         rows = _compare_tables(ctx, blue, green, tables)
         result = ValidateResult(

@@ -133,9 +133,9 @@ def ready_to_flip(ctx: Context) -> Literal[True]:
             code="foreign-green",
         )
     # A bare nextval passes the fence: green must not give out a number that blue has given out since the snapshot.
-    positions = blue.sequences()
-    back = compare.set_back(positions, green.sequences())
-    green.advance_sequences(positions)
+    positions = blue.counters()
+    back = compare.set_back(positions, green.counters())
+    green.raise_counters(positions)
     ctx.memory.note(
         CutoverResult, lambda known: replace(known, opened_at=ctx.clock.now().isoformat(), set_back=tuple(back))
     )

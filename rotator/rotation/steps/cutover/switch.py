@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
-from rotator.database.postgres.lsn import lsn_text
 from rotator.database.replication import Passed
 from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked, RotatorError
@@ -94,7 +93,7 @@ class Switch(Cutover):
         check_retained(ctx, channel)
         unsettled = shrink(ctx, channel)
         known = ctx.memory.result(ValidateResult).imprint
-        with channel.window(budgets(ctx), unsettled, back_slots=True, imprint=known) as window:
+        with channel.window(budgets(ctx), unsettled, retain_back=True, imprint=known) as window:
             try:
                 window.prepare(lambda _, text: ctx.progress(None, text), lambda: _refuse_changes(ctx))
                 ctx.progress(None, "fence, drain, flip")
@@ -103,7 +102,7 @@ class Switch(Cutover):
                 flip.opening = window.opening
         # Before go, at the price of milliseconds of the pause: a rollback after a kill knows by it that the record may
         # have flipped, and how blue was sealed.
-        back = {name: lsn_text(at) for name, at in flip.passed.back.items()}
+        back = {name: str(at) for name, at in flip.passed.back.items()}
         imprint = {name: dict(parts) for name, parts in flip.passed.imprint.items()}
         ctx.memory.note(CutoverResult, lambda known: replace(known, imprint=imprint, back=back or known.back))
         flip.watch = ctx.resolver.watch(ctx.env.config.dns.record, target)
@@ -174,7 +173,7 @@ def _measured(ctx: Context, passed: Passed, seen: RecordWatch | None) -> Callabl
         pause_seconds=round(pause, 4) if pause is not None else None,
         parts={name: round(value, 4) for name, value in parts.items()},
         cut_off=tuple(passed.cut_off),
-        sequences=passed.sequences,
+        sequences=passed.counters,
         set_back=tuple(passed.set_back),
     )
 
@@ -243,7 +242,7 @@ def _refuse_changes(ctx: Context) -> None:
     blue = server(ctx, ctx.rotation.blue)
     noted = ctx.memory.result(ValidateResult)
     channel = forward(ctx)
-    ddl, fed = channel.ddl(), channel.foreign_subscriptions()
+    ddl, fed = channel.ddl(), channel.foreign_channels()
     if fed:
         raise Blocked(
             f"Subscriptions are enabled on {ctx.rotation.blue}: {', '.join(fed)}.",

@@ -72,7 +72,7 @@ def _reasons(ctx: Context) -> tuple[str, ...]:
     blue = ctx.rds.instance(ctx.rotation.blue)
     if ctx.databases is None:
         return ('database.access is "none"',)
-    if blue is None or blue.status != "available" or not blue.engine.startswith("postgres"):
+    if blue is None or blue.status != "available" or not ctx.databases.speaks(blue.engine):
         return ("it is made for an available PostgreSQL instance",)
     return tuple(_words(finding) for finding in replicate_findings(ctx) if finding.blocks)
 
@@ -90,6 +90,6 @@ def replicate_findings(ctx: Context) -> tuple[Finding, ...]:
     config = ctx.env.config
     return blue.preflight_replicate(
         ctx.rotation.identity,
-        allow_full=config.rotation.replica_identity_full,
+        strengthen=config.rotation.replica_identity_full,
         headroom=config.cutover.sequence_headroom,
     )

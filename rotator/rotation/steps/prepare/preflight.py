@@ -100,7 +100,7 @@ def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
     yield from name_findings(ctx, blue)
     yield from _quotas(ctx)
     yield from client_findings(ctx, blue)
-    if ctx.databases is not None and not blue.engine.startswith("postgres"):
+    if ctx.databases is not None and not ctx.databases.speaks(blue.engine):
         yield block(
             "engine",
             f"The tool cannot connect to {blue.engine} yet.",

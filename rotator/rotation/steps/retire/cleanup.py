@@ -88,7 +88,7 @@ def forget(ctx: Context, serving: DatabaseServer, patience: float = PATIENCE_SEC
 
 def sweep(ctx: Context) -> None:
     """Subscriptions of both directions, slots, publications and login of this rotation, on blue; idempotent."""
-    blue_alone(ctx, back=True).unsubscribe()
+    blue_alone(ctx, back=True).detach()
     forward = blue_alone(ctx)
-    forward.unsubscribe()
+    forward.detach()
     forward.close(ctx.memory.result(OpenResult).full or {})

@@ -33,7 +33,7 @@ def refuse_unasked(ctx: Context) -> None:
         if not green_may_hold_writes(ctx):
             return
         closed = reverse_closed(ctx)
-        if not closed or (not ctx.memory.result(ReverseReplicationResult).opened and backward(ctx).slots()):
+        if not closed or (not ctx.memory.result(ReverseReplicationResult).opened and backward(ctx).retention()):
             return
         closed = f" The way back without a loss is closed: {closed}."
     name = ctx.env.name
@@ -126,7 +126,7 @@ def _shut_green(ctx: Context) -> Literal[True]:
         green.fence(ctx.rotation.identity, ctx.env.config.rotation.fence_budget)
         if ctx.rotation.strategy is Strategy.REPLICATE:
             # Blue has followed green for a while: its rows are ahead of its own sequences.
-            blue.advance_sequences(green.sequences())
+            blue.raise_counters(green.counters())
     return True
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from rotator.database.postgres.lsn import lsn
+from rotator.database.position import read_position
 from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked, RotatorError
 from rotator.journal.results import CutoverResult, OpenResult, ReverseReplicationResult
@@ -57,8 +57,8 @@ class ReverseReplication(Step[ReverseReplicationResult]):
     def act(self, ctx: Context) -> None:
         """Turn the replication round; or, when that was approved, end it."""
         if APPROVAL in ctx.options.approvals:
-            forward(ctx).unsubscribe()
-            forward(ctx).close_slots()
+            forward(ctx).detach()
+            forward(ctx).release()
             close_way_back(ctx)
             ctx.memory.note(ReverseReplicationResult, lambda known: replace(known, given_up=True))
         else:
@@ -88,7 +88,7 @@ class CloseWayBack(Step[CloseWayBackResult]):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied once closed, and no slot is left on green."""
-        closed = ctx.memory.result(CloseWayBackResult).closed and not green_alone(ctx).slots()
+        closed = ctx.memory.result(CloseWayBackResult).closed and not green_alone(ctx).retention()
         return satisfied() if closed else absent("blue follows green")
 
     def act(self, ctx: Context) -> None:
@@ -107,18 +107,18 @@ class CloseWayBack(Step[CloseWayBackResult]):
 def _follows(ctx: Context) -> bool:
     """Whether blue's subscriptions are there, and their slots on green."""
     channel = backward(ctx)
-    slots = channel.slots()
-    return bool(slots) and not any(slot.lost for slot in slots) and all(each.there for each in channel.workers())
+    kept = channel.retention()
+    return bool(kept) and not any(each.lost for each in kept) and all(each.there for each in channel.workers())
 
 
 def open_way_back(ctx: Context) -> None:
     """End green's subscription first: else it would get its own changes back. Then blue follows green. Idempotent."""
     # Before it is there: a rollback takes back what was begun.
     ctx.memory.note(ReverseReplicationResult, lambda known: replace(known, begun=True))
-    forward(ctx).unsubscribe()
-    forward(ctx).close_slots()
+    forward(ctx).detach()
+    forward(ctx).release()
     channel = backward(ctx)
-    if not channel.slots():
+    if not channel.retention():
         raise Blocked(
             f"The slots for the way back are not on {ctx.rotation.green}.",
             why="They were removed behind the journal's back: what was written since the flip cannot flow to blue.",
@@ -126,8 +126,8 @@ def open_way_back(ctx: Context) -> None:
             code="way-back",
         )
     positions = ctx.memory.result(CutoverResult).back or {}
-    channel.subscribe({name: lsn(text) for name, text in positions.items()} or None)
-    channel.enable()
+    channel.attach({name: read_position(text) for name, text in positions.items()} or None)
+    channel.start()
     prove(ctx, channel, ctx.rotation.blue)
     ctx.memory.note(ReverseReplicationResult, lambda known: replace(known, opened=True))
 
@@ -135,10 +135,10 @@ def open_way_back(ctx: Context) -> None:
 def close_way_back(ctx: Context) -> str:
     """End blue's subscription and remove its slots on green; idempotent, and whichever of the two is gone."""
     if ctx.rds.instance(ctx.rotation.blue) is not None:
-        blue_alone(ctx, back=True).unsubscribe()
+        blue_alone(ctx, back=True).detach()
     if ctx.rds.instance(ctx.rotation.green) is None:
         return ""
-    return "; ".join(green_alone(ctx).close_slots())
+    return "; ".join(green_alone(ctx).release())
 
 
 def flip_back_without_loss(ctx: Context) -> str:
@@ -155,7 +155,7 @@ def flip_back_without_loss(ctx: Context) -> str:
         if carried:
             _flip_record(ctx, lambda: _finished(ctx))
         else:
-            if not ctx.memory.result(ReverseReplicationResult).opened and backward(ctx).slots():
+            if not ctx.memory.result(ReverseReplicationResult).opened and backward(ctx).retention():
                 open_way_back(ctx)
             if reverse_closed(ctx):
                 return ""
@@ -185,7 +185,7 @@ def _carry_back(ctx: Context, *, at_blue: bool) -> None:
                 return True
             refuse_two_open(ctx)
         left = shrink_back(ctx, channel, unsettled)
-        with channel.window(budgets(ctx), left, back_slots=False, imprint=imprint) as window:
+        with channel.window(budgets(ctx), left, retain_back=False, imprint=imprint) as window:
             window.prepare(lambda _, text: ctx.progress(None, text), lambda: None)
             window.run()
         ctx.memory.note(CutoverResult, lambda known: replace(known, carried_back=True))
