@@ -122,8 +122,9 @@ def test_an_older_journal_loses_its_bounds_and_statements_with_the_next_save(tmp
     steps["cutover"] = {**steps["validate"], "outputs": {"cut_off": lines, "hot_back": [RANGE]}}
     quoted = f"duplicate key value: Key (card)=({SECRET}) already exists. Failing row contains (7, {SECRET}, null)."
     steps["catch-up"] = {**steps["validate"], "outputs": {}, "reason": quoted}
-    store = local_keeper("shop", tmp_path)
-    store.save(journal_from_json(document))
+    keeper = local_keeper("shop", tmp_path)
+    keeper.load()
+    keeper.save(journal_from_json(document))
     assert SECRET not in file.read_text()
-    cut_off = store.load().rotations[0].result(CutoverResult).cut_off
+    cut_off = keeper.load().rotations[0].result(CutoverResult).cut_off
     assert cut_off == ("pid 7 (user app, open since 10:00:00.1 UTC)", "pid 8 (user app)")

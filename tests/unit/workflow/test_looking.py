@@ -126,7 +126,7 @@ def test_a_way_back_that_is_gone_is_not_called_open(tmp_path: Path, missing: str
         stream.slot = False
     else:
         stream.subscribed = False
-    latest = at_work.store.load().latest()
+    latest = at_work.keeper.load().latest()
     assert latest is not None
     ctx = at_work.context(JournalMemory(at_work.store, latest.rotation.id), latest, Options())
     step = next(row.step for row in ROWS if row.step.name == "way-back")

@@ -187,7 +187,7 @@ def test_connections_that_could_not_be_ended_are_told(tmp_path: Path, left: int)
     at_work = services(world, tmp_path)
     rotate(at_work, Options())
     cutover = rotation_steps(Strategy.SNAPSHOT)[-3]
-    latest = at_work.store.load().latest()
+    latest = at_work.keeper.load().latest()
     assert latest is not None
     said = cutover.words(latest.result(CutoverResult))
     assert ("2 old connections to blue could not be ended" in said) is bool(left)
