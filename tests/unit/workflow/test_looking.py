@@ -19,7 +19,7 @@ from rotator.commands.services import Services
 from rotator.domain.errors import Blocked
 from rotator.domain.rotation import Strategy
 from rotator.journal.memory import JournalMemory
-from rotator.journal.results_retire import BY_STEP
+from rotator.journal.results import KINDS
 from rotator.rotation.engine import Engine
 from rotator.rotation.registry import ROWS
 from rotator.rotation.steps.context import Context, Options
@@ -113,7 +113,7 @@ def test_what_names_another_step_names_one_that_there_is() -> None:
     steps = [row.step for row in ROWS]
     assert not [step.name for step in steps if step.once and step.rechecked_until is not None]
     named = {step.rechecked_until for step in steps} - {None}
-    assert named <= {step.name for step in steps} <= BY_STEP.keys()
+    assert named <= {step.name for step in steps} <= KINDS.keys()
 
 
 @pytest.mark.parametrize("missing", ["subscription", "slot"])
@@ -128,7 +128,7 @@ def test_a_way_back_that_is_gone_is_not_called_open(tmp_path: Path, missing: str
         stream.subscribed = False
     latest = at_work.keeper.load().latest()
     assert latest is not None
-    ctx = at_work.context(JournalMemory(at_work.store, latest.rotation.id), latest, Options())
+    ctx = at_work.context(JournalMemory(at_work.keeper, latest.rotation.id), latest, Options())
     step = next(row.step for row in ROWS if row.step.name == "way-back")
     assert step.observe(ctx).kind is Kind.ABSENT
 

@@ -136,7 +136,7 @@ def test_after_a_retire_step_a_rollback_is_possible_unless_a_mark_says_no(tmp_pa
     at_work = services(world, tmp_path)
     latest = at_work.keeper.load().latest()
     assert latest is not None
-    memory = JournalMemory(at_work.store, latest.rotation.id)
+    memory = JournalMemory(at_work.keeper, latest.rotation.id)
     memory.phase(Phase.RETIRING)
     closed = False
     for step in retire_steps(Strategy.SNAPSHOT)[: -len(AFTER_BLUE)]:
@@ -193,5 +193,5 @@ def test_connections_that_could_not_be_ended_are_told(tmp_path: Path, left: int)
     assert ("2 old connections to blue could not be ended" in said) is bool(left)
     world.data[f"{BLUE}-g1"].clinging = left
     rollback(services(world, tmp_path), Options(lose_writes=True))
-    reason = JournalMemory(at_work.store, latest.rotation.id).record.step("cutover").reason
+    reason = JournalMemory(at_work.keeper, latest.rotation.id).record.step("cutover").reason
     assert (f"{left} connections to {BLUE}-g1 could not be ended" in reason) is bool(left)
