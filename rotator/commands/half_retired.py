@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from rotator.domain.addresses import database
 from rotator.domain.root import DatabaseSpec, RootData, Stage
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results_retire import UnprotectResult
 from rotator.journal.step_record import Status
 from rotator.rotation.begin import already_retired
 from rotator.rotation.steps.context import Context
-from rotator.terraform.expected import database
 
 
 def take_back_unprotect(ctx: Context, memory: JournalMemory) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from rotator.domain.addresses import KEY_TYPE, RECORD_TYPE
 from rotator.domain.root import Stage
 
-RECORD_TYPE, KEY_TYPE = "aws_route53_record", "aws_kms_key"
 TAGS = frozenset({"tags", "tags_all"})
 ROUTING = frozenset(
     {

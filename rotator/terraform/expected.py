@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from rotator.domain.addresses import GATE, RECORD, alias, also, database, key
 from rotator.domain.root import Generation, RootData, Stage
 
 Actions = tuple[str, ...]
@@ -36,35 +37,12 @@ class Expected:
     needs: str | None = None
 
 
-RECORD = "module.endpoint.aws_route53_record.this"
-GATE = "module.endpoint.terraform_data.gate[0]"
-
 _DATABASE_OWN = frozenset(
     {"apply_immediately", "delete_automated_backups", "final_snapshot_identifier", "skip_final_snapshot", "timeouts"}
 )
 _KEY_OWN = frozenset({"bypass_policy_lockout_safety_check", "deletion_window_in_days", "timeouts"})
 _RECORD_OWN = frozenset({"allow_overwrite", "timeouts"})
 """Arguments that live in the provider and the state alone: AWS does not know them, so an import cannot read them."""
-
-
-def also(key: str) -> str:
-    """Address of a further record that flips with the applications' own."""
-    return f'module.endpoint.aws_route53_record.also["{key}"]'
-
-
-def key(generation: str) -> str:
-    """Address of a generation's key."""
-    return f'module.key["{generation}"].aws_kms_key.this'
-
-
-def alias(generation: str) -> str:
-    """Address of a generation's alias."""
-    return f'module.key["{generation}"].aws_kms_alias.this[0]'
-
-
-def database(generation: str) -> str:
-    """Address of a generation's instance."""
-    return f'module.database["{generation}"].aws_db_instance.this'
 
 
 def expected(stage: Stage, before: RootData, after: RootData) -> tuple[Expected, ...]:

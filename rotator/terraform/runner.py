@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import python_terraform
 
+from rotator.domain.addresses import NOTHING
 from rotator.domain.env_files import WORK_FOLDER
 from rotator.domain.errors import Interrupted, RotatorError, TerraformError, TerraformMissing
 from rotator.host.machine import explain, on_this_machine
@@ -136,7 +137,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         if self._applies.is_free():
             return
         self._on_wait(ApplyEvent(LOCKING, "", "", 0, "waiting for the state lock"))
-        self.untaint("terraform_data.nothing_of_that_name")
+        self.untaint(NOTHING)
         self._applies.wait(self._on_wait)
 
     def state_addresses(self) -> frozenset[str]:

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rotator.domain.addresses import GATE
 from rotator.domain.env_files import DATA_FILE
 from rotator.domain.errors import Blocked, TerraformError
 from rotator.domain.root import RootData, Stage
 from rotator.host.machine import on_this_machine
 from rotator.terraform.causes import switched_key
-from rotator.terraform.expected import GATE, expected
+from rotator.terraform.expected import expected
 from rotator.terraform.faults import CONDITION
 from rotator.terraform.gate import Gate, apply_with_gate
 from rotator.terraform.interface import ApplyEvent, OnEvent, Terraform

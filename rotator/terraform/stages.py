@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from rotator.domain.addresses import NOTHING
 from rotator.domain.env_files import DATA_FILE
 from rotator.domain.root import RootData, Stage
 from rotator.host.data_file import write_data
@@ -99,7 +100,7 @@ class TerraformStages:
     def settle(self) -> None:
         """Wait for the state's lock (an untaint that changes nothing), then for processes of an earlier apply."""
         self._held = None
-        self.untaint("terraform_data.nothing_of_that_name")
+        self.untaint(NOTHING)
         self._terraform.wait_for_applies()
 
     def check_clean(self) -> None:

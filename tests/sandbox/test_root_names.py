@@ -7,9 +7,9 @@ import pytest
 from root_fixture import RECORD, Root, put, root, values  # noqa: F401
 
 from rotator.domain import root_edits as edits
+from rotator.domain.addresses import GATE, also
 from rotator.domain.errors import Blocked
 from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, RootData, Stage
-from rotator.terraform.expected import GATE, also
 from rotator.terraform.gate import Gate
 from rotator.terraform.stage_runner import AtGate
 

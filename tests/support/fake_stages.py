@@ -9,12 +9,13 @@ from typing import Any
 
 from fake_world import ACCOUNT, BLUE, OLD_KEY, REGION, World, instance
 
+from rotator.domain.addresses import GATE
+from rotator.domain.addresses import database as database_at
+from rotator.domain.addresses import key as key_at
 from rotator.domain.aws import Key
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Imports, RootData, Stage
-from rotator.terraform.expected import GATE, expected
-from rotator.terraform.expected import database as database_at
-from rotator.terraform.expected import key as key_at
+from rotator.terraform.expected import expected
 
 
 @dataclass

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rotator.domain.addresses import RECORD, alias, database, key
 from rotator.domain.root import Stage
-from rotator.terraform.expected import RECORD, Expected, alias, database, key
+from rotator.terraform.expected import Expected
 from rotator.terraform.plan import Change, PlanSummary
 from rotator.terraform.policy import judge
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rotator.domain.addresses import GATE, RECORD, database, key
 from rotator.domain.errors import Blocked, ExitCode
 from rotator.domain.root import Stage
-from rotator.terraform.expected import GATE, RECORD, Expected, database, key
+from rotator.terraform.expected import Expected
 from rotator.terraform.plan import Change, PlanSummary
 from rotator.terraform.policy import enforce, judge
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from rotator.domain.addresses import GATE, RECORD, alias, also, database, key
 from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
-from rotator.terraform.expected import GATE, RECORD, alias, also, database, key
 from rotator.terraform.policy import describe, expected
 
 KEY = KeySpec(alias="alias/orders", description="orders")

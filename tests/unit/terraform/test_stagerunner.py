@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from rotator.domain.addresses import GATE, RECORD, alias, database, key
 from rotator.domain.env_files import DATA_FILE
 from rotator.domain.errors import Blocked, Interrupted, TerraformError
 from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
-from rotator.terraform.expected import GATE, RECORD, alias, database, key
 from rotator.terraform.gate import Gate
 from rotator.terraform.interface import ApplyEvent, OnEvent
 from rotator.terraform.stage_runner import AtGate, StageRunner

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from rotator.aws.managed import secret_of
 from rotator.aws.settings import rekeyed
+from rotator.domain import addresses
 from rotator.domain import root_edits as edits
 from rotator.domain.aws import Instance
 from rotator.domain.errors import Blocked
@@ -49,7 +50,7 @@ class Green(Step[GreenResult]):
                 f"{found.identifier} is under key {found.kms_key_arn}, not under the new key {key}.",
                 f"Take the rotation back: rotator rollback {ctx.env.name}",
             )
-        held = f'module.database["{ctx.rotation.target}"].aws_db_instance.this' in ctx.stages.state_addresses()
+        held = addresses.database(ctx.rotation.target) in ctx.stages.state_addresses()
         if not held or ctx.midway(self.name):
             return _half_made(ctx) or absent("the state does not hold it yet")
         if found.status not in RESTING:
@@ -68,7 +69,7 @@ class Green(Step[GreenResult]):
     def _take_in(self, ctx: Context, after: RootData) -> bool:
         name = ctx.rotation.target
         found = ctx.rds.instance(ctx.rotation.green)
-        address = f'module.database["{name}"].aws_db_instance.this'
+        address = addresses.database(name)
         if found is None or not ours(ctx, found.tags):
             return False
         if address in ctx.stages.state_addresses():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rotator.aws.settings import as_adopted
+from rotator.domain.addresses import RECORD, also, database
 from rotator.domain.aws import Instance, Key
 from rotator.domain.errors import Blocked
 from rotator.domain.root import DatabaseSpec, Generation, Imports, KeySpec, RootData, Stage
@@ -14,8 +15,6 @@ from rotator.rotation.steps.observation import Observation, absent, conflict, sa
 from rotator.rotation.steps.prepare.records import endpoint, with_names
 from rotator.rotation.steps.step import Step
 from rotator.rotation.steps.world import blue_instance, blue_record
-
-RECORD = "module.endpoint.aws_route53_record.this"
 
 
 class Adopt(Step[AdoptResult]):
@@ -39,9 +38,9 @@ class Adopt(Step[AdoptResult]):
                 )
             return absent("not in the state yet")
         wanted = {
-            f'module.database["{data.serving}"].aws_db_instance.this',
+            database(data.serving),
             RECORD,
-            *(f'module.endpoint.aws_route53_record.also["{record.key}"]' for record in data.also),
+            *(also(record.key) for record in data.also),
         }
         if not wanted <= addresses:
             return absent("not in the state yet")

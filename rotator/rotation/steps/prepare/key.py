@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotator.domain import addresses
 from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Imports, KeySpec, RootData, Stage
@@ -40,10 +41,7 @@ class NewKey(Step[KeyResult]):
             return conflict(
                 f"The new key {key.arn} is {key.state}.", "Enable it again, or take the rotation back with rollback."
             )
-        if (
-            f'module.key["{ctx.rotation.target}"].aws_kms_alias.this[0]' not in ctx.stages.state_addresses()
-            or ctx.midway(self.name)
-        ):
+        if addresses.alias(ctx.rotation.target) not in ctx.stages.state_addresses() or ctx.midway(self.name):
             return absent("the state does not hold it yet")
         return satisfied(replace(ctx.memory.result(KeyResult), key_arn=key.arn, alias=alias))
 
@@ -55,9 +53,9 @@ class NewKey(Step[KeyResult]):
 
     def _take_in(self, ctx: Context, after: RootData) -> bool:
         made, name, held = ctx.kms.key(ctx.rotation.new_alias), ctx.rotation.target, ctx.stages.state_addresses()
-        if made is None or f'module.key["{name}"].aws_kms_alias.this[0]' in held:
+        if made is None or addresses.alias(name) in held:
             return False
-        keys = {} if f'module.key["{name}"].aws_kms_key.this' in held else {name: made.key_id}
+        keys = {} if addresses.key(name) in held else {name: made.key_id}
         ctx.take_in(Stage.KEY, replace(after, imports=Imports(keys=keys, aliases={name: ctx.rotation.new_alias})))
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rotator.domain.addresses import also
 from rotator.domain.root import EndpointSpec
 from rotator.journal.results import CutoverResult, KeyResult
 from rotator.rotation.steps.context import Context
@@ -46,4 +47,4 @@ def forgotten(records: Sequence[EndpointSpec]) -> tuple[str, ...]:
 
 
 def _address(record: EndpointSpec) -> str:
-    return f'module.endpoint.aws_route53_record.also["{record.key}"]'
+    return also(record.key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rotator.domain.addresses import RECORD
 from rotator.domain.aws import Instance, Record
 from rotator.domain.database import Finding
 from rotator.domain.errors import AwsCredentialsError, AwsError, Blocked, DatabaseUnreachable
@@ -11,8 +12,6 @@ from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.following import unseen
 from rotator.rotation.steps.prepare import records
 from rotator.rotation.steps.world import adrift, blue_record, elsewhere, points
-
-RECORD = "module.endpoint.aws_route53_record.this"
 
 
 def name_findings(ctx: Context, blue: Instance) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from rotator.domain import addresses
 from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Stage
@@ -223,7 +224,7 @@ class RetireDatabase(Step[RetireDatabaseResult]):
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when RDS knows no such instance and the state does not hold it."""
         found = ctx.rds.instance(ctx.rotation.blue)
-        held = f'module.database["{ctx.rotation.source}"].aws_db_instance.this' in ctx.stages.state_addresses()
+        held = addresses.database(ctx.rotation.source) in ctx.stages.state_addresses()
         if found is None and not held and not ctx.midway(self.name):
             return satisfied(RetireDatabaseResult(identifier=ctx.rotation.blue))
         if found is not None and found.status == "deleting" and not held:
