@@ -22,7 +22,7 @@ from rotator.database.channel import Channel
 from rotator.database.engines import ENGINES, serving
 from rotator.database.interface import DatabaseOpener, DatabaseServer
 from rotator.database.opener import Login, Opener, OwnLogin
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.domain.env_files import CONFIG_FILE, PRIVATE_FOLDER, WORK_FOLDER
 from rotator.domain.errors import Blocked, ConfigError, UsageError
 from rotator.domain.naming import base_identifier
@@ -228,7 +228,7 @@ def _databases(env: Env, aws: Aws, resolver: ClientResolver, environ: Mapping[st
     return LazyDatabases(login, resolver, env, pinned, own)
 
 
-def _generation_of(aws: Aws, identifier: str) -> Instance | None:
+def _generation_of(aws: Aws, identifier: str) -> Deployment | None:
     """Any instance of the same database: once the adopted blue is retired, another generation has its place."""
     base = base_identifier(identifier)
     return next((each for each in aws.rds.instances() if base_identifier(each.identifier) == base), None)

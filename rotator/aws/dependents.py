@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from rotator.aws.uses import Use
-from rotator.domain.aws import AutomatedBackup, Instance, Snapshot
+from rotator.domain.aws import AutomatedBackup, Deployment, Snapshot
 from rotator.domain.naming import base_identifier
 
 # Of the fields of a DBInstance, those that name a key; absent ones are no dependency.
@@ -38,7 +38,7 @@ def dependents(
     *,
     snapshots: Iterable[Snapshot],
     automated_backups: Iterable[AutomatedBackup],
-    instances: Iterable[Instance],
+    instances: Iterable[Deployment],
     database: str,
     delete_globs: Iterable[str],
     own_snapshots: Iterable[str],
@@ -102,7 +102,7 @@ def _advice(words: str, kind: str) -> str:
     return f"copy it under another key if it must stay, then delete it{also}"
 
 
-def _uses(instance: Instance, key_arn: str) -> Iterator[Use]:
+def _uses(instance: Deployment, key_arn: str) -> Iterator[Use]:
     name = instance.identifier
     if same_key(instance.kms_key_arn, key_arn):
         yield Use(f"instance {name} ({instance.status})", "give it a rotation of its own, or delete it")

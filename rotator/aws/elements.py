@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rotator.aws.settings import terraform_settings
 from rotator.aws.tags import own_tags
-from rotator.domain.aws import AutomatedBackup, Instance, Snapshot
+from rotator.domain.aws import AutomatedBackup, Deployment, Snapshot
 from rotator.domain.json_object import JsonObject
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     )
 
 
-def instance_of(element: DBInstanceTypeDef) -> Instance:
+def instance_of(element: DBInstanceTypeDef) -> Deployment:
     """A DBInstance of DescribeDBInstances. Tags of AWS itself ('aws:...') are in `raw` alone."""
     raw = cast(JsonObject, element)
     endpoint = raw.get("Endpoint") or {}
     pending = raw.get("PendingModifiedValues") or {}
-    return Instance(
+    return Deployment(
         identifier=raw["DBInstanceIdentifier"],
         resource_id=raw.get("DbiResourceId", ""),
         arn=raw.get("DBInstanceArn", ""),

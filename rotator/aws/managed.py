@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rotator.aws.interface import Rds, Secrets
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 
 KEPT_SECONDS = 60.0
 """RDS renews a managed password every week by itself: one that was read long ago is no longer the password."""
@@ -21,7 +21,7 @@ def is_managed(secret_id: str | None) -> bool:
     return secret_id is not None and secret_id.rpartition(":secret:")[2].startswith(_OWNER)
 
 
-def secret_of(instance: Instance | None) -> str | None:
+def secret_of(instance: Deployment | None) -> str | None:
     """ARN of the secret that RDS manages for an instance; None when it manages none."""
     managed = instance.raw.get("MasterUserSecret") if instance is not None else None
     return str(managed["SecretArn"]) if managed and managed.get("SecretArn") else None

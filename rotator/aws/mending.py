@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rotator.aws.parity import IGNORED, ZONES
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.domain.json_object import JsonObject
 
 
@@ -89,7 +89,7 @@ OF_OTHERS = frozenset({"AutomationMode", "PromotionTier", "ReplicaMode"})
 KNOWN = IGNORED | ZONES | SET_AFTERWARDS.keys() | LOST | TOLD_ELSEWHERE | KEPT_BY_THE_RESTORE | CARRIED | OF_OTHERS
 
 
-def mends(blue: Instance, differing: Iterable[str]) -> dict[str, Any]:
+def mends(blue: Deployment, differing: Iterable[str]) -> dict[str, Any]:
     """Arguments of the one ModifyDBInstance that gives green what it lacks of `differing` (fields); empty: nothing."""
     wanted: dict[str, Any] = {}
     for field in sorted(differing):
@@ -98,7 +98,7 @@ def mends(blue: Instance, differing: Iterable[str]) -> dict[str, Any]:
     return wanted
 
 
-def lost(blue: Instance, accepted: Iterable[str]) -> tuple[str, ...]:
+def lost(blue: Deployment, accepted: Iterable[str]) -> tuple[str, ...]:
     """Fields that blue has and green would lack, but those that may differ (`accepted`)."""
     return tuple(sorted(field for field in LOST - set(accepted) if blue.raw.get(field)))
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.domain.json_object import JsonObject
 
-Reading = Callable[[Any, Instance], Any]
+Reading = Callable[[Any, Deployment], Any]
 """A field's value, and the instance it is of -> what counts of it."""
 
 IGNORED = frozenset(
@@ -51,7 +51,7 @@ ZONES = frozenset({"AvailabilityZone", "SecondaryAvailabilityZone"})
 """Chosen by RDS for Multi-AZ instances, and exchanged by a failover."""
 
 
-def differences(blue: Instance, green: Instance, given_tags: Mapping[str, str] | None = None) -> tuple[str, ...]:
+def differences(blue: Deployment, green: Deployment, given_tags: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Each difference as 'Field: blue=... green=...'; empty when green has all of blue's settings.
 
     `given_tags` are those that green is given on top of blue's ([tags] of rotation.toml).
@@ -60,7 +60,7 @@ def differences(blue: Instance, green: Instance, given_tags: Mapping[str, str] |
     return (*_fields(blue, green), *_tags(blue.raw, green.raw, given_tags or {}))
 
 
-def _fields(blue: Instance, green: Instance) -> Iterator[str]:
+def _fields(blue: Deployment, green: Deployment) -> Iterator[str]:
     ignored = IGNORED | ZONES if blue.raw.get("MultiAZ") and green.raw.get("MultiAZ") else IGNORED
     for field in sorted((blue.raw.keys() | green.raw.keys()) - ignored):
         reading = _READINGS.get(field, _as_is)
@@ -87,14 +87,14 @@ def _words(value: Any) -> str:
 # --- what counts of a field -------------------------------------------------------------------------------------------
 
 
-def _as_is(value: Any, _: Instance) -> Any:
+def _as_is(value: Any, _: Deployment) -> Any:
     return sorted(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value
 
 
 def _names(*members: str) -> Reading:
     """Memberships count by these members, in any order, and not by their apply status."""
 
-    def read(value: Any, _: Instance) -> list[str]:
+    def read(value: Any, _: Deployment) -> list[str]:
         return sorted(" ".join(_flat(item.get(member)) or "-" for member in members) for item in value or [])
 
     return read
@@ -108,22 +108,22 @@ def _member(name: str) -> Reading:
     return lambda value, _: (value or {}).get(name)
 
 
-def _key(value: Any, instance: Instance) -> Any:
+def _key(value: Any, instance: Deployment) -> Any:
     """A further key counts only when it is not the storage's own, which must differ."""
     return "the storage's key" if value and value == instance.kms_key_arn else value
 
 
-def _secret(value: Any, instance: Instance) -> Any:
+def _secret(value: Any, instance: Deployment) -> Any:
     """The master secret's ARN is always new; that there is one, and its key, count."""
     return f"managed, under {_key(value.get('KmsKeyId'), instance)}" if value else None
 
 
-def _whether(value: Any, _: Instance) -> bool:
+def _whether(value: Any, _: Deployment) -> bool:
     """An ARN that holds the instance's own id: only whether there is one."""
     return bool(value)
 
 
-def _count(value: Any, _: Instance) -> int:
+def _count(value: Any, _: Deployment) -> int:
     """Things whose names hold the instance's own: only how many there are."""
     return len(value or [])
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from rotator.aws.elements import backup_of, cluster_snapshot_of, instance_of, snapshot_of, tag_list
 from rotator.aws.faults import aws_faults, code_of
 from rotator.aws.logs import LogFile, Page, lines_of, split
-from rotator.domain.aws import AutomatedBackup, Instance, Quota, Snapshot
+from rotator.domain.aws import AutomatedBackup, Deployment, Quota, Snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_rds.client import RDSClient
@@ -25,7 +25,7 @@ class BotoRds:
         self._client = client
         self._endpoint = client.meta.endpoint_url
 
-    def instance(self, identifier: str) -> Instance | None:
+    def instance(self, identifier: str) -> Deployment | None:
         """One instance by its identifier; None when there is none."""
         with aws_faults("rds", self._endpoint):
             try:
@@ -36,7 +36,7 @@ class BotoRds:
                 raise
         return instance_of(found[0]) if found else None
 
-    def instances(self) -> tuple[Instance, ...]:
+    def instances(self) -> tuple[Deployment, ...]:
         """Every instance of the account in this Region, members of clusters too."""
         with aws_faults("rds", self._endpoint):
             pages = self._client.get_paginator("describe_db_instances").paginate()

@@ -27,7 +27,7 @@ def take_back_unprotect(ctx: Context, memory: JournalMemory) -> None:
 
 
 def _why_not(ctx: Context, memory: JournalMemory) -> str:
-    blue, meant = ctx.rds.instance(ctx.rotation.blue), _spec(ctx, memory.root())
+    blue, meant = ctx.topology.find(ctx.rotation.blue), _spec(ctx, memory.root())
     if blue is None or blue.status == "deleting":
         return "It is gone, or going."
     if meant is None or database(ctx.rotation.source) not in ctx.stages.state_addresses():

@@ -21,6 +21,8 @@ from rotator.report.live.interface import Reporter
 from rotator.rotation.engine import Engine
 from rotator.rotation.steps.context import Context, Options
 from rotator.rotation.steps.interfaces import Clock, Stages
+from rotator.topology.interface import Topology
+from rotator.topology.kinds import topology
 
 
 class MeasuredStages(Stages, Protocol):
@@ -71,6 +73,11 @@ class Services:
     place: Callable[[], str] = place
     """USER@HOST of this process."""
 
+    @property
+    def topology(self) -> Topology:
+        """The kind of deployment that the env has."""
+        return topology(self.rds)
+
     def engine(self, memory: JournalMemory) -> Engine:
         """An engine over that memory."""
         return Engine(memory, self.reporter, self.clock, self.env.config.rotation.poll_seconds)
@@ -82,6 +89,7 @@ class Services:
             rotation=record.rotation,
             memory=memory,
             rds=self.rds,
+            topology=self.topology,
             kms=self.kms,
             key_uses=self.key_uses,
             dns=self.dns,

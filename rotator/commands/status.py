@@ -99,7 +99,7 @@ def _green(services: Services, record: RotationRecord, unknown: list[str]) -> st
     """Green's identifier when it exists. Where AWS does not answer, what the journal knows to have been made."""
     name = record.rotation.green
     try:
-        return name if services.rds.instance(name) is not None else None
+        return name if services.topology.find(name) is not None else None
     except RotatorError as error:
         unknown.append(f"green: {error.what}")
         return name if record.step(GreenResult.step).status is Status.DONE else None
@@ -139,7 +139,7 @@ def _at_blue(services: Services, journal: Journal, record: RotationRecord | None
     """
     if services.holder() is not None:
         return ("not looked for while a run is at work",)
-    blue = services.rds.instance(record.rotation.blue if record else services.env.config.database.identifier)
+    blue = services.topology.find(record.rotation.blue if record else services.env.config.database.identifier)
     if blue is None:
         return ()
     found = records.at(services.dns, blue)
@@ -157,7 +157,7 @@ def _at_blue(services: Services, journal: Journal, record: RotationRecord | None
 def _fenced(services: Services, record: RotationRecord) -> bool | None:
     if services.databases is None:
         return None
-    blue = services.rds.instance(record.rotation.blue)
+    blue = services.topology.find(record.rotation.blue)
     if blue is None or blue.address is None or blue.port is None:
         return None
     return services.databases.at(blue.address, blue.port).fence_state().on
@@ -185,7 +185,7 @@ def _replication(services: Services, record: RotationRecord | None) -> tuple[str
 
 def _standing(ctx: Context) -> tuple[str, ...]:
     """Where one side does not follow the other at this moment, and whether that heals by itself."""
-    if ctx.rds.instance(ctx.rotation.green) is None:
+    if ctx.topology.find(ctx.rotation.green) is None:
         return ()
     if ctx.memory.result(ReverseReplicationResult).opened:
         return standing(ctx, backward(ctx), ctx.rotation.blue)
@@ -194,7 +194,7 @@ def _standing(ctx: Context) -> tuple[str, ...]:
 
 def _channels(ctx: Context) -> Iterator[tuple[str, Channel]]:
     yield ctx.rotation.blue, forward(ctx)
-    if ctx.rds.instance(ctx.rotation.green) is not None:
+    if ctx.topology.find(ctx.rotation.green) is not None:
         yield ctx.rotation.green, backward(ctx)
 
 

@@ -10,7 +10,7 @@ from rotator.domain.json_object import JsonObject
 
 
 @dataclass(frozen=True)
-class Instance:
+class Deployment:
     """One DB instance as DescribeDBInstances gives it; `raw` is the whole element, `settings` its Terraform form.
 
     `allocated_storage` in GiB; `pending` is PendingModifiedValues without empty values.

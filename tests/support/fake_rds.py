@@ -9,7 +9,7 @@ from typing import Any
 from fake_world import World, make_snapshot
 
 from rotator.aws.logs import LogFile
-from rotator.domain.aws import AutomatedBackup, Instance, Quota, Snapshot
+from rotator.domain.aws import AutomatedBackup, Deployment, Quota, Snapshot
 from rotator.domain.errors import AwsError
 
 
@@ -17,10 +17,10 @@ from rotator.domain.errors import AwsError
 class FakeRds:
     world: World
 
-    def instance(self, identifier: str) -> Instance | None:
+    def instance(self, identifier: str) -> Deployment | None:
         return self.world.instances.get(identifier)
 
-    def instances(self) -> tuple[Instance, ...]:
+    def instances(self) -> tuple[Deployment, ...]:
         return tuple(self.world.instances.values())
 
     def snapshot(self, identifier: str) -> Snapshot | None:

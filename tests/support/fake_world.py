@@ -14,7 +14,7 @@ from typing import Any
 
 from rotator.aws.uses import Grant, LastUse
 from rotator.config.schema import Env, EnvConfig
-from rotator.domain.aws import AutomatedBackup, Instance, Key, Record, Snapshot
+from rotator.domain.aws import AutomatedBackup, Deployment, Key, Record, Snapshot
 from rotator.domain.database import Finding
 from rotator.domain.root import Stage
 from rotator.network.interface import CnameAnswer
@@ -41,11 +41,11 @@ def config(**rotation: Any) -> EnvConfig:
     )
 
 
-def instance(identifier: str, key: str | None, tags: Mapping[str, str], settings: Mapping[str, Any]) -> Instance:
+def instance(identifier: str, key: str | None, tags: Mapping[str, str], settings: Mapping[str, Any]) -> Deployment:
     raw: dict[str, Any] = {"DBInstanceIdentifier": identifier, "Engine": "postgres", **settings}
     if settings.get("manage_master_user_password"):
         raw["MasterUserSecret"] = {"SecretArn": managed_secret(identifier), "SecretStatus": "active", "KmsKeyId": None}
-    return Instance(
+    return Deployment(
         identifier=identifier,
         resource_id=f"db-{identifier}",
         arn=f"arn:aws:rds:{REGION}:{ACCOUNT}:db:{identifier}",
@@ -110,7 +110,7 @@ class Data:
 class World:
     """The cloud. `kill_at` counts side effects down; at zero the process dies, `after` the effect or before it."""
 
-    instances: dict[str, Instance] = field(default_factory=dict)
+    instances: dict[str, Deployment] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
     backups: list[AutomatedBackup] = field(default_factory=list)

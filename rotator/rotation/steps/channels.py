@@ -22,7 +22,7 @@ LEAST_FREE = 0.1
 def forward(ctx: Context) -> Channel:
     """From blue to green; before green exists only its sending side is of use."""
     blue = _place(ctx, ctx.rotation.blue)
-    green = ctx.rds.instance(ctx.rotation.green)
+    green = ctx.topology.find(ctx.rotation.green)
     known = green is not None and green.address is not None
     return _opener(ctx).channel(ctx.rotation.identity, blue, _place(ctx, ctx.rotation.green) if known else blue)
 
@@ -122,14 +122,14 @@ def size(number: int) -> str:
 
 def log_lines(ctx: Context, identifier: str) -> Iterator[str]:
     """An instance's database log from its beginning, all files one after the other."""
-    for file in ctx.rds.log_files(identifier):
-        yield from ctx.rds.log_lines(identifier, file.name)
+    for file in ctx.topology.log_files(identifier):
+        yield from ctx.topology.log_lines(identifier, file.name)
 
 
 def log_tail(ctx: Context, identifier: str) -> tuple[str, ...]:
     """The last lines of an instance's database log."""
-    files = ctx.rds.log_files(identifier)
-    return ctx.rds.log_tail(identifier, files[-1].name) if files else ()
+    files = ctx.topology.log_files(identifier)
+    return ctx.topology.log_tail(identifier, files[-1].name) if files else ()
 
 
 def green_may_hold_writes(ctx: Context) -> bool:
@@ -137,7 +137,7 @@ def green_may_hold_writes(ctx: Context) -> bool:
 
     A fence with a lease has not been sealed: what was written just before it may not have flowed yet.
     """
-    cutover, found = ctx.memory.result(CutoverResult), ctx.rds.instance(ctx.rotation.green)
+    cutover, found = ctx.memory.result(CutoverResult), ctx.topology.find(ctx.rotation.green)
     if not cutover.opened_at or cutover.returned or found is None or carried_back(ctx):
         return False
     green = server(ctx, ctx.rotation.green)
@@ -154,7 +154,7 @@ def carried_back(ctx: Context) -> bool:
     known = noted.carried_back or noted.returning
     if ctx.rotation.strategy is not Strategy.REPLICATE or not (known or any_at(ctx, ctx.rotation.blue)):
         return False
-    if not noted.opened_at or any(ctx.rds.instance(n) is None for n in (ctx.rotation.blue, ctx.rotation.green)):
+    if not noted.opened_at or any(ctx.topology.find(n) is None for n in (ctx.rotation.blue, ctx.rotation.green)):
         return False
     blue, green = server(ctx, ctx.rotation.blue), server(ctx, ctx.rotation.green)
     if blue is None or green is None or not green.fence_state().sealed:

@@ -14,6 +14,7 @@ from rotator.domain.root import RootData, Stage
 from rotator.domain.rotation import Rotation
 from rotator.network.interface import Resolver
 from rotator.rotation.steps.interfaces import Clock, Memory, Progress, Stages
+from rotator.topology.interface import Topology
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Context:
     rotation: Rotation
     memory: Memory
     rds: Rds
+    topology: Topology
     kms: Kms
     key_uses: KeyUses
     dns: Dns

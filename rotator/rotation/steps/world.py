@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rotator.database.interface import DatabaseServer
-from rotator.domain.aws import Instance, Record
+from rotator.domain.aws import Deployment, Record
 from rotator.domain.env_files import CONFIG_FILE
 from rotator.domain.errors import Blocked
 from rotator.domain.root import EndpointSpec
 from rotator.rotation.steps.context import Context
 
 
-def instance(ctx: Context, identifier: str) -> Instance:
+def instance(ctx: Context, identifier: str) -> Deployment:
     """That instance; raises Blocked when there is none."""
-    found = ctx.rds.instance(identifier)
+    found = ctx.topology.find(identifier)
     if found is None:
         names = ", ".join(i.identifier for i in ctx.rds.instances()) or "none"
         region = ctx.env.config.aws.region
@@ -27,7 +27,7 @@ def instance(ctx: Context, identifier: str) -> Instance:
     return found
 
 
-def blue_instance(ctx: Context) -> Instance:
+def blue_instance(ctx: Context) -> Deployment:
     """The instance that serves now."""
     return instance(ctx, ctx.rotation.blue)
 
@@ -102,7 +102,7 @@ def elsewhere(ctx: Context, identifier: str) -> tuple[str, ...]:
 
     A further record that leads to no generation at all sends nobody to a wrong side: it holds nothing up.
     """
-    found = ctx.rds.instance(identifier)
+    found = ctx.topology.find(identifier)
     address = found.address.lower() if found is not None and found.address is not None else None
     own, *also = targets(ctx)
     wrong = (own, *(each for each in also if leads_to_a_side(ctx, each[1])))
@@ -133,7 +133,7 @@ def leads_to_a_side(ctx: Context, target: str | None) -> bool:
 
 def any_at(ctx: Context, identifier: str) -> bool:
     """Whether one of the records that flip points there: an apply that was cut off may have changed some of them."""
-    found = ctx.rds.instance(identifier)
+    found = ctx.topology.find(identifier)
     address = found.address.lower() if found is not None and found.address is not None else None
     return address is not None and any(target == address for _, target in targets(ctx))
 

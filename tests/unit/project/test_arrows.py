@@ -104,7 +104,8 @@ BELOW: dict[str, set[str]] = {
     "database": {"domain", "network"},
     "terraform": {"config", "domain", "host"},
     "journal": {"domain", "host"},
-    "rotation": {"aws", "config", "database", "domain", "journal", "network", "report"},
+    "topology": {"aws", "domain"},
+    "rotation": {"aws", "config", "database", "domain", "journal", "network", "report", "topology"},
     "commands": {
         "aws",
         "config",
@@ -116,6 +117,7 @@ BELOW: dict[str, set[str]] = {
         "report",
         "rotation",
         "terraform",
+        "topology",
     },
     "sandbox": {"aws", "config", "database", "domain", "host", "network"},
 }

@@ -17,7 +17,7 @@ from rotations import phase, services
 
 from rotator.commands.rotation import rollback, rotate
 from rotator.commands.services import Services
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.domain.errors import TerraformError
 from rotator.domain.root import Stage
 from rotator.journal.document import Phase
@@ -53,7 +53,7 @@ def patient(world: World, folder: Path, strategy: str) -> Services:
     passing, ends = ("creating", "backing-up", "modifying"), world.time + timedelta(seconds=90)
     look, real = found.rds.instance, found.stages.apply
 
-    def instance(identifier: str) -> Instance | None:
+    def instance(identifier: str) -> Deployment | None:
         seen = look(identifier)
         if seen is not None and identifier == GREEN:
             left = (ends - world.time) / timedelta(seconds=90)

@@ -67,7 +67,7 @@ class CatchUp(Step[CatchUpResult]):
 
     def undo(self, ctx: Context) -> str:
         """End the replication, as far as there is a green."""
-        found = ctx.rds.instance(ctx.rotation.green)
+        found = ctx.topology.find(ctx.rotation.green)
         if found is None or found.address is None:
             return ""
         refuse_serving(ctx, ctx.rotation.green, "Its replication stays as it is.")

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.aws.managed import secret_of
-from rotator.aws.settings import rekeyed
-from rotator.domain import addresses
 from rotator.domain import root_edits as edits
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.domain.errors import Blocked
 from rotator.domain.root import DatabaseSpec, Imports, RootData, Stage
 from rotator.domain.rotation import Strategy
@@ -38,7 +35,7 @@ class Green(Step[GreenResult]):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when the instance is available under the new key and the state holds it."""
-        found = ctx.rds.instance(ctx.rotation.green)
+        found = ctx.topology.find(ctx.rotation.green)
         if found is None:
             return absent(f"{ctx.rotation.green} does not exist")
         if not ours(ctx, found.tags):
@@ -50,7 +47,7 @@ class Green(Step[GreenResult]):
                 f"{found.identifier} is under key {found.kms_key_arn}, not under the new key {key}.",
                 f"Take the rotation back: rotator rollback {ctx.env.name}",
             )
-        held = addresses.database(ctx.rotation.target) in ctx.stages.state_addresses()
+        held = ctx.topology.address(ctx.rotation.target) in ctx.stages.state_addresses()
         if not held or ctx.midway(self.name):
             return _half_made(ctx) or absent("the state does not hold it yet")
         if found.status not in RESTING:
@@ -68,8 +65,8 @@ class Green(Step[GreenResult]):
 
     def _take_in(self, ctx: Context, after: RootData) -> bool:
         name = ctx.rotation.target
-        found = ctx.rds.instance(ctx.rotation.green)
-        address = addresses.database(name)
+        found = ctx.topology.find(ctx.rotation.green)
+        address = ctx.topology.address(name)
         if found is None or not ours(ctx, found.tags):
             return False
         if address in ctx.stages.state_addresses():
@@ -92,14 +89,14 @@ class Green(Step[GreenResult]):
         database = ctx.data.generations[ctx.rotation.target].database
         if database is not None and database.snapshot_identifier is not None:
             ctx.memory.write_root(edits.edit_database(ctx.data, ctx.rotation.target, snapshot_identifier=None))
-        secret = secret_of(ctx.rds.instance(ctx.rotation.green))
+        secret = _secret(ctx, ctx.rotation.green)
         if secret is None:
             return result
-        return replace(result, secret_arn=secret, old_secret_arn=secret_of(ctx.rds.instance(ctx.rotation.blue)))
+        return replace(result, secret_arn=secret, old_secret_arn=_secret(ctx, ctx.rotation.blue))
 
     def undo(self, ctx: Context) -> Undone:
         """Delete green, unless it serves; what was written on it since the flip is kept in a snapshot first."""
-        name, found = ctx.rotation.target, ctx.rds.instance(ctx.rotation.green)
+        name, found = ctx.rotation.target, ctx.topology.find(ctx.rotation.green)
         known = ctx.data.generations.get(name)
         if (known is None or known.database is None) and (found is None or not ours(ctx, found.tags)):
             return ""
@@ -116,7 +113,7 @@ class Green(Step[GreenResult]):
         if not isinstance(kept, str):
             return kept
         made = ctx.data.generations[name].database
-        there = ctx.rds.instance(ctx.rotation.green) is not None
+        there = ctx.topology.find(ctx.rotation.green) is not None
         if there and made is not None and not made.skip_final_snapshot:
             after = edits.unprotected(ctx.data, ctx.rotation.target, delete_automated_backups=True)
             ctx.apply(Stage.ROLLBACK_UNPROTECT, after)
@@ -132,26 +129,31 @@ def _half_made(ctx: Context) -> Observation | None:
     """An apply that was cut off, or whose answer was lost, leaves a green that AWS still makes: Terraform can finish or
     remove it only when it is made.
     """
-    found = ctx.rds.instance(ctx.rotation.green)
+    found = ctx.topology.find(ctx.rotation.green)
     if found is None or not ours(ctx, found.tags) or found.status not in MAKING:
         return None
     return in_progress(f"{found.identifier} {found.status}, made by an earlier run")
 
 
+def _secret(ctx: Context, identifier: str) -> str | None:
+    """ARN of the secret with a master password that RDS manages."""
+    found = ctx.topology.find(identifier)
+    return ctx.topology.traits(found).managed_secret if found is not None else None
+
+
 def green_database(ctx: Context) -> DatabaseSpec:
     """Green as data: what blue has, another identifier, the copy, the new key."""
     blue = blue_instance(ctx)
-    old, new = blue.kms_key_arn, ctx.memory.result(KeyResult).key_arn
     return DatabaseSpec(
         identifier=ctx.rotation.green,
-        settings=rekeyed(blue.settings, old, new) if old and new else blue.settings,
+        settings=ctx.topology.as_green(blue, ctx.memory.result(KeyResult).key_arn),
         snapshot_identifier=ctx.rotation.copy_snapshot,
         deletion_protection=blue.deletion_protection,
         tags=green_tags(ctx, blue),
     )
 
 
-def green_tags(ctx: Context, blue: Instance) -> dict[str, str]:
+def green_tags(ctx: Context, blue: Deployment) -> dict[str, str]:
     """Green's tags: blue's, those of rotation.toml, and those by which the rotation knows its own."""
     return {**_foreign_tags(blue.tags), **ctx.env.config.tags, **ctx.rotation.tags}
 
@@ -171,12 +173,12 @@ def keep_writes(ctx: Context) -> Undone:
         not cutover.opened_at
         or cutover.returned
         or ctx.options.delete_snapshots
-        or ctx.rds.instance(ctx.rotation.green) is None
+        or ctx.topology.find(ctx.rotation.green) is None
     ):
         return ""
     name = ctx.rotation.rolled_back_snapshot
-    if ctx.rds.snapshot(name) is None and not _just_asked(ctx):
-        ctx.rds.create_snapshot(ctx.rotation.green, name, {**ctx.env.config.tags, **ctx.rotation.tags})
+    if ctx.topology.snapshot(name) is None and not _just_asked(ctx):
+        ctx.topology.create_snapshot(ctx.rotation.green, name, {**ctx.env.config.tags, **ctx.rotation.tags})
         ctx.memory.note(GreenResult, lambda known: replace(known, kept_since=ctx.clock.now().isoformat()))
     seen = look(ctx, name, ctx.rotation.green)
     refused = f"Green's last snapshot {name} is not available, so green is not deleted."

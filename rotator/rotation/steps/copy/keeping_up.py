@@ -80,7 +80,7 @@ def lost(ctx: Context, channel: Channel, target: str) -> str:
 def resume(ctx: Context) -> None:
     """Before a run goes on: what an error or an older version has switched off is tried again."""
     cutover = ctx.memory.result(CutoverResult).applied
-    if ctx.rds.instance(ctx.rotation.green) is None:
+    if ctx.topology.find(ctx.rotation.green) is None:
         return
     if ctx.memory.result(CatchUpResult).enabled and not cutover:
         forward(ctx).resume()

@@ -55,7 +55,7 @@ class Open(Step[OpenResult]):
 
     def undo(self, ctx: Context) -> str:
         """Remove slots, publications and all else that was made on blue; blue takes writes."""
-        if ctx.rds.instance(ctx.rotation.blue) is None:
+        if ctx.topology.find(ctx.rotation.blue) is None:
             raise Blocked(f"{ctx.rotation.blue} is gone.", fix="Nothing can be taken back.", code="no-such-database")
         opened = unfence(ctx)
         words = forward(ctx).close(ctx.memory.result(OpenResult).full or {})

@@ -6,18 +6,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.aws.mending import mends
-from rotator.aws.parity import differences
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.journal.results import CutoverResult, ParityResult
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.green import RESTING
 from rotator.rotation.steps.observation import Observation, absent, conflict, in_progress, satisfied
 from rotator.rotation.steps.step import Step
 from rotator.rotation.steps.world import blue_instance, instance, server
-
-APPLY_STATUS = "ParameterApplyStatus"
-"""In [rotation] parity_ignore: green may start with what waits for a reboot on blue."""
 
 SHOWN = timedelta(minutes=3)
 """How long RDS may take to show a modification that it has accepted."""
@@ -39,17 +34,21 @@ class Parity(Step[ParityResult]):
         """Satisfied when DescribeDBInstances gives the same for both, and both run with the same."""
         blue, green = blue_instance(ctx), instance(ctx, ctx.rotation.green)
         ignored = ctx.env.config.rotation.parity_ignore
-        found = tuple(d for d in differences(blue, green, ctx.env.config.tags) if d.split(":")[0] not in ignored)
+        found = tuple(
+            d for d in ctx.topology.differences(blue, green, ctx.env.config.tags) if d.split(":")[0] not in ignored
+        )
         if found:
             return self._not_yet(ctx, blue, green, found) or _differs(blue, green, found)
         running = tuple(_running(ctx, ignored))
         if running:
             return _differs(blue, green, running)
-        return satisfied(replace(ctx.memory.result(ParityResult), ignored=tuple(ignored), fields=len(blue.raw)))
+        return satisfied(
+            replace(ctx.memory.result(ParityResult), ignored=tuple(ignored), fields=ctx.topology.compared(blue))
+        )
 
-    def _not_yet(self, ctx: Context, blue: Instance, green: Instance, found: tuple[str, ...]) -> Observation | None:
+    def _not_yet(self, ctx: Context, blue: Deployment, green: Deployment, found: tuple[str, ...]) -> Observation | None:
         """What the tool sets itself: absent until it has been set, in progress until RDS shows it."""
-        wanted = mends(blue, {line.split(":")[0] for line in found})
+        wanted = ctx.topology.mends(blue, {line.split(":")[0] for line in found})
         if not wanted or ctx.memory.is_done(self.name):
             return None
         noted = ctx.memory.result(ParityResult).set_at
@@ -62,10 +61,10 @@ class Parity(Step[ParityResult]):
     def act(self, ctx: Context) -> None:
         """One ModifyDBInstance for what neither the restore nor Terraform gave to green."""
         blue, green = blue_instance(ctx), instance(ctx, ctx.rotation.green)
-        lines = differences(blue, green, ctx.env.config.tags)
+        lines = ctx.topology.differences(blue, green, ctx.env.config.tags)
         ignored = ctx.env.config.rotation.parity_ignore
-        wanted = mends(blue, {line.split(":")[0] for line in lines} - set(ignored))
-        ctx.rds.modify(green.identifier, wanted)
+        wanted = ctx.topology.mends(blue, {line.split(":")[0] for line in lines} - set(ignored))
+        ctx.topology.modify(green.identifier, wanted)
         ctx.memory.note(
             ParityResult,
             lambda known: replace(known, set=tuple(sorted(wanted)), set_at=ctx.clock.now().isoformat("T", "seconds")),
@@ -76,7 +75,7 @@ class Parity(Step[ParityResult]):
         return f"{result.fields} fields compared, no difference{mended}"
 
 
-def _differs(blue: Instance, green: Instance, found: tuple[str, ...]) -> Observation:
+def _differs(blue: Deployment, green: Deployment, found: tuple[str, ...]) -> Observation:
     return conflict(
         f"{green.identifier} differs from {blue.identifier} in {len(found)} settings.",
         "Make them equal, or name the fields in [rotation] parity_ignore if the difference is wanted.",
@@ -92,7 +91,7 @@ def _running(ctx: Context, ignored: Collection[str]) -> Iterator[str]:
     left, right = blue.static_settings(), green.static_settings()
     for name in sorted((left.keys() & right.keys()) - set(ignored)):
         value, waits = left[name]
-        if not _near(value, right[name][0]) and not (waits and APPLY_STATUS in ignored):
+        if not _near(value, right[name][0]) and not (waits and ctx.topology.in_force_field in ignored):
             yield f"{name}: blue={value!r} green={right[name][0]!r}"
 
 

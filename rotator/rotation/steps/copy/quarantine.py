@@ -20,7 +20,7 @@ def quarantine(ctx: Context) -> bool:
 
     Raises what the database raises; what it has shut by then stays shut.
     """
-    found = ctx.rds.instance(ctx.rotation.green)
+    found = ctx.topology.find(ctx.rotation.green)
     if found is None or found.address is None or found.port is None or not ours(ctx, found.tags):
         return False
     if ctx.memory.result(CutoverResult).opened_at or is_at(ctx, ctx.rotation.green):

@@ -30,7 +30,7 @@ def look(
 
     `kind`: what it is recorded as. `made_here`: by the step of that kind.
     """
-    found = ctx.rds.snapshot(identifier)
+    found = ctx.topology.snapshot(identifier)
     if found is None:
         return absent(f"snapshot {identifier} does not exist")
     if not ours(ctx, found.tags) or found.instance_identifier != instance:
@@ -59,7 +59,7 @@ def look(
 
 def source(ctx: Context, identifier: str) -> Snapshot:
     """That snapshot, to be copied; raises Blocked when it is gone."""
-    found = ctx.rds.snapshot(identifier)
+    found = ctx.topology.snapshot(identifier)
     if found is None:
         raise Blocked(
             f"Snapshot {identifier} is gone.",
@@ -71,10 +71,10 @@ def source(ctx: Context, identifier: str) -> Snapshot:
 
 def delete(ctx: Context, identifier: str, *, foreign: bool = False) -> bool:
     """Ask for a snapshot's deletion, if it is there and ours (or `foreign` is said); whether it was."""
-    found = ctx.rds.snapshot(identifier)
+    found = ctx.topology.snapshot(identifier)
     if found is None or not (foreign or ours(ctx, found.tags)):
         return False
-    ctx.rds.delete_snapshot(identifier)
+    ctx.topology.delete_snapshot(identifier)
     return True
 
 
@@ -98,7 +98,7 @@ class TakeSnapshot(Step[SnapshotResult]):
 
     def act(self, ctx: Context) -> None:
         """Ask RDS for the snapshot."""
-        ctx.rds.create_snapshot(ctx.rotation.blue, ctx.rotation.source_snapshot, _tags(ctx))
+        ctx.topology.create_snapshot(ctx.rotation.blue, ctx.rotation.source_snapshot, _tags(ctx))
 
     def undo(self, ctx: Context) -> Undone:
         """Keep the snapshot unless told otherwise."""
@@ -125,7 +125,9 @@ class Reencrypt(Step[ReencryptResult]):
     def act(self, ctx: Context) -> None:
         """Ask RDS for the copy."""
         key = need(ctx.memory.result(KeyResult).key_arn)
-        ctx.rds.copy_snapshot(source(ctx, ctx.rotation.source_snapshot), ctx.rotation.copy_snapshot, key, _tags(ctx))
+        ctx.topology.copy_snapshot(
+            source(ctx, ctx.rotation.source_snapshot), ctx.rotation.copy_snapshot, key, _tags(ctx)
+        )
 
     def undo(self, ctx: Context) -> Undone:
         """Keep the copy unless told otherwise."""
@@ -140,7 +142,7 @@ def _tags(ctx: Context) -> dict[str, str]:
 
 
 def _undo(ctx: Context, identifier: str, kind: type[S]) -> Undone:
-    found = ctx.rds.snapshot(identifier)
+    found = ctx.topology.snapshot(identifier)
     if ctx.memory.result(kind).deleting:
         return going(identifier) if found is not None else f"snapshot {identifier} deleted"
     if not ctx.options.delete_snapshots:
@@ -149,4 +151,4 @@ def _undo(ctx: Context, identifier: str, kind: type[S]) -> Undone:
     if not delete(ctx, identifier):
         return ""
     ctx.memory.note(kind, lambda known: replace(known, deleting=True))
-    return going(identifier) if ctx.rds.snapshot(identifier) is not None else f"snapshot {identifier} deleted"
+    return going(identifier) if ctx.topology.snapshot(identifier) is not None else f"snapshot {identifier} deleted"

@@ -53,7 +53,7 @@ def side_of(state: FenceState) -> Side:
 
 def _side(ctx: Context, identifier: str) -> Side:
     """As its catalogs show it; unknown where the tool may not connect."""
-    if ctx.rds.instance(identifier) is None:
+    if ctx.topology.find(identifier) is None:
         return Side.ABSENT
     found = server(ctx, identifier)
     return side_of(found.fence_state()) if found is not None else Side.UNKNOWN
@@ -64,7 +64,7 @@ def _green(ctx: Context) -> tuple[Side, DatabaseError | None]:
     changes that. One without an endpoint has no clients. Whatever its status: a green that is modified or backed up
     takes writes.
     """
-    found = ctx.rds.instance(ctx.rotation.green)
+    found = ctx.topology.find(ctx.rotation.green)
     if found is None or found.address is None or found.port is None:
         return Side.ABSENT, None
     if ctx.rotation.strategy is not Strategy.REPLICATE and not ctx.memory.result(CutoverResult).opened_at:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rotator.aws.settings import as_adopted
-from rotator.domain.addresses import RECORD, also, database
-from rotator.domain.aws import Instance, Key
+from rotator.domain.addresses import RECORD, also
+from rotator.domain.aws import Deployment, Key
 from rotator.domain.errors import Blocked
 from rotator.domain.root import DatabaseSpec, Generation, Imports, KeySpec, RootData, Stage
 from rotator.journal.results import AdoptResult
@@ -38,7 +37,7 @@ class Adopt(Step[AdoptResult]):
                 )
             return absent("not in the state yet")
         wanted = {
-            database(data.serving),
+            ctx.topology.address(data.serving),
             RECORD,
             *(also(record.key) for record in data.also),
         }
@@ -74,7 +73,7 @@ def first_data(ctx: Context) -> RootData:
     name = ctx.rotation.source
     database = DatabaseSpec(
         identifier=blue.identifier,
-        settings=as_adopted(blue.settings),
+        settings=ctx.topology.as_adopted(blue),
         kms_key_arn=None if key else blue.kms_key_arn,
         deletion_protection=blue.deletion_protection,
         tags=blue.tags,
@@ -106,7 +105,7 @@ def _lacks_records(ctx: Context, data: RootData) -> bool:
     return bool(with_names(ctx, data, blue_instance(ctx), whole=False).imports.also)
 
 
-def _own_key(ctx: Context, blue: Instance) -> Key | None:
+def _own_key(ctx: Context, blue: Deployment) -> Key | None:
     """Blue's key when it is a customer managed one that this root may manage."""
     if not blue.encrypted or blue.kms_key_arn is None or not ctx.env.config.key.adopt:
         return None

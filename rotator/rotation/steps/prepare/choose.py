@@ -69,7 +69,7 @@ def reasons_against(ctx: Context) -> tuple[str, ...]:
 
 
 def _reasons(ctx: Context) -> tuple[str, ...]:
-    blue = ctx.rds.instance(ctx.rotation.blue)
+    blue = ctx.topology.find(ctx.rotation.blue)
     if ctx.databases is None:
         return ('database.access is "none"',)
     if blue is None or blue.status != "available" or not ctx.databases.speaks(blue.engine):

@@ -61,7 +61,7 @@ class NewKey(Step[KeyResult]):
 
     def verify(self, ctx: Context, result: KeyResult) -> KeyResult:
         """Prove that it is another key than blue's."""
-        blue = ctx.rds.instance(ctx.rotation.blue)
+        blue = ctx.topology.find(ctx.rotation.blue)
         if blue is not None and blue.kms_key_arn == result.key_arn:
             raise Blocked("The new key is blue's own key.", fix="Choose another [key] alias.", code="same-key")
         return replace(result, old_key_arn=blue.kms_key_arn if blue else None)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rotator.domain.aws import Instance, Key
+from rotator.domain.aws import Deployment, Key
 from rotator.domain.database import Finding
 from rotator.domain.errors import AwsCredentialsError, AwsError, Blocked
 from rotator.domain.rotation import Strategy
 from rotator.journal.results import AdoptResult, PreflightResult
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.copy.parity import APPLY_STATUS
 from rotator.rotation.steps.findings import block, warn
 from rotator.rotation.steps.observation import Observation, satisfied
 from rotator.rotation.steps.prepare.adopt import adopted_alias, will_adopt
@@ -66,7 +65,7 @@ class Preflight(Step[PreflightResult]):
         return result.warnings or ()
 
 
-def _encryption(ctx: Context, blue: Instance) -> str:
+def _encryption(ctx: Context, blue: Deployment) -> str:
     """How the tool's own sessions with blue are protected; empty where it has none."""
     database = server(ctx, blue.identifier) if blue.status == "available" else None
     return str(database.encryption()) if database is not None else ""
@@ -91,7 +90,7 @@ def _refusal(blocking: tuple[Finding, ...]) -> Blocked:
     )
 
 
-def _findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
+def _findings(ctx: Context, blue: Deployment) -> Iterator[Finding]:
     yield from _account(ctx)
     yield from _root(ctx)
     yield from instance_findings(ctx, blue)
@@ -154,11 +153,11 @@ def _root(ctx: Context) -> Iterator[Finding]:
 
 def _accepted(ctx: Context, found: Finding) -> Finding:
     """A finding of the database as it counts here."""
-    accepted = found.code == "pending-restart" and APPLY_STATUS in ctx.env.config.rotation.parity_ignore
+    accepted = found.code == "pending-restart" and ctx.topology.in_force_field in ctx.env.config.rotation.parity_ignore
     return replace(found, blocks=False) if accepted else found
 
 
-def _key(ctx: Context, blue: Instance) -> Iterator[Finding]:
+def _key(ctx: Context, blue: Deployment) -> Iterator[Finding]:
     if not blue.encrypted or blue.kms_key_arn is None:
         yield warn("unencrypted", f"{blue.identifier} is not encrypted.", "There is no old key to retire.", "")
         return
@@ -192,11 +191,11 @@ def _other_uses(ctx: Context, key: Key) -> Iterator[Finding]:
 
 def _names(ctx: Context) -> Iterator[Finding]:
     names = ctx.rotation
-    green = ctx.rds.instance(names.green)
+    green = ctx.topology.find(names.green)
     if green is not None and not ours(ctx, green.tags):
         yield _taken("green-taken", f"An instance {names.green} exists {made_by(ctx, green.tags)}")
     for identifier in (names.source_snapshot, names.copy_snapshot, names.final_snapshot, names.final_copy):
-        snapshot = ctx.rds.snapshot(identifier)
+        snapshot = ctx.topology.snapshot(identifier)
         if snapshot is not None and not ours(ctx, snapshot.tags):
             yield _taken("snapshot-taken", f"A snapshot {identifier} exists {made_by(ctx, snapshot.tags)}")
     key = ctx.kms.key(names.new_alias)
@@ -214,20 +213,19 @@ def _taken(code: str, what: str) -> Finding:
 
 
 def _quotas(ctx: Context) -> Iterator[Finding]:
-    needs = {"DBInstances": 1, "ManualSnapshots": 2}
     try:
-        found = ctx.rds.quotas()
+        found = ctx.topology.needs()
     except AwsCredentialsError:
         raise
     except AwsError as fault:
         yield warn("quota", "RDS quotas could not be looked at.", fault.what, f"{fault.fix} Or look by hand.")
         return
-    for quota in found:
-        need = needs.get(quota.name, 0)
-        if need and quota.used + need > quota.maximum:
+    for need in found:
+        quota = need.quota
+        if not need.fits:
             yield block(
                 "quota",
-                f"RDS quota {quota.name}: {quota.used} of {quota.maximum} are used, {need} more are needed.",
+                f"RDS quota {quota.name}: {quota.used} of {quota.maximum} are used, {need.needed} more are needed.",
                 "Green or its snapshots could not be made.",
                 "Ask for a higher quota (Service Quotas, Amazon RDS) or remove what is not needed.",
             )

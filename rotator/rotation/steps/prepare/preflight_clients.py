@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotator.aws.managed import is_managed, secret_of
+from rotator.aws.managed import is_managed
 from rotator.config.schema import BUNDLE_URL
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.domain.database import Finding
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.findings import block, warn
 
 
-def client_findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
+def client_findings(ctx: Context, blue: Deployment) -> Iterator[Finding]:
     """What a CNAME in front of RDS breaks, and what a new instance cannot inherit (AWS RDS User Guide)."""
-    if blue.raw.get("IAMDatabaseAuthenticationEnabled"):
+    if ctx.topology.traits(blue).iam_authentication:
         yield warn(
             "iam-auth",
             "IAM authentication is on.",
@@ -32,11 +32,11 @@ def client_findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
     yield from _managed_password(ctx, blue)
 
 
-def _certificates(ctx: Context, blue: Instance) -> Iterator[Finding]:
+def _certificates(ctx: Context, blue: Deployment) -> Iterator[Finding]:
     """A bundle that will not verify for much longer; one that does not verify now is told by the connection."""
     if ctx.databases is None or ctx.env.config.sandbox is not None:
         return
-    doubts = ctx.databases.doubts(blue.raw.get("CACertificateIdentifier"))
+    doubts = ctx.databases.doubts(ctx.topology.traits(blue).certificate_authority)
     if doubts:
         yield warn(
             "old-ca-bundle",
@@ -46,8 +46,8 @@ def _certificates(ctx: Context, blue: Instance) -> Iterator[Finding]:
         )
 
 
-def _managed_password(ctx: Context, blue: Instance) -> Iterator[Finding]:
-    secret, config = secret_of(blue), ctx.env.config.database
+def _managed_password(ctx: Context, blue: Deployment) -> Iterator[Finding]:
+    secret, config = ctx.topology.traits(blue).managed_secret, ctx.env.config.database
     if secret is None:
         return
     named = config.credentials.secret_id

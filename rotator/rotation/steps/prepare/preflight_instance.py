@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotator.aws.mending import lost, not_in_force
-from rotator.aws.settings import not_carried
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.domain.database import Finding
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.green import green_tags
-from rotator.rotation.steps.copy.parity import APPLY_STATUS
 from rotator.rotation.steps.findings import block
 
 TAG_LIMIT = 50
 
 
-CLUSTER_KEYS = ("DBClusterIdentifier", "ReadReplicaDBInstanceIdentifiers", "ReadReplicaSourceDBInstanceIdentifier")
-
-
-def instance_findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
+def instance_findings(ctx: Context, blue: Deployment) -> Iterator[Finding]:
     """What of blue's own state and settings stands in the way."""
     name = blue.identifier
     if blue.status != "available":
@@ -36,46 +30,43 @@ def instance_findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
         )
     yield from _tags(ctx, blue)
     yield from _groups(ctx, blue)
-    for field in lost(blue, ctx.env.config.rotation.parity_ignore):
+    for field in ctx.topology.lost(blue, ctx.env.config.rotation.parity_ignore):
         yield block(
             "may-be-lost",
             f"{name} has {field}, which neither Terraform's aws_db_instance nor this tool gives to green.",
             "Green could lack it, and the parity check would stop the rotation.",
             f'Remove it, or accept that green may lack it: parity_ignore = ["{field}"] in [rotation].',
         )
-    for what in not_carried(blue.raw):
+    for what in ctx.topology.not_carried(blue):
         yield block(
             "not-carried",
             f"{name} has {what}, which Terraform's aws_db_instance cannot set.",
             "Green would lack it, and the parity check would stop the rotation while writes are paused.",
             "Remove it before the rotation and set it on green afterwards, or leave this database alone.",
         )
-    for key in CLUSTER_KEYS:
-        value = blue.raw.get(key)
-        if value:
-            names = ", ".join(value) if isinstance(value, list) else str(value)
-            yield block(
-                "not-standalone",
-                f"{name} has {key} = {names}.",
-                "A cluster member, a replica, or an instance with replicas is not moved by restoring one instance.",
-                "Remove or promote the replicas first, or go another way (docs/ways.md).",
-            )
+    for what in ctx.topology.not_of_this_kind(blue):
+        yield block(
+            "not-standalone",
+            f"{name} has {what}.",
+            "A cluster member, a replica, or an instance with replicas is not moved by restoring one instance.",
+            "Remove or promote the replicas first, or go another way (docs/ways.md).",
+        )
 
 
-def _groups(ctx: Context, blue: Instance) -> Iterator[Finding]:
-    waiting = not_in_force(blue.raw)
+def _groups(ctx: Context, blue: Deployment) -> Iterator[Finding]:
+    waiting = ctx.topology.not_in_force(blue)
     if waiting:
         yield Finding(
             "unsettled-groups",
             f"Groups of {blue.identifier} are not in force as they are: {', '.join(waiting)}.",
             "Green starts with them in force, so with settings that blue does not run with.",
             f"pending-reboot: reboot {blue.identifier} before the rotation; else wait until all are in force. "
-            f'To accept it: parity_ignore = ["{APPLY_STATUS}"] in [rotation].',
-            blocks=APPLY_STATUS not in ctx.env.config.rotation.parity_ignore,
+            f'To accept it: parity_ignore = ["{ctx.topology.in_force_field}"] in [rotation].',
+            blocks=ctx.topology.in_force_field not in ctx.env.config.rotation.parity_ignore,
         )
 
 
-def _tags(ctx: Context, blue: Instance) -> Iterator[Finding]:
+def _tags(ctx: Context, blue: Deployment) -> Iterator[Finding]:
     wanted = green_tags(ctx, blue)
     over = len(wanted) - TAG_LIMIT
     if over > 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rotator.domain.addresses import RECORD
-from rotator.domain.aws import Instance, Record
+from rotator.domain.aws import Deployment, Record
 from rotator.domain.database import Finding
 from rotator.domain.errors import AwsCredentialsError, AwsError, Blocked, DatabaseUnreachable
 from rotator.rotation.steps.context import Context
@@ -14,7 +14,7 @@ from rotator.rotation.steps.prepare import records
 from rotator.rotation.steps.world import adrift, blue_record, elsewhere, points
 
 
-def name_findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
+def name_findings(ctx: Context, blue: Deployment) -> Iterator[Finding]:
     """The record itself first: what is wrong with it makes the rest meaningless."""
     try:
         record = blue_record(ctx)
@@ -29,7 +29,7 @@ def name_findings(ctx: Context, blue: Instance) -> Iterator[Finding]:
         yield from _resolver(ctx, blue)
 
 
-def _record(ctx: Context, record: Record, blue: Instance) -> Iterator[Finding]:
+def _record(ctx: Context, record: Record, blue: Deployment) -> Iterator[Finding]:
     root = ctx.memory.root()
     if root is not None and records.key(record) != root.endpoint.key and RECORD in ctx.stages.state_addresses():
         yield Finding(
@@ -68,7 +68,7 @@ def _record(ctx: Context, record: Record, blue: Instance) -> Iterator[Finding]:
         )
 
 
-def _further(ctx: Context, blue: Instance) -> Iterator[str]:
+def _further(ctx: Context, blue: Deployment) -> Iterator[str]:
     """Records of the root that must flip with the applications' own and are not at blue, in words."""
     root = ctx.memory.root()
     if root is not None and root.also:
@@ -120,7 +120,7 @@ def _kind(record: Record) -> str:
     return "private" if record.private else "public"
 
 
-def _others(ctx: Context, record: Record, blue: Instance) -> Iterator[Finding]:
+def _others(ctx: Context, record: Record, blue: Deployment) -> Iterator[Finding]:
     dns, root = ctx.env.config.dns, ctx.memory.root()
     found = records.at(ctx.dns, blue)
     if isinstance(found, records.NotListed):
@@ -189,7 +189,7 @@ def _list(found: tuple[Record, ...]) -> str:
     return ", ".join(records.words(each) for each in found)
 
 
-def _resolver(ctx: Context, blue: Instance) -> Iterator[Finding]:
+def _resolver(ctx: Context, blue: Deployment) -> Iterator[Finding]:
     """What the applications see must be this record, or they would not follow the flip."""
     dns, wanted = ctx.env.config.dns, (blue.address or "").lower()
     if unseen(ctx):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rotator.aws.interface import Dns
-from rotator.domain.aws import Instance, Record
+from rotator.domain.aws import Deployment, Record
 from rotator.domain.errors import AwsCredentialsError, AwsError
 from rotator.domain.root import EndpointSpec, Imports, RootData
 from rotator.rotation.steps.context import Context
@@ -26,7 +26,7 @@ class NotListed:
     fix: str
 
 
-def at(dns: Dns, blue: Instance) -> tuple[Record, ...] | NotListed:
+def at(dns: Dns, blue: Deployment) -> tuple[Record, ...] | NotListed:
     """The record sets that name blue's endpoint. A look at every zone of the account: minutes in a big one."""
     if blue.address is None:
         return ()
@@ -54,13 +54,13 @@ def can_flip(record: Record) -> bool:
     return record.is_plain_cname and record.health_check is None and record.ttl in TTLS
 
 
-def endpoint(record: Record, blue: Instance) -> EndpointSpec:
+def endpoint(record: Record, blue: Deployment) -> EndpointSpec:
     """A record as data. What it points to is blue's name, in the record's own spelling."""
     written = record.written[0] if record.written else None
     return EndpointSpec(record.zone_id, record.name, record.ttl or 60, None if written == blue.address else written)
 
 
-def with_names(ctx: Context, data: RootData, blue: Instance, *, whole: bool) -> RootData:
+def with_names(ctx: Context, data: RootData, blue: Deployment, *, whole: bool) -> RootData:
     """Add what rotation.toml names in [dns] also, with its imports; with `whole`, the applications' own record too."""
     data, imports = replace(data, imports=Imports()), data.imports
     if whole:

@@ -137,7 +137,7 @@ def _known_to_rds(ctx: Context) -> frozenset[str]:
     instances = {found.resource_id for found in ctx.rds.instances()}
     backups = {found.resource_id for found in ctx.rds.automated_backups()}
     ours = (ctx.rotation.source_snapshot, ctx.rotation.final_snapshot, ctx.rotation.final_copy)
-    blue = {found.instance_resource_id for name in ours if (found := ctx.rds.snapshot(name)) is not None}
+    blue = {found.instance_resource_id for name in ours if (found := ctx.topology.snapshot(name)) is not None}
     return frozenset(known for known in instances | backups | blue if known)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from rotator.domain import addresses
 from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked
 from rotator.domain.root import Stage
@@ -62,7 +61,7 @@ class RetireCheck(Step[RetireCheckResult]):
                 f"{', '.join(away) or ctx.env.config.dns.record}: that is not what the journal calls serving.",
                 "Put the record right first: only what does not serve may be retired.",
             )
-        blue = server(ctx, ctx.rotation.blue) if ctx.rds.instance(ctx.rotation.blue) else None
+        blue = server(ctx, ctx.rotation.blue) if ctx.topology.find(ctx.rotation.blue) else None
         if blue is not None and not blue.fence_state().on:
             return conflict(
                 f"{ctx.rotation.blue} is no longer fenced: it may hold writes that green does not have.",
@@ -96,7 +95,7 @@ def _touched(ctx: Context) -> tuple[str, ...]:
 
 def _left_behind(ctx: Context) -> str | None:
     """Records that still name blue. Raises Blocked for those that lead clients there: soon that is nobody's name."""
-    blue = ctx.rds.instance(ctx.rotation.blue)
+    blue = ctx.topology.find(ctx.rotation.blue)
     if blue is None:
         return None
     found = records.at(ctx.dns, blue)
@@ -129,7 +128,7 @@ class FinalSnapshot(Step[FinalSnapshotResult]):
     def act(self, ctx: Context) -> None:
         """Ask RDS for it."""
         tags = {**ctx.env.config.tags, **ctx.rotation.tags}
-        ctx.rds.create_snapshot(ctx.rotation.blue, ctx.rotation.final_snapshot, tags)
+        ctx.topology.create_snapshot(ctx.rotation.blue, ctx.rotation.final_snapshot, tags)
 
     def words(self, result: FinalSnapshotResult) -> str:
         return str(result.snapshot)
@@ -152,7 +151,7 @@ class FinalReencrypt(Step[FinalReencryptResult]):
         """Ask RDS for the copy."""
         tags = {**ctx.env.config.tags, **ctx.rotation.tags}
         key = need(ctx.memory.result(KeyResult).key_arn)
-        ctx.rds.copy_snapshot(source(ctx, ctx.rotation.final_snapshot), ctx.rotation.final_copy, key, tags)
+        ctx.topology.copy_snapshot(source(ctx, ctx.rotation.final_snapshot), ctx.rotation.final_copy, key, tags)
 
     def words(self, result: FinalReencryptResult) -> str:
         return f"{result.snapshot}, key read back: {result.key_arn}"
@@ -170,7 +169,7 @@ class Unprotect(Step[UnprotectResult]):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when neither RDS nor the data protects blue."""
-        noted, blue = ctx.memory.result(UnprotectResult), ctx.rds.instance(ctx.rotation.blue)
+        noted, blue = ctx.memory.result(UnprotectResult), ctx.topology.find(ctx.rotation.blue)
         generation = ctx.data.generations.get(ctx.rotation.source)
         if blue is None or generation is None or generation.database is None:
             return satisfied() if noted.applied else absent("blue is not there")
@@ -223,8 +222,8 @@ class RetireDatabase(Step[RetireDatabaseResult]):
 
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when RDS knows no such instance and the state does not hold it."""
-        found = ctx.rds.instance(ctx.rotation.blue)
-        held = addresses.database(ctx.rotation.source) in ctx.stages.state_addresses()
+        found = ctx.topology.find(ctx.rotation.blue)
+        held = ctx.topology.address(ctx.rotation.source) in ctx.stages.state_addresses()
         if found is None and not held and not ctx.midway(self.name):
             return satisfied(RetireDatabaseResult(identifier=ctx.rotation.blue))
         if found is not None and found.status == "deleting" and not held:

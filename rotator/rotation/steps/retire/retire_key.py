@@ -47,7 +47,7 @@ class RetireSnapshots(Step[RetireSnapshotsResult]):
     def observe(self, ctx: Context) -> Observation:
         """Satisfied when nothing deletable is left under the old key."""
         left = under_old_key(ctx).deletable
-        working = ctx.rds.snapshot(ctx.rotation.copy_snapshot)
+        working = ctx.topology.snapshot(ctx.rotation.copy_snapshot)
         asked = ctx.memory.result(RetireSnapshotsResult).deleted or ()
         there = (*left, *([ctx.rotation.copy_snapshot] if working is not None else []))
         if not there:

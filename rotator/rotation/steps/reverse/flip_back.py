@@ -52,7 +52,7 @@ def refuse_unasked(ctx: Context) -> None:
 
 
 def _last_copy(ctx: Context) -> str:
-    if ctx.rds.instance(ctx.rotation.green) is None:
+    if ctx.topology.find(ctx.rotation.green) is None:
         return ""
     if ctx.options.delete_snapshots:
         return "With --delete-snapshots no snapshot of green is kept: those writes are gone for good."
@@ -71,7 +71,7 @@ def flip_back(ctx: Context) -> str:
             ctx.memory.write_root(replace(edits.serving(ctx.data, ctx.rotation.source), gate=None))
         return ""
     after = edits.serving(ctx.data, ctx.rotation.source)
-    if ctx.rds.instance(ctx.rotation.green) is None:
+    if ctx.topology.find(ctx.rotation.green) is None:
         # Green does not exist any more: the plan must not make it anew.
         after = edits.with_generation(after, ctx.rotation.target, database=None)
     flip_record_back(ctx, after, lambda: _shut_green(ctx))
@@ -89,12 +89,12 @@ def end_green_clients(ctx: Context) -> str:
 
 def _green(ctx: Context) -> DatabaseServer | None:
     """Green's server; None where the tool may not connect, or green is gone."""
-    return server(ctx, ctx.rotation.green) if ctx.rds.instance(ctx.rotation.green) is not None else None
+    return server(ctx, ctx.rotation.green) if ctx.topology.find(ctx.rotation.green) is not None else None
 
 
 def lost_writes(ctx: Context) -> str:
     """What a flip back would lose, in words."""
-    if ctx.rds.instance(ctx.rotation.green) is None:
+    if ctx.topology.find(ctx.rotation.green) is None:
         return f"{ctx.rotation.green} does not exist any more: what was written on it is gone already."
     green = server(ctx, ctx.rotation.green)
     if green is None:

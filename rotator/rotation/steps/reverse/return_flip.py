@@ -20,7 +20,7 @@ from rotator.rotation.steps.world import any_at, is_at, server
 
 def flip_record_back(ctx: Context, after: RootData, decide: Callable[[], Literal[True]]) -> None:
     """Apply with the gate; `decide` shuts green. Raises what went wrong, with what became of green in its details."""
-    green = server(ctx, ctx.rotation.green) if ctx.rds.instance(ctx.rotation.green) is not None else None
+    green = server(ctx, ctx.rotation.green) if ctx.topology.find(ctx.rotation.green) is not None else None
     if green is not None and is_at(ctx, ctx.rotation.green) and not green.fence_state().on:
         # Whoever goes on after a kill knows by it that green was shut by us alone.
         ctx.memory.note(CutoverResult, lambda known: replace(known, returning=True))

@@ -95,7 +95,7 @@ class CloseWayBack(Step[CloseWayBackResult]):
         """Blue's subscription, then slots, publications, login and record on both; identities put back on green."""
         full = ctx.memory.result(OpenResult).full or {}
         close_way_back(ctx)
-        if ctx.rds.instance(ctx.rotation.blue) is not None:
+        if ctx.topology.find(ctx.rotation.blue) is not None:
             forward(ctx).close(full)
         green_alone(ctx).close(full)
         ctx.memory.note(CloseWayBackResult, lambda known: replace(known, closed=True))
@@ -134,9 +134,9 @@ def open_way_back(ctx: Context) -> None:
 
 def close_way_back(ctx: Context) -> str:
     """End blue's subscription and remove its slots on green; idempotent, and whichever of the two is gone."""
-    if ctx.rds.instance(ctx.rotation.blue) is not None:
+    if ctx.topology.find(ctx.rotation.blue) is not None:
         blue_alone(ctx, back=True).detach()
-    if ctx.rds.instance(ctx.rotation.green) is None:
+    if ctx.topology.find(ctx.rotation.green) is None:
         return ""
     return "; ".join(green_alone(ctx).release())
 
