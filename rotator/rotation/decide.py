@@ -1,6 +1,6 @@
 """The decider: from a step's record and a look at the world to the next move. Pure.
 
-Invariants (tests/unit/workflow/test_decide.py proves them for every combination):
+Invariants (tests/unit/rotation/test_decide.py proves them for every combination):
 - reality beats the journal: what the journal calls done and the world calls absent is a conflict, never a silent redo;
 - nothing is acted upon unless the world said absent, and never twice within one attempt;
 - a conflict in the world always stops.
