@@ -1,22 +1,30 @@
-"""Stages as the steps see them (rotation.steps.interfaces.Stages), over the stage runner and its gate."""
+"""Stages of one root, as the steps see them: data -> plan -> policy -> apply of exactly that plan, in three runs.
+
+What the data file says after a failure: as long as nothing of the stage was applied, `before` is written back, so that
+the data does not promise what is not there. Once something was applied, `after` stays: a plan of it goes on with the
+rest, while a plan of `before` would undo what was made (destroy a green that has just been restored). A run that finds
+`after` in the file when it starts cannot know what a killed run has applied, so it leaves `after` as well.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from rotator.domain.addresses import NOTHING
+from rotator.domain.addresses import GATE, NOTHING
 from rotator.domain.env_files import DATA_FILE
+from rotator.domain.errors import TerraformError
 from rotator.domain.root import RootData, Stage
 from rotator.host.data_file import write_data
+from rotator.terraform.attempt import AtGate, Begun, not_clean, partial, plan_file, raise_refused_condition
 from rotator.terraform.expected import expected
-from rotator.terraform.gate import Gate
-from rotator.terraform.interface import ApplyEvent, Terraform
-from rotator.terraform.plan import PlanSummary
-from rotator.terraform.policy import enforce
-from rotator.terraform.stage_runner import AtGate, StageRunner
+from rotator.terraform.gate import Gate, apply_with_gate
+from rotator.terraform.interface import ApplyEvent, OnEvent, Terraform
+from rotator.terraform.plan import PlanSummary, changes
+from rotator.terraform.policy import enforce, forbidden, refusal
 
 TAKES_DATA = ("variables.tf", "imports.tf")
 
@@ -26,15 +34,21 @@ Progress = Callable[[float | None, str], None]
 
 class TerraformStages:
     """One env's root. `work` is its private folder for plans and pipes; `unlike` names the files of the root that are
-    not as they would be rendered.
+    not as they would be rendered; `on_event` is told what an apply does (None: the progress of the stage).
     """
 
-    def __init__(self, terraform: Terraform, work: Path, unlike: Callable[[], tuple[str, ...]] = tuple) -> None:
+    def __init__(
+        self,
+        terraform: Terraform,
+        work: Path,
+        unlike: Callable[[], tuple[str, ...]] = tuple,
+        on_event: OnEvent | None = None,
+    ) -> None:
         self._terraform = terraform
         self._work = work
         self._unlike = unlike
         self._progress: Progress = lambda fraction, detail: None
-        self._runner = StageRunner(terraform, work, self._event)
+        self._on_event = on_event or self._event
         # What the state holds, as long as only applies of ours have changed it: three Terraform runs a stage, not five.
         self._held: frozenset[str] | None = None
 
@@ -62,7 +76,7 @@ class TerraformStages:
         """One plan, review and apply."""
         self._progress = progress
         progress(None, "terraform plan")
-        return self._applied(lambda: self._runner.apply_stage(stage, before, after, write))
+        return self._applied(lambda: self.apply_stage(stage, before, after, write))
 
     def apply_through_gate(
         self,
@@ -78,7 +92,7 @@ class TerraformStages:
         progress(None, "terraform plan")
         with Gate(self._work) as gate:
             gated = replace(after, gate=str(gate.path))
-            return self._applied(lambda: self._runner.apply_stage(stage, before, gated, write, AtGate(gate, decide)))
+            return self._applied(lambda: self.apply_stage(stage, before, gated, write, AtGate(gate, decide)))
 
     def _applied(self, apply: Callable[[], PlanSummary]) -> bool:
         self._held = None
@@ -103,25 +117,102 @@ class TerraformStages:
         self.untaint(NOTHING)
         self._terraform.wait_for_applies()
 
-    def check_clean(self) -> None:
-        """Raise Blocked unless the plan is empty."""
-        self._runner.clean()
-
     def review(self, start: RootData, *, adopted: bool, midway: bool) -> tuple[str, ...]:
         """What a plan of the root shows now; for an env that is not adopted yet, of its adoption from `start`."""
         if adopted:
             if not midway:
                 self.check_clean()
                 return ()
-            return _lines(self._runner.inspect())
+            return _lines(self.inspect())
         data = self._terraform.root / DATA_FILE
         write_data(data, start)
         try:
-            summary = self._runner.inspect()
+            summary = self.inspect()
         finally:
             data.unlink()
         enforce(Stage.ADOPT, summary, expected(Stage.ADOPT, start, start))
         return _lines(summary)
+
+    def apply_stage(
+        self,
+        stage: Stage,
+        before: RootData,
+        after: RootData,
+        write: Callable[[RootData], None],
+        gate: AtGate | None = None,
+    ) -> PlanSummary:
+        """Bring the root from `before` to `after`; the summary has no changes when a killed run had done it all.
+
+        `before` is the journal's data, `write` puts data into the root's data file. Raises Blocked when the plan holds
+        anything but the stage's changes (nothing is applied); TerraformError and
+        its kin otherwise.
+        """
+        begun = Begun(self._on_event)
+        found = self._data()
+        write(after)
+        resumed = found is not None and found == self._data()
+        try:
+            return self._apply(stage, before, after, begun, gate)
+        except BaseException:
+            if not resumed and not begun.yes(gate):
+                write(before)
+            raise
+
+    def inspect(self) -> PlanSummary:
+        """Plan the root as it is, for showing; nothing is applied."""
+        with plan_file(self._terraform, self._work) as plan:
+            self._terraform.plan(plan)
+            return changes(self._terraform.show(plan))
+
+    def check_clean(self) -> None:
+        """Raise Blocked, naming addresses, when a plan of the root as it is would change anything."""
+        with plan_file(self._terraform, self._work) as plan:
+            try:
+                if not self._terraform.plan(plan):
+                    return
+                summary = changes(self._terraform.show(plan))
+            except TerraformError as error:
+                summary = partial(self._terraform, error, plan)
+                if not summary.changes:
+                    raise_refused_condition(error)
+                    raise
+        raise not_clean(self._terraform.root.name, summary)
+
+    def _apply(self, stage: Stage, before: RootData, after: RootData, begun: Begun, gate: AtGate | None) -> PlanSummary:
+        allowed = expected(stage, before, after)
+        with plan_file(self._terraform, self._work) as plan:
+            try:
+                changed = self._terraform.plan(plan)
+            except TerraformError as error:
+                violations = forbidden(stage, partial(self._terraform, error, plan), allowed)
+                if violations:
+                    raise refusal(stage, violations) from error
+                raise_refused_condition(error)
+                raise
+            summary = changes(self._terraform.show(plan))
+            enforce(stage, summary, allowed)
+            gated = any(change.address == GATE and "create" in change.actions for change in summary.changes)
+            if gated:
+                self._through_gate(plan, begun, gate)
+            elif changed or summary.changes:
+                begun.importing = any(change.importing for change in summary.changes)
+                # Also when only outputs change: else the next plan would not be clean.
+                self._terraform.apply(plan, begun.event)
+        return summary
+
+    def _through_gate(self, plan: Path, begun: Begun, gate: AtGate | None) -> None:
+        if gate is None:
+            raise ValueError("a stage that makes a gate needs somebody at it")
+        if not apply_with_gate(self._terraform, plan, gate.gate, gate.decide, begun.event):
+            raise ValueError("who stands at the gate says yes, or raises why not")
+
+    def _data(self) -> Any:
+        """The root's data without its gate (each attempt has a gate of its own); None when there is none to read."""
+        try:
+            found = json.loads((self._terraform.root / DATA_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return {name: value for name, value in found.items() if name != "gate"} if isinstance(found, dict) else None
 
     def _event(self, happened: ApplyEvent) -> None:
         since = f", {happened.elapsed_seconds} s" if happened.elapsed_seconds else ""

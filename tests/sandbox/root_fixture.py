@@ -13,7 +13,7 @@ from sandbox_fakes import FakeFleet
 
 from rotator.aws.session import Aws
 from rotator.config.sandbox import AccessKey
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.domain.env_files import DATA_FILE
 from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
 from rotator.host.data_file import write_data
@@ -27,7 +27,7 @@ from rotator.terraform.environment import terraform_env
 from rotator.terraform.interface import ApplyEvent
 from rotator.terraform.render import write_root
 from rotator.terraform.runner import TerraformRunner
-from rotator.terraform.stage_runner import StageRunner
+from rotator.terraform.stages import TerraformStages
 
 PROJECT = Path(__file__).parents[2]
 KEY = AccessKey("SANDBOXROOTFIXTURE", "of-this-fixture-alone")
@@ -44,10 +44,10 @@ class Root:
     """A rendered root beside a local AWS in which somebody has built a database by hand."""
 
     terraform: TerraformRunner
-    stages: StageRunner
+    stages: TerraformStages
     rds: world.Clients
     aws: Aws
-    blue: Instance
+    blue: Deployment
     adopted: RootData
     work: Path
 
@@ -94,7 +94,7 @@ def _build(tmp_path: Path, port: int) -> Root:
     assert blue is not None
     return Root(
         terraform,
-        StageRunner(terraform, tmp_path / "plans", nothing),
+        TerraformStages(terraform, tmp_path / "plans", on_event=nothing),
         clients,
         aws,
         blue,
@@ -103,7 +103,7 @@ def _build(tmp_path: Path, port: int) -> Root:
     )
 
 
-def found_in(aws: Aws, blue: Instance) -> RootData:
+def found_in(aws: Aws, blue: Deployment) -> RootData:
     """What the adopt stage would write."""
     key = aws.kms.key(blue.kms_key_arn or "")
     zone = aws.dns.zone_id("shop.internal", private=False)

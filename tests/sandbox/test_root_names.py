@@ -10,8 +10,8 @@ from rotator.domain import root_edits as edits
 from rotator.domain.addresses import GATE, also
 from rotator.domain.errors import Blocked
 from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, RootData, Stage
+from rotator.terraform.attempt import AtGate
 from rotator.terraform.gate import Gate
-from rotator.terraform.stage_runner import AtGate
 
 pytestmark = pytest.mark.terraform
 
@@ -71,7 +71,7 @@ def test_a_record_is_adopted_as_it_is_spelled(root: Root, spelled: str) -> None:
     data = imported(root, spelling=found.written[0])
     assert RECORD in root.apply(Stage.ADOPT, data, data)
     root.write(edits.without_imports(data))
-    root.stages.clean()
+    root.stages.check_clean()
     assert values(root, zone) == {f"{NAME}.": (value, root.adopted.endpoint.ttl)}
 
 
@@ -90,7 +90,7 @@ def test_records_in_several_zones_flip_behind_one_gate_and_back(root: Root) -> N
     assert {also(each.key) for each in more} <= root.apply(Stage.ADOPT, first, first).keys()
     start = edits.without_imports(first)
     root.write(start)
-    root.stages.clean()
+    root.stages.check_clean()
 
     lowered = edits.with_ttl(start, 5)
     assert root.apply(Stage.LOWER_TTL, start, lowered).keys() == {RECORD, *(also(each.key) for each in more)}
@@ -111,7 +111,7 @@ def test_records_in_several_zones_flip_behind_one_gate_and_back(root: Root) -> N
     flip(root, Stage.ROLLBACK_CUTOVER, after, back)
     restored = replace(back, endpoint=start.endpoint, also=start.also, gate=None)
     root.apply(Stage.RESTORE_TTL, back, restored)
-    root.stages.clean()
+    root.stages.check_clean()
     held = {**values(root, zone), **values(root, other)}
     assert held == {
         "db.shop.internal.": (address, start.endpoint.ttl),

@@ -13,7 +13,7 @@ from root_fixture import BLUE, GREEN, RECORD, Root, found_in, root  # noqa: F401
 from rotator.aws.managed import secret_of
 from rotator.aws.settings import as_adopted
 from rotator.domain import root_edits as edits
-from rotator.domain.aws import Instance
+from rotator.domain.aws import Deployment
 from rotator.domain.errors import TerraformError
 from rotator.domain.root import DatabaseSpec, KeySpec, RootData, Stage
 from rotator.terraform.expected import expected
@@ -40,14 +40,14 @@ def test_adopt_key_and_the_proof_of_greens_key(root: Root) -> None:
 
     data = edits.without_imports(root.adopted)
     root.write(data)
-    root.stages.clean()
+    root.stages.check_clean()
 
     keyed = edits.with_generation(data, "g1", key=KeySpec("alias/shop-db-g1", "new", deletion_window_in_days=7))
     assert root.apply(Stage.KEY, data, keyed) == {
         'module.key["g1"].aws_kms_key.this': ("create",),
         'module.key["g1"].aws_kms_alias.this[0]': ("create",),
     }
-    root.stages.clean()
+    root.stages.check_clean()
     _greens_snapshot_is_proved(root, keyed)
 
 
@@ -70,7 +70,7 @@ def _greens_snapshot_is_proved(root: Root, data: RootData) -> None:
     assert root.planned(edits.with_generation(data, "g1", database=right)) == {GREEN: ("create",)}
 
 
-def managed(root: Root) -> tuple[Instance, RootData]:
+def managed(root: Root) -> tuple[Deployment, RootData]:
     """Blue with a master password that RDS manages, and what adopt would write of it."""
     root.rds("rds").modify_db_instance(
         DBInstanceIdentifier=root.blue.identifier, ManageMasterUserPassword=True, ApplyImmediately=True

@@ -13,9 +13,10 @@ from rotator.domain.addresses import GATE, RECORD, alias, database, key
 from rotator.domain.env_files import DATA_FILE
 from rotator.domain.errors import Blocked, Interrupted, TerraformError
 from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
+from rotator.terraform.attempt import AtGate
 from rotator.terraform.gate import Gate
 from rotator.terraform.interface import ApplyEvent, OnEvent
-from rotator.terraform.stage_runner import AtGate, StageRunner
+from rotator.terraform.stages import TerraformStages
 
 KEY = KeySpec("alias/a", "d")
 BEFORE = RootData({"g0": Generation(KEY, DatabaseSpec("a", {}))}, "g0", EndpointSpec("Z", "n", 60))
@@ -108,8 +109,8 @@ def file(tmp_path: Path) -> DataFile:
     return DataFile(tmp_path / "root")
 
 
-def runner(fake: FakeTerraform, tmp_path: Path, on_event: OnEvent = lambda happened: None) -> StageRunner:
-    return StageRunner(fake, tmp_path / "work", on_event)
+def runner(fake: FakeTerraform, tmp_path: Path, on_event: OnEvent = lambda happened: None) -> TerraformStages:
+    return TerraformStages(fake, tmp_path / "work", on_event=on_event)
 
 
 def started(address: str) -> ApplyEvent:
@@ -168,7 +169,7 @@ def test_a_plan_that_fails_because_of_a_forbidden_change_is_a_refusal(tmp_path: 
     with pytest.raises(Blocked, match="kms_key_id"):
         runner(fake, tmp_path).apply_stage(Stage.KEY, BEFORE, AFTER, file.write)
     with pytest.raises(Blocked, match="kms_key_id"):
-        runner(fake, tmp_path).clean()
+        runner(fake, tmp_path).check_clean()
     assert file.written == [AFTER, BEFORE]
 
 
@@ -332,20 +333,20 @@ def test_plans_that_a_killed_run_left_are_removed(tmp_path: Path, file: DataFile
     left = tmp_path / "work" / "plan-old"
     left.mkdir(parents=True)
     (left / "tfplan").write_text("secret")
-    runner(FakeTerraform(file.path.parent, DONE), tmp_path).clean()
+    runner(FakeTerraform(file.path.parent, DONE), tmp_path).check_clean()
     assert not left.exists()
 
 
 def test_a_clean_root_is_one_run(tmp_path: Path, file: DataFile) -> None:
     fake = FakeTerraform(file.path.parent, DONE)
-    runner(fake, tmp_path).clean()
+    runner(fake, tmp_path).check_clean()
     assert fake.calls == ["init", "plan"]
 
 
 def test_a_root_that_is_not_clean_names_the_addresses(tmp_path: Path, file: DataFile) -> None:
     drifted = change(RECORD, "update", before={"ttl": 1}, after={"ttl": 2})
     with pytest.raises(Blocked) as caught:
-        runner(FakeTerraform(file.path.parent, [drifted], outputs=True), tmp_path).clean()
+        runner(FakeTerraform(file.path.parent, [drifted], outputs=True), tmp_path).check_clean()
     assert caught.value.code == "plan-not-clean"
     assert caught.value.details == (f"{RECORD}: update ttl", "output o")
 
@@ -357,7 +358,7 @@ def test_a_root_that_is_not_clean_for_a_key_that_was_switched_says_what_takes_no
         'module.key["g0"].aws_kms_key.this', "update", before={"is_enabled": True}, after={"is_enabled": False}
     )
     with pytest.raises(Blocked) as caught:
-        runner(FakeTerraform(file.path.parent, [drifted]), tmp_path).clean()
+        runner(FakeTerraform(file.path.parent, [drifted]), tmp_path).check_clean()
     assert "run the same command again" in caught.value.fix
 
 
