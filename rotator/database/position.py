@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 _FIRST = "postgres"
 """Positions of this engine are stored as bare text: journals had them so before there was another one."""
-_STORED = re.compile(r"(?P<engine>[a-z]+):(?P<text>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -27,5 +25,6 @@ class Position:
 
 def read_position(stored: str) -> Position:
     """The position that a journal keeps as `stored`."""
-    found = _STORED.fullmatch(stored)
-    return Position(found["engine"], found["text"]) if found else Position(_FIRST, stored)
+    engine, colon, text = stored.partition(":")
+    named = colon and text and engine.isascii() and engine.isalpha() and engine.islower()
+    return Position(engine, text) if named else Position(_FIRST, stored)

@@ -230,18 +230,18 @@ DRIVER = """
 import sys, time
 sys.path[:0] = {paths!r}
 from rotator.database.interface import Target
-from rotator.database.postgres.replication.link import PostgresLink
-from rotator.database.postgres.replication import window as module
+from rotator.database.postgres.replication.channel import PostgresChannel
+from rotator.database.postgres.window import window as module
 from rotator.database.replication import Budgets
 def target(address, port):
     return Target(address, port, {user!r}, {database!r}, address, {password!r}, *{tls!r})
-link = PostgresLink({rotation!r}, target(*{blue!r}), target(*{green!r}), pinned=True)
+channel = PostgresChannel({rotation!r}, target(*{blue!r}), target(*{green!r}), pinned=True)
 def hang(*_):
     print("closed", flush=True)
     time.sleep(600)
 module.sentinels.pass_through, real = module.sentinels.pass_through, module.sentinels.pass_through
 budgets = Budgets(calm=0.0, fence=0.5, drain=0.5, recheck=0.5, counters=0.5)
-with link.window(budgets, (), retain_back=True) as window:
+with channel.window(budgets, (), retain_back=True) as window:
     window.prepare(lambda *_: None, lambda: None)
     module.sentinels.pass_through = hang
     window.run()

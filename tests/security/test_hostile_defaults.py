@@ -136,7 +136,7 @@ VERBS: dict[str, Callable[[PostgresServer], object]] = {
     "preflight_replicate": lambda server: server.preflight_replicate("r1", strengthen=True),
     "schema": PostgresServer.schema,
     "tables": PostgresServer.tables,
-    "sequences": PostgresServer.sequences,
+    "counters": PostgresServer.counters,
     "extensions": PostgresServer.extensions,
     "write_stats": PostgresServer.write_stats,
     "mark": lambda server: server.mark("green"),
@@ -241,5 +241,5 @@ def test_there_is_one_place_that_connects() -> None:
 def test_every_verb_is_tried() -> None:
     """All verbs of the server are in VERBS, or are those that need a second server or end other sessions."""
     public = {name for name in vars(PostgresServer) if not name.startswith("_")}
-    others = {"checksum", "advance_sequences", "static_settings", "end_clients", "target"}
+    others = {"checksum", "raise_counters", "static_settings", "end_clients", "target"}
     assert public - set(VERBS) - others == set()
