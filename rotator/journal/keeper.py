@@ -10,7 +10,7 @@ from rotator.journal.datafile import DataFile
 from rotator.journal.document import Journal, journal_from_json, journal_to_json
 from rotator.journal.private import InMemory, Private
 from rotator.journal.read import read_document
-from rotator.journal.store import Store, Version
+from rotator.journal.store import JournalChanged, Store, Version
 
 
 class Keeper(Protocol):
@@ -57,6 +57,7 @@ class JournalKeeper:
         self.private = private
         self._derived: tuple[str, ...] = ()
         self._version: Version | None = None
+        self._at_work = False
 
     @property
     def location(self) -> str:
@@ -64,9 +65,13 @@ class JournalKeeper:
         return self._store.location
 
     def load(self) -> Journal:
-        """Read what is stored; raises Blocked when it is damaged, or another env's."""
+        """Read what is stored; raises Blocked when it is damaged, or another env's. In a run, JournalChanged."""
         stored = self._store.read()
-        self._version = stored.version if stored else None
+        version = stored.version if stored else None
+        if self._at_work and version != self._version:
+            # Parts of this run stand on what was there before: they would write over what they have never read.
+            raise JournalChanged(self.location)
+        self._version = version
         if stored is None:
             return Journal(self._env)
         document = read_document(stored.data, self.location)
@@ -106,9 +111,13 @@ class JournalKeeper:
         return self._data.edited(journal.root, journal.pending, self._derived)
 
     def take_up(self) -> None:
-        """At a run's begin: write the data file anew. Raises Blocked, and writes nothing, when it was changed."""
+        """At a run's begin: write the data file anew. Raises Blocked, and writes nothing, when it was changed.
+
+        From here on nobody else may write the journal.
+        """
         journal = self.load()
         self._data.refuse_edited(self.edited(journal))
+        self._at_work = True
         if journal.root is None and journal.pending is None:
             self.drop_data()  # of a look that was cut off
         self.derive(journal)

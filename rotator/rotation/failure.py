@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rotator.domain.errors import Interrupted, RotatorError, TerraformStateLocked, WaitingForApproval, WaitingForAws
+from rotator.domain.errors import (
+    Interrupted,
+    LockedError,
+    RotatorError,
+    TerraformStateLocked,
+    WaitingForApproval,
+    WaitingForAws,
+)
 from rotator.domain.rotation import Strategy
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import CutoverResult, FenceResult, OpenResult, SnapshotResult
@@ -15,8 +22,8 @@ from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.fence import unfence
 
 # Those who stop a run on purpose mean to go on; so does an apply that outlived its killed driver and holds the state
-# lock: the fence stays, and they are told so.
-PAUSES = (WaitingForApproval, WaitingForAws, Interrupted, TerraformStateLocked)
+# lock, and another run that wrote the journal meanwhile: the fence stays, and they are told so.
+PAUSES = (WaitingForApproval, WaitingForAws, Interrupted, TerraformStateLocked, LockedError)
 
 
 def is_fenced(memory: JournalMemory) -> bool:
@@ -95,10 +102,12 @@ def _kept_log(ctx: Context, memory: JournalMemory) -> tuple[str, ...]:
 def _after_window(ctx: Context, error: RotatorError) -> tuple[str, ...]:
     """Strategy replicate: nothing is built on the fence, so it never needs to stay unless the flip has happened.
 
-    Whoever holds the state's lock may be an apply that outlived its driver: then nobody knows yet whether it flips.
+    Whoever holds the state's lock may be an apply that outlived its driver, and whoever wrote the journal meanwhile
+    may be about to flip: then nobody knows yet whether it does.
     """
     blue, name = ctx.rotation.blue, ctx.env.name
-    unseen = Sides(Side.UNKNOWN, Side.UNKNOWN, Name.UNKNOWN, apply_may_flip=isinstance(error, TerraformStateLocked))
+    at_work = isinstance(error, TerraformStateLocked | LockedError)
+    unseen = Sides(Side.UNKNOWN, Side.UNKNOWN, Name.UNKNOWN, apply_may_flip=at_work)
     if Move.WAIT in judge(unseen).moves:
         return (f"{blue} is left as it is: another apply may still flip. Wait, then: rotator rotate {name}",)
     if ctx.memory.result(CutoverResult).returned:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_channels import Replication
 from fake_store import MemoryStore, Place
-from fakes import new_world
+from fakes import BLUE, new_world
 from rotations import services
 
 from rotator.commands.rotation import rotate
@@ -65,3 +66,39 @@ def test_a_run_stops_when_its_journal_is_exchanged_under_it_and_goes_on_when_run
     rotate(services(world, tmp_path), Options())
     assert world.both_writable == 0
     assert world.record.values[0].startswith("shop-db-g1.")
+
+
+def test_a_run_never_goes_on_from_what_somebody_else_wrote(tmp_path: Path) -> None:
+    """A second look would make the next save of what was read before pass for one of what is there now."""
+    place = Place()
+    run = keeper(place, tmp_path)
+    run.take_up()
+    run.save(Journal("shop"))
+    other = keeper(place, tmp_path)
+    other.load()
+    other.save(Journal("shop", next_generation=7))
+    with pytest.raises(JournalChanged):
+        run.load()
+    with pytest.raises(JournalChanged):
+        run.save(Journal("shop", next_generation=2))
+    assert other.load().next_generation == 7
+
+
+@pytest.mark.parametrize("strategy", ["snapshot", "replicate"])
+def test_blue_stays_as_it_is_when_another_run_may_be_about_to_flip(tmp_path: Path, strategy: str) -> None:
+    world = new_world()
+    world.replication = Replication() if strategy == "replicate" else None
+    found = services(world, tmp_path, strategy=strategy)
+    save = found.keeper.save
+
+    def overtaken(journal: Journal) -> None:
+        """As soon as blue is shut, somebody else has the journal."""
+        if world.data[BLUE].fenced_by is not None:
+            raise JournalChanged("journal.json")
+        save(journal)
+
+    found.keeper.save = overtaken  # type: ignore[method-assign]
+    with pytest.raises(JournalChanged) as refused:
+        rotate(found, Options())
+    assert world.data[BLUE].fenced_by is not None
+    assert any("fenced" in line or "left as it is" in line for line in refused.value.details)

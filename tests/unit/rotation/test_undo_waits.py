@@ -10,7 +10,6 @@ import pytest
 from fakes import BLUE, FakeRds, RecordingReporter, World, new_world
 from replicated import world_with_links
 from rotations import phase, services
-from rotator.journal.stores import LocalStore
 from test_half_made_green import half_made, patient
 
 from rotator.commands.retirement import retire
@@ -19,6 +18,7 @@ from rotator.commands.services import Services
 from rotator.domain.aws import Snapshot
 from rotator.domain.errors import AwsError, Blocked, ExitCode, WaitingForAws
 from rotator.journal.document import Phase
+from rotator.journal.local import local_keeper
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import GreenResult
 from rotator.journal.results_retire import RetireSnapshotsResult
@@ -72,7 +72,7 @@ def slow(world: World, folder: Path, reporter: Any = None, **how: int) -> Servic
 
 
 def memory(folder: Path) -> JournalMemory:
-    return JournalMemory(LocalStore("shop", folder), "shop-g1")
+    return JournalMemory(local_keeper("shop", folder), "shop-g1")
 
 
 def test_a_rollback_ends_with_exit_code_11_while_green_is_kept_and_goes_on(tmp_path: Path) -> None:
