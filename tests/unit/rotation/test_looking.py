@@ -25,7 +25,7 @@ from rotator.rotation.registry import ROWS
 from rotator.rotation.steps.context import Context, Options
 from rotator.rotation.steps.observation import Kind, Observation
 
-WORLD = ("rds", "kms", "key_uses", "dns", "identity", "resolver", "databases", "stages")
+WORLD = ("topology", "rds", "kms", "key_uses", "dns", "identity", "resolver", "databases", "stages")
 STRATEGIES = pytest.mark.parametrize("strategy", ["snapshot", "replicate"])
 
 
