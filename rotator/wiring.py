@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from rotator.report.live.pulse import pulse
 from rotator.report.spoken import SpokenReporter
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
+from rotator.terraform.provider import KeptProvider
 from rotator.terraform.render import check_root
 from rotator.terraform.runner import TerraformRunner
 from rotator.terraform.stages import TerraformStages
@@ -104,15 +105,15 @@ def workbench(name: str, verb: str, *, as_json: bool, locked: bool) -> Iterator[
     env = load(name)
     # What these verbs print is their result: progress goes to stderr.
     quiet = as_json or verb in ("plan", "status")
-    with for_owner_alone():
+    with for_owner_alone(), ExitStack() as stack:
         if not locked:
-            yield _workbench(env, quiet, derive=False)
+            yield _workbench(env, quiet, stack, derive=False)
             return
         with LocalStore(env.path).lock(verb):
-            yield _workbench(env, quiet, derive=True)
+            yield _workbench(env, quiet, stack, derive=True)
 
 
-def _workbench(given: Env, quiet: bool, *, derive: bool) -> Services:
+def _workbench(given: Env, quiet: bool, stack: ExitStack, *, derive: bool) -> Services:
     env = located(given)
     project = project_root()
     work = env.path / WORK_FOLDER
@@ -128,12 +129,15 @@ def _workbench(given: Env, quiet: bool, *, derive: bool) -> Services:
     reporter = SpokenReporter(
         open_reporter(sys.stdout, sys.stderr, as_json=quiet, environ=environ), typed(env.name).say
     )
+    outer = terraform_env(env.config, project / WORK_FOLDER, environ)
     terraform = TerraformRunner(
         env.path,
         binary,
-        terraform_env(env.config, project / WORK_FOLDER, environ),
+        outer,
+        kept=KeptProvider(env.path, outer, enabled=env.config.terraform.keep_provider),
         on_wait=lambda event: reporter.note(f"waiting for Terraform's state lock: {event.message}"),
     )
+    stack.callback(terraform.close)
     store = LocalStore(env.path)
     keeper = local_keeper(env.name, env.path, project / WORK_FOLDER / PRIVATE_FOLDER / env.name)
     if derive:

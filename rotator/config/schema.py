@@ -179,12 +179,16 @@ class BackendConfig(Section):
 
 
 class TerraformConfig(Section):
-    """[terraform]: binary, backend, and which further environment variables Terraform and its providers are given."""
+    """[terraform]: binary, backend, and which further environment variables Terraform and its providers are given.
+
+    `keep_provider`: one provider serves all plans of a command, instead of one for each run.
+    """
 
     binary: Text | None = None
     pass_environment: Annotated[Strings, AfterValidator(rules.passed_variables)] = Field(
         default=(), examples=[["VAULT_ADDR"]]
     )
+    keep_provider: bool = True
     backend: BackendConfig = BackendConfig()
 
 

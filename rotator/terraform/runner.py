@@ -26,6 +26,7 @@ from rotator.terraform.faults import Failure, to_error
 from rotator.terraform.interface import ApplyEvent, OnEvent
 from rotator.terraform.outlived import ApplyLock
 from rotator.terraform.process import Child, Finished, OnLine, sigterm_interrupts
+from rotator.terraform.provider import KeptProvider
 from rotator.terraform.stream import LOCKING, event
 
 _COMMANDS = frozenset({"version", "init", "plan", "show", "apply", "state list", "state rm", "untaint"})
@@ -52,6 +53,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         lock_timeout_seconds: int = 600,
         on_wait: OnEvent = _ignore,
         clock: Callable[[], float] = time.monotonic,
+        kept: KeptProvider | None = None,
     ) -> None:
         super().__init__(working_dir=str(root), terraform_bin_path=str(binary))
         self._root = root
@@ -61,6 +63,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         self._on_wait = on_wait
         self._applies = ApplyLock(root / WORK_FOLDER, lock_timeout_seconds)
         self._clock = clock
+        self._kept = kept
         self._runs: list[tuple[str, float]] = []
         self._child: Child | None = None
 
@@ -92,7 +95,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         self.wait_for_applies()
         with on_this_machine("Terraform's plan could not be written.", out):
             os.close(os.open(out, os.O_WRONLY | os.O_CREAT, 0o600))
-        code, _, _ = self._run(
+        code, _, _ = self._look(
             "plan",
             on_line=self._announce_wait,
             allowed=(0, 2),
@@ -106,7 +109,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
 
     def show(self, plan: Path) -> Mapping[str, Any]:
         """The saved plan as JSON, in this process's memory alone."""
-        _, out, _ = self._run("show", str(plan.resolve()), json=_FLAG)
+        _, out, _ = self._look("show", str(plan.resolve()), json=_FLAG)
         shown: Mapping[str, Any] = json.loads(out)
         return shown
 
@@ -166,6 +169,11 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         if address in self.state_addresses():
             self._run("state rm", address, lock_timeout=self._lock_timeout)
 
+    def close(self) -> None:
+        """End what is kept for this runner."""
+        if self._kept is not None:
+            self._kept.close()
+
     def interrupt(self) -> None:
         """Ask the running command to end gracefully (one SIGINT); a second call kills it. From any thread."""
         child = self._child
@@ -175,7 +183,13 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
     # --- python-terraform's own methods, replaced -----------------------------------------------------------------
 
     def cmd(
-        self, cmd: str, *args: str, on_line: OnLine | None = None, inherits: tuple[int, ...] = (), **options: Any
+        self,
+        cmd: str,
+        *args: str,
+        on_line: OnLine | None = None,
+        inherits: tuple[int, ...] = (),
+        environ: Mapping[str, str] = {},
+        **options: Any,
     ) -> tuple[int, str, str]:
         """Run one known subcommand; (exit code, standard output, standard error), apart.
 
@@ -186,7 +200,7 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
         argv: list[str] = self.generate_cmd_string(cmd, *args, **options)
         started = self._clock()
         try:
-            finished = self._supervise(argv, on_line, inherits)
+            finished = self._supervise(argv, on_line, inherits, environ)
         finally:
             self._runs.append((cmd, self._clock() - started))
         if finished.interrupted:
@@ -201,10 +215,12 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
 
     # --- private --------------------------------------------------------------------------------------------------
 
-    def _supervise(self, argv: list[str], on_line: OnLine | None, inherits: tuple[int, ...]) -> Finished:
+    def _supervise(
+        self, argv: list[str], on_line: OnLine | None, inherits: tuple[int, ...], environ: Mapping[str, str]
+    ) -> Finished:
         with sigterm_interrupts():
             try:
-                self._child = Child(argv, self._root, self._environ, inherits)
+                self._child = Child(argv, self._root, {**self._environ, **environ}, inherits)
             except OSError as error:
                 raise self._not_started(error) from error
             try:
@@ -224,6 +240,16 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # the 
             why=str(error),
             fix="install Terraform >= 1.10, or run `make terraform`",
         )
+
+    def _look(self, cmd: str, *args: str, **options: Any) -> tuple[int, str, str]:
+        """Run what changes nothing, with the kept provider; once more without, when that has died meanwhile."""
+        kept = self._kept.environ() if self._kept is not None else {}
+        try:
+            return self._run(cmd, *args, environ=kept, **options)
+        except TerraformError:
+            if not kept or (self._kept is not None and self._kept.environ()):
+                raise
+        return self._run(cmd, *args, **options)
 
     def _run(self, cmd: str, *args: str, allowed: tuple[int, ...] = (0,), **options: Any) -> tuple[int, str, str]:
         code, out, err = self.cmd(cmd, *args, **options)
