@@ -1,10 +1,9 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """What the tests of the preflight for strategy replicate share."""
 
 from collections.abc import Iterator
 
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 from rotator.database.postgres.preflight.replicate import replicate_findings
 from rotator.domain.database import Finding

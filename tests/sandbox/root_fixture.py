@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from rotator.sandbox.daemon.endpoints import endpoints
 from rotator.terraform.binary import find_terraform
 from rotator.terraform.environment import terraform_env
 from rotator.terraform.interface import ApplyEvent
+from rotator.terraform.provider import KeptProvider
 from rotator.terraform.render import write_root
 from rotator.terraform.runner import TerraformRunner
 from rotator.terraform.stages import TerraformStages
@@ -50,6 +51,13 @@ class Root:
     blue: Deployment
     adopted: RootData
     work: Path
+    environ: Mapping[str, str]
+
+    def ordinary(self) -> TerraformStages:
+        """The same root, with a provider for each run of Terraform."""
+        binary = find_terraform(None, PROJECT, self.environ)
+        plain = TerraformRunner(self.terraform.root, binary, self.environ)
+        return TerraformStages(plain, self.work / "ordinary", on_event=nothing)
 
     def write(self, data: RootData) -> None:
         write_data(self.terraform.root / DATA_FILE, data)
@@ -75,9 +83,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
         monkeypatch.setenv(name, value)
     with installed(PATCHES, Context(FakeFleet(), time.monotonic, AT_ONCE)):
         server = serve("127.0.0.1", 0, {}, KEY)
+        built = _build(tmp_path, server.port)
         try:
-            yield _build(tmp_path, server.port)
+            yield built
         finally:
+            built.terraform.close()
             server.close()
 
 
@@ -88,7 +98,9 @@ def _build(tmp_path: Path, port: int) -> Root:
     world.build(env, clients, "15.10", "first-password", lambda line: None)
     write_root(env)
     environ = terraform_env(env.config, tmp_path / "work", os.environ)
-    terraform = TerraformRunner(env.path, find_terraform(None, PROJECT, environ), environ)
+    terraform = TerraformRunner(
+        env.path, find_terraform(None, PROJECT, environ), environ, kept=KeptProvider(env.path, environ)
+    )
     aws = Aws(env.config.aws)
     blue = aws.rds.instance(env.config.database.identifier)
     assert blue is not None
@@ -100,6 +112,7 @@ def _build(tmp_path: Path, port: int) -> Root:
         blue,
         found_in(aws, blue),
         tmp_path / "gates",
+        environ,
     )
 
 

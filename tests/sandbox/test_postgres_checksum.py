@@ -1,8 +1,7 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 from collections.abc import Iterator
 
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 from rotator.database.postgres.compare.checksum import checksum
 from rotator.database.postgres.server import PostgresServer

@@ -1,10 +1,9 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 import socket
 from dataclasses import replace
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.server import PostgresServer

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg, running_server  # noqa: F401
+from pg_fixture import PgServer, running_server
 from replication_pair import Pair, running_pair
 
 from rotator.database.postgres.connection import session
@@ -18,7 +18,6 @@ from rotator.database.postgres.server import PostgresServer
 from rotator.database.replication import Budgets, Verified
 from rotator.domain.errors import DatabaseError
 
-# ruff: noqa: F811  (the fixture `pg` is imported)
 pytestmark = pytest.mark.postgres
 
 NOW = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, counters=5.0)

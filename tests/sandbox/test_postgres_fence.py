@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 import threading
 import time
 from collections.abc import Iterator
@@ -7,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 from pg_writers import TABLES, reached, writing
 
 from rotator.database.postgres.fence.unfence import BUSY_MILLISECONDS, unfence

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """Killed in the middle: the server's side of the fence, and the tool itself."""
 
 import subprocess
@@ -6,7 +5,7 @@ import sys
 import threading
 
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 from pg_writers import reached
 
 from rotator.database.postgres.server import PostgresServer

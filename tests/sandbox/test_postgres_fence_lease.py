@@ -1,9 +1,8 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """A window's fence, which opens by itself, is told from one that stays, and is no reason to leave a server unfenced."""
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.server import PostgresServer

@@ -1,11 +1,10 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """The fence as on RDS: the master user is no superuser, only a member of the tables' owners."""
 
 from collections.abc import Iterator
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 from rotator.database.postgres.server import PostgresServer
 from rotator.domain.database import EndedClients

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """The marker and the probe, the sequences, the statistics, the clients."""
 
 import os
@@ -6,7 +5,7 @@ import signal
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 from pg_writers import reached
 
 from rotator.database.compare import compare_sequences

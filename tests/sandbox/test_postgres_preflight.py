@@ -1,11 +1,10 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """Every finding is made by a real database that has the trouble."""
 
 import threading
 from collections.abc import Iterator
 
 import pytest
-from pg_fixture import PgServer, pg, running_server  # noqa: F401
+from pg_fixture import PgServer, running_server
 from pg_writers import reached
 
 from rotator.database.postgres.connection import session

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 from pg_findings import KEYED, findings, login, since  # noqa: F401
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.preflight.replicate_identity import INCOMPARABLE

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """What the findings of strategy replicate claim is true: PostgreSQL itself refuses, or stops to apply, or does not.
 
 Both sides are databases of one server: a slot that is made before its subscription allows that.
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 from pg_writers import reached
 
 from rotator.database.postgres.preflight.replicate import replicate_findings

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 from pg_findings import KEYED, findings, login, since  # noqa: F401
-from pg_fixture import PgServer, pg, running_server  # noqa: F401
+from pg_fixture import PgServer, running_server
 
 from rotator.database.postgres.preflight.findings import findings as ordinary_findings
 from rotator.database.postgres.preflight.replicate import replicate_findings, version_findings

@@ -1,9 +1,8 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 import time
 from collections.abc import Iterator
 
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 from rotator.database.compare import compare_schema
 from rotator.database.postgres.server import PostgresServer

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """A database whose defaults are all set against the tool (ALTER DATABASE ... SET): every call gives the same."""
 
 from __future__ import annotations
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 from psycopg import sql
 
 from rotator.database.interface import Target

@@ -1,8 +1,7 @@
-# ruff: noqa: F811 (the fixture `root` is imported)
 """A key in the root's data that somebody else has scheduled for deletion, under the real Terraform and provider."""
 
 import pytest
-from root_fixture import Root, root  # noqa: F401
+from root_fixture import Root
 
 from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked

@@ -1,10 +1,9 @@
-# ruff: noqa: F811 (the fixture `root` is imported)
 """The records of a root under the real Terraform and provider: spelled as people do, and several that flip at once."""
 
 from dataclasses import replace
 
 import pytest
-from root_fixture import RECORD, Root, put, root, values  # noqa: F401
+from root_fixture import RECORD, Root, put, values
 
 from rotator.domain import root_edits as edits
 from rotator.domain.addresses import GATE, also

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `root` is imported)
 """The rendered root under the real Terraform and provider, against the local AWS: what the first stages plan, exactly.
 
 The whole rotation, with its long applies, is tests/e2e. Here are the stages whose applies are quick, and the refusals.
@@ -8,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from root_fixture import BLUE, GREEN, RECORD, Root, found_in, root  # noqa: F401
+from root_fixture import BLUE, GREEN, RECORD, Root, found_in
 
 from rotator.aws.managed import secret_of
 from rotator.aws.settings import as_adopted

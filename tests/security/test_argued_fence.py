@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """A client of the application argues with the fence: by operators of his own, by names, by what he may ask for himself.
 
 What he gains: a write on the side that has been left, while the tool says that nobody can write there. It is lost.
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 from rotator.database.postgres.connection import session
 from rotator.database.postgres.fence import fence_sql

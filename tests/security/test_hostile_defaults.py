@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """The owner of a database chooses what sessions in it begin with (ALTER DATABASE ... SET).
 
 What he gains where a session of the tool keeps that: names without a schema find his own functions and operators,
@@ -15,7 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 import rotator
 from rotator.database.postgres import connection as connections

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """A user with CREATE makes a schema and functions that are called as an extension's.
 
 What he gains: the tool asks `rds_tools.logical_seed_lsn()` as the master, and believes what it says of the seed.
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pg_fixture import PgServer, bindir, pg, running_server  # noqa: F401
+from pg_fixture import PgServer, bindir, running_server
 
 from rotator.database.postgres.catalog.extensions import function_of, has_table
 from rotator.database.postgres.catalog.objects import databases

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (the fixture `pg` is imported)
 """A user with CREATE on a database makes the tool's schema before the tool does.
 
 What he gains where it is believed: his own code run as the master, at the latest by the next `rotator status`; or the
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from pg_fixture import PgServer, pg  # noqa: F401
+from pg_fixture import PgServer
 
 from rotator.database.postgres.names import SCHEMA_COMMENT
 from rotator.database.postgres.server import PostgresServer
