@@ -27,7 +27,7 @@ from rotator.report.pipes import put
 from rotator.report.summary import Summary, render_text, to_json
 from rotator.report.text import fitted
 from rotator.report.visible import visible
-from rotator.rotation.steps import gates
+from rotator.rotation.steps import approvals
 from rotator.rotation.steps.context import Options
 from rotator.terraform.render import check_root, write_root
 
@@ -104,7 +104,7 @@ def rotate(
     no_wait: NoWait = False,
     approve: Annotated[
         list[str] | None,
-        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {gates.names(gates.ROTATE)}."),
+        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {approvals.names(approvals.ROTATE)}."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -112,20 +112,20 @@ def rotate(
     question = "Writes pause: for a moment (strategy replicate) or from the snapshot to the flip (snapshot). Rotate?"
 
     def options() -> Options:
-        return Options(approvals=gates.answers("rotate", approve or (), gates.ROTATE), no_wait=no_wait)
+        return Options(approvals=approvals.answers("rotate", approve or (), approvals.ROTATE), no_wait=no_wait)
 
     def work(services: Services, options: Options) -> Summary:
         try:
             return rotation.rotate(services, options)
         except WaitingForApproval as stop:
-            if (
-                stop.code != gates.Gate.LONG_PAUSE or yes or not sys.stdin.isatty()
-            ):  # --yes alone agrees to no long pause
+            # --yes alone agrees to no long pause.
+            if stop.code != approvals.Approval.LONG_PAUSE or yes or not sys.stdin.isatty():
                 raise
             lines = "\n".join((stop.what, stop.why, *(f"  {line}" for line in stop.details)))
             if not typer.confirm(f"{visible(lines)}\nPause writes for so long?", default=False, err=True):
                 raise
-            return rotation.rotate(services, replace(options, approvals=options.approvals | {gates.Gate.LONG_PAUSE}))
+            agreed = options.approvals | {approvals.Approval.LONG_PAUSE}
+            return rotation.rotate(services, replace(options, approvals=agreed))
 
     _through(env, "rotate", work, options, as_json, yes, question)
 
@@ -137,7 +137,7 @@ def retire(
     no_wait: NoWait = False,
     approve: Annotated[
         list[str] | None,
-        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {gates.names(gates.RETIRE)}."),
+        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {approvals.names(approvals.RETIRE)}."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -145,7 +145,7 @@ def retire(
     question = "Blue will be deleted after its final snapshot, and the old key scheduled for deletion. Retire?"
 
     def options() -> Options:
-        return Options(gates.answers("retire", approve or (), gates.RETIRE), no_wait=no_wait)
+        return Options(approvals.answers("retire", approve or (), approvals.RETIRE), no_wait=no_wait)
 
     _through(env, "retire", retirement.retire, options, as_json, yes, question)
 
@@ -158,7 +158,7 @@ def rollback(
     ] = None,
     approve: Annotated[
         list[str] | None,
-        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {gates.names(gates.ROLLBACK)}."),
+        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {approvals.names(approvals.ROLLBACK)}."),
     ] = None,
     delete_snapshots: Annotated[
         bool,
@@ -176,7 +176,7 @@ def rollback(
     def options() -> Options:
         if confirm is not None and confirm != env:
             _refuse_confirm(env, confirm)
-        given = gates.answers("rollback", approve or (), gates.ROLLBACK)
+        given = approvals.answers("rollback", approve or (), approvals.ROLLBACK)
         return Options(given, delete_snapshots=delete_snapshots, lose_writes=confirm == env, no_wait=no_wait)
 
     _through(env, "rollback", rotation.rollback, options, as_json, yes or confirm == env, "Take the rotation back?")

@@ -10,9 +10,7 @@ from rotator.database.position import Position
 from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets, Lag, Opened, Passed, Retention, Storage, Verified, Worker
 from rotator.database.seed import Bracket, Seed
-
-Progress = Callable[[float, str], None]
-"""Called with a fraction 0..1 and a short text."""
+from rotator.domain.progress import Progress
 
 
 class Window(Protocol):

@@ -6,16 +6,14 @@ All methods raise DatabaseError, or DatabaseUnreachable when no connection can b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from rotator.database.channel import Channel
 from rotator.database.protection import Encryption
 from rotator.domain.database import CounterState, EndedClients, FenceState, Finding, Table, TableDigest, WriteStats
-
-Progress = Callable[[float, str], None]
-"""Called with a fraction 0..1 and a short text."""
+from rotator.domain.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from functools import partial
 from typing import TypeVar
 
 from rotator.domain.errors import AwsError, Blocked, WaitingForApproval, WaitingForAws
+from rotator.domain.progress import Progress
 from rotator.journal.memory import JournalMemory
 from rotator.journal.results import Result
 from rotator.journal.step_record import Status, StepRecord
 from rotator.report.live.interface import Reporter
 from rotator.rotation.decide import Move, decide
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.interfaces import Clock, Progress
+from rotator.rotation.steps.interfaces import Clock
 from rotator.rotation.steps.observation import Kind, Observation
 from rotator.rotation.steps.step import AnyStep
 

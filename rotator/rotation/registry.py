@@ -17,7 +17,7 @@ from rotator.rotation.steps.copy.catchup import CatchUp
 from rotator.rotation.steps.copy.green import Green
 from rotator.rotation.steps.copy.open import Open
 from rotator.rotation.steps.copy.parity import Parity
-from rotator.rotation.steps.copy.seeding import MarkedSnapshot, Seed
+from rotator.rotation.steps.copy.seeding import FindSeed, MarkedSnapshot
 from rotator.rotation.steps.copy.snapshots import Reencrypt, TakeSnapshot
 from rotator.rotation.steps.copy.validate import Validate
 from rotator.rotation.steps.copy.verify import VerifyOnline
@@ -89,7 +89,7 @@ ROWS: tuple[Row, ...] = (
     Row(Part.ROTATE, Parity()),
     Row(Part.ROTATE, Validate(), only=_SNAPSHOT),
     Row(Part.ROTATE, Cutover(), Stage.CUTOVER, only=_SNAPSHOT, back=Back.NAME),
-    Row(Part.ROTATE, Seed(), only=_REPLICATE),
+    Row(Part.ROTATE, FindSeed(), only=_REPLICATE),
     Row(Part.ROTATE, CatchUp(), only=_REPLICATE, back=Back.WRITES),
     Row(Part.ROTATE, VerifyOnline(), only=_REPLICATE),
     Row(Part.ROTATE, Switch(), Stage.CUTOVER, only=_REPLICATE, back=Back.NAME),

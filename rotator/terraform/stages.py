@@ -17,6 +17,7 @@ from typing import Any, Literal
 from rotator.domain.addresses import GATE, NOTHING
 from rotator.domain.env_files import DATA_FILE
 from rotator.domain.errors import TerraformError
+from rotator.domain.progress import Progress
 from rotator.domain.root import RootData, Stage
 from rotator.host.data_file import write_data
 from rotator.terraform.attempt import AtGate, Begun, not_clean, partial, plan_file, raise_refused_condition
@@ -29,7 +30,6 @@ from rotator.terraform.policy import enforce, forbidden, refusal
 TAKES_DATA = ("variables.tf", "imports.tf")
 
 Write = Callable[[RootData], None]
-Progress = Callable[[float | None, str], None]
 
 
 class TerraformStages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rotator.database.interface import Progress, Target
+from rotator.database.interface import Target
 from rotator.database.postgres import activity, encryption, marker, static_settings
 from rotator.database.postgres.catalog import schema as catalog
 from rotator.database.postgres.catalog import sequences
@@ -21,6 +21,7 @@ from rotator.database.postgres.state import fence_state
 from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets
 from rotator.domain.database import CounterState, EndedClients, FenceState, Finding, Table, TableDigest, WriteStats
+from rotator.domain.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from rotator.aws.interface import Dns, Identity, KeyUses, Kms, Rds
 from rotator.config.schema import Env
 from rotator.database.interface import DatabaseOpener
 from rotator.domain.errors import journal_behind
+from rotator.domain.progress import Progress
 from rotator.domain.root import RootData, Stage
 from rotator.domain.rotation import Rotation
 from rotator.network.interface import Resolver
-from rotator.rotation.steps.interfaces import Clock, Memory, Progress, Stages
+from rotator.rotation.steps.interfaces import Clock, Memory, Stages
 from rotator.topology.interface import Topology
 
 

@@ -6,11 +6,9 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from rotator.domain.progress import Progress
 from rotator.domain.root import RootData, Stage
 from rotator.journal.results import R
-
-Progress = Callable[[float | None, str], None]
-"""Called with a fraction 0..1 (None: unknown) and a short text."""
 
 
 class Clock(Protocol):

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from rotator.cli import app
-from rotator.rotation.steps import gates
+from rotator.rotation.steps import approvals as gates
 
 VERBS = [("rotate", gates.ROTATE), ("retire", gates.RETIRE), ("rollback", gates.ROLLBACK)]
 
@@ -19,7 +19,7 @@ def said(*arguments: str) -> Result:
 
 @pytest.mark.parametrize(("verb", "known"), VERBS)
 @pytest.mark.parametrize("answer", ["nonsense", "Fenced", "", "fenced,no-way-back"])
-def test_what_is_no_gate_is_refused_with_the_list(verb: str, known: tuple[gates.Gate, ...], answer: str) -> None:
+def test_what_is_no_gate_is_refused_with_the_list(verb: str, known: tuple[gates.Approval, ...], answer: str) -> None:
     ended = said(verb, "local", "--approve", answer, "--json")
     assert ended.exit_code == 2
     error = json.loads(ended.stdout)["error"]
@@ -32,10 +32,10 @@ def test_a_gate_of_another_verb_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("verb", "known"), VERBS)
-def test_the_help_lists_the_same_gates(verb: str, known: tuple[gates.Gate, ...]) -> None:
+def test_the_help_lists_the_same_gates(verb: str, known: tuple[gates.Approval, ...]) -> None:
     assert f"Answer a gate: {', '.join(known)}." in said(verb, "--help").stdout
 
 
 def test_every_gate_says_what_one_agrees_to() -> None:
-    assert set(gates.MEANING) == set(gates.Gate)
-    assert set(gates.ROTATE) | set(gates.RETIRE) | set(gates.ROLLBACK) == set(gates.Gate)
+    assert set(gates.MEANING) == set(gates.Approval)
+    assert set(gates.ROTATE) | set(gates.RETIRE) | set(gates.ROLLBACK) == set(gates.Approval)

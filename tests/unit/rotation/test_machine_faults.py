@@ -28,7 +28,7 @@ from rotator.journal.local import local_keeper
 from rotator.journal.lock import env_lock, holder
 from rotator.report.pipes import put
 from rotator.rotation.steps.context import Options
-from rotator.terraform.gate import Gate
+from rotator.terraform.gate import Approval
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / ".rotator").write_text("")
     with pytest.raises(MachineError), env_lock(tmp_path):
         pytest.fail("locked")
-    with pytest.raises(MachineError, match="pipes"), Gate(tmp_path / ".rotator"):
+    with pytest.raises(MachineError, match="pipes"), Approval(tmp_path / ".rotator"):
         pytest.fail("open")
     assert holder(tmp_path) is None
 

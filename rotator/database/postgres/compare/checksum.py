@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from rotator.database.interface import Progress, Target
+from rotator.database.interface import Target
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.reading import owners
 from rotator.database.postgres.reading.session import hold, read, unwritten
 from rotator.domain.database import Table, TableDigest
+from rotator.domain.progress import Progress
 
 CHUNK_ROWS = 100_000
 CHUNK_BLOCKS = (64, 65_536)

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import groupby
 
-from rotator.database.interface import Progress, Target
+from rotator.database.interface import Target
 from rotator.database.postgres.compare.chunk_scanner import (
     FEW_ROWS,
     MOST_LISTED,
@@ -34,6 +34,7 @@ from rotator.database.postgres.compare.reader import Content, Reader, reader
 from rotator.database.postgres.compare.reconciliation import Outcome, RowReconciliation, look
 from rotator.database.postgres.compare.tally import Tally
 from rotator.domain.database import Table
+from rotator.domain.progress import Progress
 
 CHUNK_ROWS = 100_000
 RECONCILED_AT_ONCE = 128

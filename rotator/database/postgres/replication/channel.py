@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rotator.database.channel import Window
-from rotator.database.interface import Progress, Target
+from rotator.database.interface import Target
 from rotator.database.position import Position
 from rotator.database.postgres.catalog.objects import databases, each_database, stored_tables
 from rotator.database.postgres.compare import verify
@@ -30,6 +30,7 @@ from rotator.database.protection import Encryption
 from rotator.database.replication import Budgets, Lag, Opened, Retention, Storage, Verified, Worker
 from rotator.database.seed import Bracket, Seed
 from rotator.domain.errors import DatabaseUnreachable
+from rotator.domain.progress import Progress
 from rotator.domain.qualified import qualified
 
 COVER_SECONDS = 30.0

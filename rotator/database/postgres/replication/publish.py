@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from psycopg import errors, sql
 
-from rotator.database.interface import Progress, Target
+from rotator.database.interface import Target
 from rotator.database.postgres.catalog.objects import USER_SCHEMA, each_database
 from rotator.database.postgres.connection import Connection, session
 from rotator.database.postgres.fence import fence_sql
@@ -24,6 +24,7 @@ from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.window.covering import gently
 from rotator.database.replication import Opened
 from rotator.domain.errors import DatabaseError
+from rotator.domain.progress import Progress
 from rotator.domain.qualified import unquoted
 
 SLOT_SECONDS = 600.0

@@ -78,7 +78,7 @@ def refresh_stale(source: Target, target: Target) -> Views:
 
 
 def _equal(source: Target, target: Target, view: Table) -> bool:
-    def silent(fraction: float, text: str) -> None:
+    def silent(fraction: float | None, text: str) -> None:
         """Views are small beside tables."""
 
     return checksum.checksum(source, view, silent) == checksum.checksum(target, view, silent)

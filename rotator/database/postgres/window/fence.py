@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping
 
 from psycopg import errors
 
-from rotator.database.interface import Progress
 from rotator.database.postgres.catalog.objects import refuse_foreign_parents
 from rotator.database.postgres.connection import APPLICATION, Connection
 from rotator.database.postgres.fence import fence_sql
@@ -21,6 +20,7 @@ from rotator.database.postgres.window.covering import Covering, who
 from rotator.database.postgres.window.statements import at_once, has_ddl_fence, opening, refusing, watch
 from rotator.database.replication import Budgets
 from rotator.domain.errors import DatabaseError
+from rotator.domain.progress import Progress
 from rotator.domain.qualified import qualified
 
 _POLL_SECONDS = 0.002

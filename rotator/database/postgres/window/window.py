@@ -29,7 +29,7 @@ from typing import Any
 import psycopg
 
 from rotator.database.compare import capped
-from rotator.database.interface import Progress, Target
+from rotator.database.interface import Target
 from rotator.database.position import Position
 from rotator.database.postgres.catalog.objects import databases
 from rotator.database.postgres.catalog.sequence_look import Look
@@ -47,6 +47,7 @@ from rotator.database.postgres.window.fence import WindowFence
 from rotator.database.postgres.window.positions import Sequences
 from rotator.database.replication import Budgets, Passed
 from rotator.domain.errors import DatabaseError
+from rotator.domain.progress import Progress
 
 
 @dataclass

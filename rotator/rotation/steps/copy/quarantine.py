@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rotator.domain.errors import RotatorError
+from rotator.domain.progress import Progress
 from rotator.domain.rotation import Strategy
 from rotator.journal.results import CutoverResult, GreenResult, ReencryptResult, SeedResult
 from rotator.rotation.steps.channels import forward
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.interfaces import Progress
 from rotator.rotation.steps.world import is_at, ours
 
 BETWEEN_SECONDS = 5.0

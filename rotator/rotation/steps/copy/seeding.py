@@ -41,7 +41,7 @@ class MarkedSnapshot(TakeSnapshot):
         return replace(result, high=str(forward(ctx).mark("high")))
 
 
-class Seed(Step[SeedResult]):
+class FindSeed(Step[SeedResult]):
     """Make green harmless, then find where its data ends, from at least two exact sources that agree."""
 
     name = "seed"

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 
 from rotator.database import compare
-from rotator.database.interface import DatabaseServer, Progress
+from rotator.database.interface import DatabaseServer
 from rotator.domain.database import Table, TableDigest
 from rotator.domain.errors import Blocked
+from rotator.domain.progress import Progress
 from rotator.journal.results import KeyResult, ValidateResult
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.observation import Observation, absent, satisfied, skipped
@@ -90,7 +91,7 @@ def _compare_tables(ctx: Context, blue: DatabaseServer, green: DatabaseServer, t
 
 def _part(ctx: Context, table: Table, start: float, share: float) -> Progress:
     """One table's progress as its part of the whole."""
-    return lambda fraction, _: ctx.progress(start + fraction * share, f"checksum of {table}")
+    return lambda fraction, _: ctx.progress(start + (fraction or 0.0) * share, f"checksum of {table}")
 
 
 def refuse(what: str, found: tuple[str, ...], ddl: tuple[str, ...] = (), by_key: tuple[str, ...] = ()) -> None:

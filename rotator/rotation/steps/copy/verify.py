@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from rotator.database import compare
 from rotator.database.channel import Channel
 from rotator.database.interface import DatabaseServer
 from rotator.domain.errors import Blocked
+from rotator.domain.progress import Progress
 from rotator.journal.results import SeedResult, ValidateResult
 from rotator.rotation.steps.channels import check_retained, forward
 from rotator.rotation.steps.context import Context
@@ -104,11 +105,13 @@ def _shut(ctx: Context, channel: Channel, green: DatabaseServer) -> Mapping[str,
     return channel.imprint()
 
 
-def _watching(ctx: Context, channel: Channel) -> Callable[[float, str], None]:
-    """Progress that now and then looks at the log which blue keeps meanwhile. Raises what `watch` raises."""
+def _watching(ctx: Context, channel: Channel) -> Progress:
+    """Progress that now and then looks at the log which blue keeps meanwhile. Raises what
+    `check_retained` raises.
+    """
     last = ctx.clock.monotonic()
 
-    def progress(fraction: float, text: str) -> None:
+    def progress(fraction: float | None, text: str) -> None:
         nonlocal last
         ctx.progress(fraction, text)
         if ctx.clock.monotonic() - last > WATCH_SECONDS:

@@ -9,15 +9,15 @@ from rotator.domain.errors import Blocked, DatabaseError
 from rotator.domain.rotation import Strategy
 from rotator.journal.results import CutoverResult, FenceResult
 from rotator.rotation.safety import Move, judge, way
+from rotator.rotation.steps.approvals import Approval
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.following import before_fence
 from rotator.rotation.steps.cutover.sides import Seen, look
-from rotator.rotation.steps.gates import Gate
 from rotator.rotation.steps.observation import Observation, absent, conflict, needs_approval, satisfied
 from rotator.rotation.steps.step import Step
 from rotator.rotation.steps.world import elsewhere, instance, server
 
-APPROVAL = Gate.FENCED
+APPROVAL = Approval.FENCED
 
 
 class Fence(Step[FenceResult]):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from rotator.rotation.steps.approvals import Approval
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.gates import Gate
 
 PAST_FENCE = (
     "begin",
@@ -31,4 +31,4 @@ def without_way_back(ctx: Context) -> str:
     name = ctx.env.name
     if ctx.options.taking_back:
         return f"To go back and lose what was written on green: rotator rollback {name} --confirm {name}"
-    return f"To keep green: rotator rotate {name} --approve {Gate.NO_WAY_BACK}"
+    return f"To keep green: rotator rotate {name} --approve {Approval.NO_WAY_BACK}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from rotator.domain.database import Finding
 from rotator.domain.errors import Blocked, RotatorError, WaitingForApproval
 from rotator.domain.rotation import Strategy
+from rotator.rotation.steps.approvals import Approval
 from rotator.rotation.steps.context import Context
-from rotator.rotation.steps.gates import Gate
 from rotator.rotation.steps.world import blue_instance, server
 
-APPROVAL = Gate.LONG_PAUSE
+APPROVAL = Approval.LONG_PAUSE
 OWN = "own-leftover"
 """The finding that an earlier rotation's replication is in the way."""
 

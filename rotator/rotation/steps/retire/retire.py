@@ -17,10 +17,10 @@ from rotator.journal.results_retire import (
     RetireDatabaseResult,
     UnprotectResult,
 )
+from rotator.rotation.steps.approvals import Approval
 from rotator.rotation.steps.channels import backward
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.snapshots import look, source
-from rotator.rotation.steps.gates import Gate
 from rotator.rotation.steps.observation import (
     Kind,
     Observation,
@@ -68,12 +68,12 @@ class RetireCheck(Step[RetireCheckResult]):
                 "Compare it with green and save those writes; then fence it again by hand or delete it by hand.",
             )
         touched = () if blue is None else _touched(ctx)
-        if touched and Gate.BLUE_TOUCHED not in ctx.options.approvals:
+        if touched and Approval.BLUE_TOUCHED not in ctx.options.approvals:
             blue_name = ctx.rotation.blue
             return needs_approval(
                 f"somebody may have written on {blue_name} past its fence since the flip: {'; '.join(touched)}.",
                 f"Compare them with {ctx.rotation.green}, and save what only {blue_name} has; then: "
-                f"rotator retire {ctx.env.name} --approve {Gate.BLUE_TOUCHED}",
+                f"rotator retire {ctx.env.name} --approve {Approval.BLUE_TOUCHED}",
             )
         return satisfied(RetireCheckResult(left_behind=_left_behind(ctx)))
 

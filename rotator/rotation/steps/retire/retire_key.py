@@ -11,9 +11,9 @@ from rotator.domain.aws import Key
 from rotator.domain.errors import KeyStaysDisabled
 from rotator.domain.root import Stage
 from rotator.journal.results_retire import DisableKeyResult, RetireKeyResult, RetireSnapshotsResult
+from rotator.rotation.steps.approvals import Approval
 from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.copy.snapshots import delete, going
-from rotator.rotation.steps.gates import Gate
 from rotator.rotation.steps.observation import Kind, Observation, absent, conflict, needs_approval, satisfied, skipped
 from rotator.rotation.steps.retire.cleanup import forget
 from rotator.rotation.steps.retire.old_key import (
@@ -106,10 +106,10 @@ class DisableKey(Step[DisableKeyResult]):
         enabled = key is not None and key.state == "Enabled"
         if uses:
             return skipped(f"{_stays(enabled)}, because it is still used by {listed(uses)}")
-        if ctx.memory.result(DisableKeyResult).enabled_again and Gate.DISABLE_KEY not in ctx.options.approvals:
+        if ctx.memory.result(DisableKeyResult).enabled_again and Approval.DISABLE_KEY not in ctx.options.approvals:
             return needs_approval(
                 "the old key was disabled, and somebody has enabled it again: something needed it.",
-                f"Move that to another key, then: rotator retire {ctx.env.name} --approve {Gate.DISABLE_KEY}",
+                f"Move that to another key, then: rotator retire {ctx.env.name} --approve {Approval.DISABLE_KEY}",
             )
         if enabled or generation.key.is_enabled or ctx.midway(self.name):
             return absent("the old key is enabled")

@@ -11,6 +11,7 @@ from rotator.domain import root_edits as edits
 from rotator.domain.errors import Blocked, RotatorError
 from rotator.journal.results import CutoverResult, OpenResult, ReverseReplicationResult
 from rotator.journal.results_retire import CloseWayBackResult
+from rotator.rotation.steps.approvals import Approval
 from rotator.rotation.steps.channels import (
     backward,
     blue_alone,
@@ -26,7 +27,6 @@ from rotator.rotation.steps.copy.keeping_up import prove
 from rotator.rotation.steps.cutover.fence import open_writes, unfence
 from rotator.rotation.steps.cutover.outlived import refuse_serving, refuse_two_open
 from rotator.rotation.steps.cutover.past_fence import without_way_back
-from rotator.rotation.steps.gates import Gate
 from rotator.rotation.steps.observation import Observation, absent, satisfied, skipped
 from rotator.rotation.steps.reverse.flip_back import end_green_clients
 from rotator.rotation.steps.reverse.return_flip import finish_opening, flip_record_back
@@ -34,7 +34,7 @@ from rotator.rotation.steps.reverse.untouched import shrink_back, untouched
 from rotator.rotation.steps.step import Step
 from rotator.rotation.steps.world import is_at, server
 
-APPROVAL = Gate.NO_WAY_BACK
+APPROVAL = Approval.NO_WAY_BACK
 
 
 class ReverseReplication(Step[ReverseReplicationResult]):

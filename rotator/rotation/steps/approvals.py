@@ -8,7 +8,7 @@ from enum import StrEnum
 from rotator.domain.errors import UsageError
 
 
-class Gate(StrEnum):
+class Approval(StrEnum):
     """What a person can be asked to agree to; the value is what `--approve` takes."""
 
     FENCED = "fenced"
@@ -19,26 +19,26 @@ class Gate(StrEnum):
 
 
 MEANING = {
-    Gate.FENCED: "all writers are stopped by hand",
-    Gate.NO_WAY_BACK: "after the flip there is no way back without losing writes",
-    Gate.LONG_PAUSE: "with strategy auto, writes pause from the snapshot to the flip",
-    Gate.DISABLE_KEY: "the old key, which somebody enabled again by hand, is disabled once more",
-    Gate.BLUE_TOUCHED: "what was written on blue past its fence since the flip goes with blue",
+    Approval.FENCED: "all writers are stopped by hand",
+    Approval.NO_WAY_BACK: "after the flip there is no way back without losing writes",
+    Approval.LONG_PAUSE: "with strategy auto, writes pause from the snapshot to the flip",
+    Approval.DISABLE_KEY: "the old key, which somebody enabled again by hand, is disabled once more",
+    Approval.BLUE_TOUCHED: "what was written on blue past its fence since the flip goes with blue",
 }
 """What one says yes to."""
 
-ROTATE = (Gate.FENCED, Gate.LONG_PAUSE, Gate.NO_WAY_BACK)
-RETIRE = (Gate.BLUE_TOUCHED, Gate.DISABLE_KEY)
-ROLLBACK = (Gate.FENCED,)
+ROTATE = (Approval.FENCED, Approval.LONG_PAUSE, Approval.NO_WAY_BACK)
+RETIRE = (Approval.BLUE_TOUCHED, Approval.DISABLE_KEY)
+ROLLBACK = (Approval.FENCED,)
 """The gates that a verb can come to."""
 
 
-def names(gates: Iterable[Gate]) -> str:
+def names(gates: Iterable[Approval]) -> str:
     """The gates in one line, as the help lists them."""
     return ", ".join(gates)
 
 
-def answers(verb: str, given: Iterable[str], gates: tuple[Gate, ...]) -> frozenset[str]:
+def answers(verb: str, given: Iterable[str], gates: tuple[Approval, ...]) -> frozenset[str]:
     """The answers of a command line. Raises UsageError for what is no gate of that verb: nobody has agreed to it."""
     found = frozenset(given)
     unknown = sorted(found - set(gates))
