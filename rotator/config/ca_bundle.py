@@ -1,6 +1,6 @@
-"""Which file of certificates the database servers are verified with, and what is in it.
+"""The certificate file that verifies the database servers, and its contents.
 
-RDS's bundle is public and no part of rotator: it lies in the project's folder, where it is reviewed and committed (see
+RDS's bundle is public and not part of rotator: it is in the project's folder, where it is reviewed and committed (see
 docs/adr/0034-the-bundle-lies-in-the-project.md).
 
 Source: Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance or cluster".
@@ -18,15 +18,15 @@ from rotator.config.schema import BUNDLE_URL, Env
 from rotator.domain.errors import ConfigError
 
 BUNDLE = Path("envs") / "rds-global-bundle.pem"
-"""From the project's folder on: one for all envs."""
+"""Relative to the project's folder: one for all envs."""
 SYSTEM = "system"
-"""libpq's word for the certificates that the machine trusts."""
+"""libpq's value for the certificates that the machine trusts."""
 VERIFYING = ("verify-ca", "verify-full")
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """One authority of a bundle: its common name, and until when it holds (seconds since the epoch)."""
+    """One authority of a bundle: its common name, and its expiry (seconds since the epoch)."""
 
     name: str
     until: float
@@ -34,7 +34,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A file of certificates as it is now; `changed` as of the file (seconds since the epoch)."""
+    """A certificate file as it is now; `changed` is its modification time (seconds since the epoch)."""
 
     path: Path
     changed: float
@@ -78,7 +78,7 @@ def _certificate(found: object) -> Certificate:
 def _unusable(env: Env, path: Path, why: str) -> ConfigError:
     place = env.path / "rotation.toml"
     return ConfigError(
-        f"{path}: no certificates to verify the database server with.",
+        f"{path}: there are no certificates to verify the database server.",
         why=f"{why} [database] sslmode is {env.config.database.sslmode}.",
         fix=(
             f"curl -fsSo {shlex.quote(str(path))} {BUNDLE_URL} and commit it; or set [database] sslrootcert in {place}."
@@ -93,7 +93,7 @@ SOON_MONTHS = 6
 
 
 def doubts(found: Bundle, authority: str | None, region: str, now: float | None = None) -> tuple[str, ...]:
-    """What is doubtful in a bundle, in words. `authority`: the instance's CACertificateIdentifier."""
+    """The problems of a bundle, in words. `authority`: the instance's CACertificateIdentifier."""
     now = time.time() if now is None else now
     names = _authority_names(authority, region)
     said = []

@@ -14,7 +14,7 @@ OWNER_FILE, OWNER_FOLDER, OTHERS = 0o600, 0o700, 0o077
 def write_private(path: Path, text: str) -> None:
     """Replace `path` by UTF-8 `text`, readable by its user alone, durably: the old or the new contents survive a crash.
 
-    The new file is made, never opened: nobody can have put a link, or a file that they may read, in its place. Raises
+    The new file is created, never an existing one opened: no other user can place a link or a file of theirs. Raises
     OSError.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
