@@ -93,18 +93,20 @@ def from_client_error(service: str, fault: ClientError) -> AwsError:
 def _answered(service: str, operation: str, code: str, why: str, status: int) -> AwsError:
     call = f"{service}:{operation}"
     if code in THROTTLED:
-        fix = "Wait a little and run it again; others in this account may be calling a lot."
+        fix = "Wait a little and run it again; other programs in this account may make many calls."
         return AwsError(f"AWS throttles {call}, after several tries.", why=why, fix=fix, code="aws-throttled")
     if code.startswith("KMSKey"):
         fix = "Let the key's policy allow kms:DescribeKey and kms:CreateGrant (for AWS resources), and enable the key."
         return AwsError(f"RDS cannot use the KMS key in {call}.", why=why, fix=fix, code="aws-key-not-accessible")
     if "QuotaExceeded" in code or "LimitExceeded" in code:
-        fix = "Ask for a higher quota (Service Quotas), or remove what is not needed, then run it again."
+        fix = "Request a higher quota (Service Quotas), or remove unused resources, then run it again."
         return AwsError(f"An AWS quota stops {call}.", why=why, fix=fix, code="aws-quota")
     if status >= 500:
-        fix = "Run it again; see the AWS Health Dashboard when it goes on."
-        return AwsError(f"AWS itself failed in {call}, after several tries.", why=why, fix=fix, code="aws-service")
-    return AwsError(f"AWS refused {call}.", why=why, fix="Fix what the message names, then run it again.")
+        fix = "Run it again; if it fails again, see the AWS Health Dashboard."
+        return AwsError(
+            f"AWS has an internal error in {call}, after several tries.", why=why, fix=fix, code="aws-service"
+        )
+    return AwsError(f"AWS refused {call}.", why=why, fix="Fix the cause in the message, then run it again.")
 
 
 def _status(fault: ClientError) -> int:
@@ -112,7 +114,7 @@ def _status(fault: ClientError) -> int:
 
 
 def from_botocore_error(service: str, fault: BotoCoreError, endpoint: str | None = None) -> AwsError:
-    """An error that botocore met before or instead of an answer."""
+    """An error that botocore raises before or instead of an answer."""
     why = str(fault)[:_LONGEST_MESSAGE]
     if isinstance(fault, _NO_CREDENTIALS):
         return AwsCredentialsError(
@@ -125,7 +127,7 @@ def from_botocore_error(service: str, fault: BotoCoreError, endpoint: str | None
         return AwsUnreachable(
             f"No answer from {where} ({service}).",
             why=why,
-            fix="Check the network, a proxy, [aws] endpoint_url and AWS_ENDPOINT_URL; for the sandbox: is it up?",
+            fix="Check network, proxy, [aws] endpoint_url and AWS_ENDPOINT_URL; for the sandbox: is it running?",
         )
     fix = "Check [aws] in rotation.toml and the AWS_* variables."
     return AwsError(f"The AWS client cannot make the {service} call.", why=why, fix=fix, code="aws-client")

@@ -1,1 +1,1 @@
-"""The verbs: one file each, between the command line and the workflow."""
+"""The verbs: one file each, between the command line and the rotation."""

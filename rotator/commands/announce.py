@@ -1,4 +1,4 @@
-"""What a run announces at its begin: records that the root lets go of; its steps, with where earlier runs left them."""
+"""What a run announces at its start: DNS records that the root releases; its steps, with their states so far."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STATES = {Status.DONE: StepState.DONE, Status.SKIPPED: StepState.SKIPPED}
 
 
 def step_infos(record: RotationRecord, steps: Sequence[AnyStep]) -> tuple[StepInfo, ...]:
-    """The steps for a strip, with where earlier runs left them."""
+    """The steps for the live progress, with their states from earlier runs."""
     return tuple(
         StepInfo(s.name, s.title, s.estimate_seconds, _STATES.get(record.step(s.name).status, StepState.TO_COME))
         for s in steps
@@ -26,7 +26,7 @@ def step_infos(record: RotationRecord, steps: Sequence[AnyStep]) -> tuple[StepIn
 
 
 def undo_infos(record: RotationRecord, steps: Sequence[AnyStep]) -> tuple[StepInfo, ...]:
-    """The steps that a rollback takes back, for a strip: done are those that it has taken back already."""
+    """The steps that a rollback reverts, for the live progress: done are those that it has already reverted."""
     return tuple(
         StepInfo(s.name, _title(s), s.estimate_seconds, _UNDO_STATES.get(status, StepState.TO_COME))
         for s in steps
@@ -35,7 +35,7 @@ def undo_infos(record: RotationRecord, steps: Sequence[AnyStep]) -> tuple[StepIn
 
 
 def let_go_aloud(reporter: Reporter, ctx: Context, records: Sequence[EndpointSpec]) -> None:
-    """First of all: every plan would put a record back that somebody has deleted or moved, and be refused for it."""
+    """Release records before any plan: a plan would restore a deleted or moved record, and be refused for it."""
     for words in let_go(ctx, records):
         reporter.note(words)
 
@@ -45,5 +45,5 @@ def _title(step: AnyStep) -> str:
 
 
 def _is_last(step: AnyStep) -> bool:
-    """One that a rollback takes, not takes back."""
+    """Whether it is a rollback's own step, not one that it reverts."""
     return step.name in {last.name for last in last_steps()}

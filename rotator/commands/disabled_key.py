@@ -1,4 +1,4 @@
-"""Retire comes back to an old key that it had disabled: was it enabled again by hand? Reality beats the journal."""
+"""A repeated retire checks whether somebody enabled the old key again. The real state overrides the journal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rotator.rotation.steps.retire.old_key import old_key
 
 
 def take_note(ctx: Context, memory: JournalMemory) -> None:
-    """Bring the journal's word on the disabled key up to the world.
+    """Update the journal and the root's data to the real state of the disabled key.
 
-    A key that somebody enabled is enabled in the root's data too, so that no plan disables it unasked, and the step is
-    open again, wherever a run was stopped in between. A journal that does not know since when the key is disabled (an
-    older rotator wrote it) takes the step's own time.
+    A key that somebody enabled is enabled in the root's data too, so that no plan disables it without a question; the
+    step is undone, wherever a run stopped. If the journal lacks the time since when the key is disabled (an
+    older rotator wrote it), the step's own time counts.
     """
     record, root = memory.record.step(DisableKeyResult.step), memory.root()
     generation = root.generations.get(ctx.rotation.source) if root is not None else None

@@ -1,4 +1,4 @@
-"""What earlier rotations of an env have left behind, and may be removed before the next one begins."""
+"""Remove remains of an env's earlier rotations before the next one begins."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from rotator.rotation.steps.retire.cleanup import clean
 
 
 def clean_earlier(services: Services, record: RotationRecord, options: Options) -> None:
-    """Before a rotation begins: what earlier ones that were taken back have left on the same blue is removed.
+    """Before a rotation begins, remove what rolled back rotations have left on the same blue.
 
-    What readers keep, idle triggers, is this rotation's then: it uses them and takes them away at its end.
+    Idle triggers that readers hold belong to this rotation then: it uses them and removes them at its end.
     """
     if services.databases is None or not untouched(services.keeper.load(), record):
         return
@@ -27,6 +27,6 @@ def clean_earlier(services: Services, record: RotationRecord, options: Options) 
         looked = earlier.result(CleanUpResult).left
         if earlier.phase is Phase.ROLLED_BACK and earlier.rotation.blue == record.rotation.blue and looked != ():
             memory = JournalMemory(services.keeper, earlier.rotation.id)
-            with suppress(RotatorError):  # preflight says what is wrong, or what is still in the way
+            with suppress(RotatorError):  # preflight reports the cause, or what still blocks
                 left = clean(services.context(memory, earlier, options), 0.0)
                 memory.note(CleanUpResult, partial(replace, left=left))

@@ -1,4 +1,4 @@
-"""A rollback while blue is being retired: the world says whether blue is still a way back, not the journal."""
+"""A rollback while blue is being retired: AWS, not the journal, decides whether it is still possible."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rotator.rotation.steps.context import Context
 
 
 def take_back_unprotect(ctx: Context, memory: JournalMemory) -> None:
-    """Blue stays protected, where nothing but the intent to lift its protection is there. Else raises Blocked."""
+    """Keep blue protected if only the intent to turn its protection off exists. Else raise Blocked."""
     if memory.status(UnprotectResult.step) is Status.NONE:
         return
     why = _why_not(ctx, memory)
@@ -20,7 +20,7 @@ def take_back_unprotect(ctx: Context, memory: JournalMemory) -> None:
         raise already_retired(ctx.rotation, why)
     root, pending = memory.root(), memory.pending()
     if root is not None and pending is not None:
-        # How far the apply came is the state's to say: what would be lifted is put back, or nothing is to do.
+        # The state knows how far the apply came: it restores the protection, or changes nothing.
         memory.unstage()
         ctx.stages.apply(Stage.ROLLBACK_UNPROTECT, pending, root, memory.stage, ctx.progress)
         memory.commit()
@@ -29,13 +29,13 @@ def take_back_unprotect(ctx: Context, memory: JournalMemory) -> None:
 def _why_not(ctx: Context, memory: JournalMemory) -> str:
     blue, meant = ctx.topology.find(ctx.rotation.blue), _spec(ctx, memory.root())
     if blue is None or blue.status == "deleting":
-        return "It is gone, or going."
+        return "It is deleted, or being deleted."
     if meant is None or database(ctx.rotation.source) not in ctx.stages.state_addresses():
-        return "Terraform's state does not hold it any more."
+        return "It is no longer in Terraform's state."
     if memory.result(UnprotectResult).applied or meant.skip_final_snapshot:
-        return "Its protection has been lifted."
+        return "Its deletion protection was turned off by retire."
     if meant.deletion_protection and not blue.deletion_protection:
-        return "Its protection is off."
+        return "Its deletion protection is off."
     return ""
 
 

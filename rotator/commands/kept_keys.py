@@ -1,7 +1,7 @@
-"""Keys that an earlier rotation kept in the root's data, and what somebody else has done to them since.
+"""Keys that an earlier rotation kept in the root's data, and changes that somebody else has made to them since.
 
 Two envs may have adopted one key: each has it in its root, and the last to retire schedules its deletion. To the
-other's provider a key that is pending deletion is gone: every plan would make a new one, and every stage is refused.
+other env's provider a key that is pending deletion is gone: every plan would create a new one, and is refused.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class _Kept:
 
 
 def follow_kept_keys(services: Services) -> None:
-    """Bring the root's data up to the world: a kept key that somebody disabled, enabled, or scheduled for deletion.
+    """Update the root's data to the real state of kept keys that somebody disabled, enabled, or scheduled for deletion.
 
-    For verbs that begin something. Raises Blocked while something still lies under a key that is scheduled: it can be
+    For verbs that begin work. Raises Blocked while anything is encrypted under a scheduled key: the deletion can be
     cancelled, and must be.
     """
     for kept in _kept(services.keeper.load()):
@@ -47,9 +47,9 @@ def follow_kept_keys(services: Services) -> None:
 
 
 def follow_on_the_way(services: Services, memory: JournalMemory) -> None:
-    """The same in the middle of a rotation or a rollback: what became of an earlier rotation's key stops neither.
+    """The same during a rotation or a rollback: the state of an earlier rotation's key stops neither.
 
-    It warns, and raises only where Terraform was cut off while a key was taken out: nothing else may be applied then.
+    It warns, and raises only if Terraform was interrupted while it removed a key: no other stage may be applied then.
     """
     for kept in _kept(services.keeper.load()):
         try:
@@ -61,12 +61,12 @@ def follow_on_the_way(services: Services, memory: JournalMemory) -> None:
         except RotatorError as fault:
             if services.keeper.load().pending is not None:
                 raise
-            services.reporter.note(f"warning: the kept key {kept.arn} could not be seen to: {fault.what} {fault.why}")
+            services.reporter.note(f"warning: the kept key {kept.arn} could not be checked: {fault.what} {fault.why}")
     memory.refresh()
 
 
 def follow_states(services: Services) -> None:
-    """For `plan`: as above, without applying anything. Raises Blocked where the next verb will take a key out."""
+    """For `plan`: as above, without an apply. Raises Blocked if the next verb removes a key."""
     for kept in _kept(services.keeper.load()):
         looked, key = _look(services, kept)
         if not looked:
@@ -75,8 +75,8 @@ def follow_states(services: Services) -> None:
             _refuse_needed(services, kept, key)
             raise Blocked(
                 f"The key {kept.arn}, which was kept, {_state(key)}.",
-                why="Somebody else has scheduled its deletion, so a plan of the root would make a new one.",
-                fix=f"rotator rotate {services.env.name}, or retire, takes it out of Terraform's data and goes on.",
+                why="Somebody else has scheduled its deletion, so a plan of the root would create a new key.",
+                fix=f"rotator rotate {services.env.name}, or retire, removes it from Terraform's data and continues.",
                 code="kept-key-gone",
             )
         _follow(services, kept, key)
@@ -88,7 +88,7 @@ def is_scheduled(key: Key | None) -> bool:
 
 
 def _kept(journal: Journal) -> Iterator[_Kept]:
-    """Keys without a database of their own in the root's data; while a stage is under way, the one it takes out."""
+    """Keys without a database of their own in the root's data; while a stage is pending, the key that it removes."""
     root = journal.root
     if root is None:
         return
@@ -107,13 +107,13 @@ def _kept(journal: Journal) -> Iterator[_Kept]:
 
 
 def _look(services: Services, kept: _Kept) -> tuple[bool, Key | None]:
-    """Whether KMS answered, and what. Where it may not be asked, the plan firewall still sees what differs."""
+    """Whether KMS answered, and the key. Without permission, the plan firewall still sees a difference."""
     try:
         return True, services.kms.key(kept.arn)
     except AwsError as fault:
         if fault.code != "aws-access-denied":
             raise
-        services.reporter.note(f"warning: the kept key {kept.arn} could not be looked at: {fault.what} {fault.fix}")
+        services.reporter.note(f"warning: the kept key {kept.arn} could not be read: {fault.what} {fault.fix}")
         return False, None
 
 
@@ -125,10 +125,10 @@ def _follow(services: Services, kept: _Kept, key: Key | None) -> None:
     ctx = services.context(memory, kept.record, Options())
     ctx.apply(Stage.RETIRE_KEY, edits.without_generation(ctx.data, kept.generation))
     if kept.record.blue_gone:
-        # Retire asks once more what lies under it.
+        # Retire checks its uses once more.
         memory.note(RetireKeyResult, lambda known: replace(known, taken_out=True))
     services.reporter.note(
-        f"the kept key {kept.arn} {_state(key)}, by somebody else: it is taken out of Terraform's data"
+        f"the kept key {kept.arn} {_state(key)}, by somebody else: it is removed from Terraform's data"
     )
 
 
@@ -138,7 +138,7 @@ def _state(key: Key | None) -> str:
 
 def _follow_state(memory: JournalMemory, kept: _Kept, key: Key) -> None:
     if memory.pending() is not None:
-        memory.unstage()  # it was being taken out while it was scheduled, and is not any more
+        memory.unstage()  # it was scheduled when its removal began, and no longer is
     root = memory.root()
     known = root.generations[kept.generation].key if root is not None else None
     if root is None or known is None or key.state not in ("Enabled", "Disabled"):
@@ -149,12 +149,12 @@ def _follow_state(memory: JournalMemory, kept: _Kept, key: Key) -> None:
 
 
 def _refuse_needed(services: Services, kept: _Kept, key: Key | None) -> None:
-    left = _needed(services, kept) if key is not None else ()  # of one that is gone nothing can be saved any more
+    left = _needed(services, kept) if key is not None else ()  # a key that is gone cannot be saved
     if left:
         raise Blocked(
             _lost(kept, key),
-            why="Somebody else has scheduled its deletion: this env had kept it, for their sake.",
-            fix=f"{_save(kept)} Or, if they may be lost, delete them. Then run it again.",
+            why="Somebody else has scheduled its deletion; this env had kept it for the resources below.",
+            fix=f"{_save(kept)} Or delete these resources if you do not need them. Then run it again.",
             details=left,
             code="kept-key-scheduled",
         )

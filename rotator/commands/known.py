@@ -1,6 +1,6 @@
-"""Whether the journal knows what is there: things of this env that no rotation of it made mean that it is not whole.
+"""Whether the journal knows this env's resources: a resource of a rotation that it does not know proves it incomplete.
 
-Looked at before anything else: every other refusal would take the journal's word, and advise to change the world.
+Checked before anything else: every other refusal would trust the journal, and advise to change resources.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ from rotator.journal.document import Journal
 
 
 def whole_journal(services: Services) -> Journal:
-    """The journal, once it is clear that it is the whole one."""
+    """The journal, once it is proved to be complete. Raises Blocked."""
     journal = services.keeper.load()
     refuse_unknown(services, journal)
     return journal
 
 
 def followed_journal(services: Services) -> Journal:
-    """The same, once it says of kept keys what is true: for what begins. What is under way may not wait for that."""
+    """The same, after it follows the real state of kept keys: for verbs that begin work, not for those that resume."""
     whole_journal(services)
     follow_kept_keys(services)
     return services.keeper.load()
 
 
 def refuse_unknown(services: Services, journal: Journal) -> None:
-    """Raise Blocked when something of this env is there that the journal does not know."""
+    """Raise Blocked if this env has a resource that the journal does not know."""
     found = unknown(services, journal)
     if not found:
         return
     missing = is_empty(journal)
     raise Blocked(
         f"The journal of {services.env.name} is {'missing' if missing else 'behind'}.",
-        why="Things of this env are there that no rotation in it has made: a run elsewhere made them.",
-        fix=f"Bring {services.keeper.location}, with {DATA_FILE} beside it, from the last commit, the clone or the "
-        "machine that made them, and run this again. Until then change neither the record nor what is named here. "
-        "Lost for good, and no run is alive anywhere: take the tag rotator:env off what is named, or give the env's "
-        'folder another name; the steps are in docs/runbook.md, "A lost journal".',
+        why="This env has resources that no rotation in the journal has made: a run elsewhere made them.",
+        fix=f"Restore {services.keeper.location}, with {DATA_FILE} beside it, from the last commit, the clone or the "
+        "machine that made them, and run it again. Until then change neither the DNS record nor the resources "
+        "named here. If it is lost for good, and no run is active anywhere: remove the tag rotator:env from them, or "
+        'rename the env\'s folder; the steps are in docs/runbook.md, "A lost journal".',
         details=found,
         code="journal-missing" if missing else "journal-behind",
     )
 
 
 def unknown(services: Services, journal: Journal) -> tuple[str, ...]:
-    """Things of this env that the journal does not know, one line each."""
+    """Resources of this env that the journal does not know, one line each."""
     return (*_tagged(services, journal), *(_files(services) if is_empty(journal) else ()))
 
 
 def is_empty(journal: Journal) -> bool:
-    """Whether this is the journal of an env of which nothing has begun."""
+    """Whether this is the journal of an env without any rotation or stage."""
     return not journal.rotations and journal.root is None and journal.pending is None
 
 
@@ -82,7 +82,7 @@ def _tagged(services: Services, journal: Journal) -> Iterator[str]:
 
 
 def _files(services: Services) -> Iterator[str]:
-    """What Terraform has beside a journal that is not there. Data that only imports is a look's, not a rotation's."""
+    """Terraform's files beside a missing journal. Data with imports alone comes from `plan`, not from a rotation."""
     state = _read(services, STATE_FILE)
     if state.get("resources"):
         yield f"Terraform's state {STATE_FILE}, with {len(state['resources'])} resources"

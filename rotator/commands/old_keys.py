@@ -1,4 +1,4 @@
-"""For `status`: what became of the old keys that retire has disabled or kept, of earlier rotations too."""
+"""For `status`: the states of old keys that retire has disabled or kept, of earlier rotations too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rotator.rotation.steps.retire.old_key import may_be_scheduled, old_key, sta
 
 
 def old_keys(services: Services, journal: Journal, shown: RotationRecord | None, unknown: list[str]) -> Iterator[str]:
-    """A line for each key that waits, and for that of the rotation that is `shown`; what cannot be asked is told."""
+    """A line for each key that waits, and for the key of the rotation `shown`; failed checks go to `unknown`."""
     for record in journal.rotations:
         waits = record.blue_gone and record.phase is not Phase.RETIRED
         if not waits and record is not shown:
@@ -32,7 +32,7 @@ def old_keys(services: Services, journal: Journal, shown: RotationRecord | None,
 
 
 def one_is_due(services: Services, journal: Journal) -> bool:
-    """Whether the deletion of a key that is disabled can be scheduled by now."""
+    """Whether the deletion of a disabled key can be scheduled now."""
     return any(
         record.phase is Phase.KEY_DISABLED and may_be_scheduled(_context(services, journal, record))
         for record in journal.rotations

@@ -1,4 +1,4 @@
-"""plan: all stages of the next rotation with the changes that each may make, and a look at the root as it is."""
+"""plan: all stages of the next rotation with the changes that each may make, and Terraform's plan of the root now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rotator.terraform.expected import describe
 
 
 def plan(services: Services) -> RotationPlan:
-    """Forecast every stage, and judge the root as it is. Raises Blocked when it changes more."""
+    """Forecast every stage, and check the plan of the root now. Raises Blocked if it has other changes."""
     refuse_unknown(services, services.keeper.load())
     follow_states(services)
     stored = services.keeper.load()

@@ -1,4 +1,4 @@
-"""retire: the oldest blue that is still there goes; then every old key that waits is looked at, each by itself."""
+"""retire: delete the oldest blue that still exists; then check every old key that waits, each on its own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WAITS = (KeyStaysDisabled, WaitingForApproval)
 def retire(services: Services, options: Options) -> Summary:
     """Retire the oldest soaking rotation's blue, and the old keys of all rotations whose blue is gone.
 
-    Raises the weightiest of what stopped them, with the rest in its details.
+    Raises the most serious of their errors, with the others in its details.
     """
     began = services.clock.monotonic()
     todo = to_retire(services.env, followed_journal(services))
@@ -57,7 +57,7 @@ def retire(services: Services, options: Options) -> Summary:
 
 
 def _one(services: Services, memory: JournalMemory, options: Options) -> None:
-    """One rotation: all of it, or what is left once its blue is gone."""
+    """One rotation: all steps, or only those of the key once its blue is gone."""
     gone = memory.record.blue_gone
     ctx = services.context(memory, memory.record, options)
     steps = key_steps() if gone else retire_steps(ctx.rotation.strategy)
@@ -89,15 +89,15 @@ def _to_the_end(ctx: Context, memory: JournalMemory, engine: Engine, steps: Sequ
         engine.run(ctx, steps)
     except (Exception, KeyboardInterrupt):
         if memory.record.blue_gone:
-            # Nothing but the key is left: another rotation may begin meanwhile.
-            with suppress(RotatorError):  # the journal cannot be written: that is the error at hand, or is told next
+            # Only the key is left: another rotation may begin meanwhile.
+            with suppress(RotatorError):  # the journal cannot be written: that is this error, or the next
                 memory.phase(Phase.KEY_DISABLED if memory.is_done(DisableKeyResult.step) else Phase.KEY_KEPT)
         raise
     memory.phase(Phase.KEY_KEPT if memory.result(RetireKeyResult).stays else Phase.RETIRED)
 
 
 def _leaves_others_alone(record: RotationRecord, memory: JournalMemory, stop: RotatorError) -> bool:
-    """Whether the next rotation's key may be looked at: nothing is half applied, and the cause is this one's own."""
+    """Whether the next rotation's key may be checked: no stage is half applied, and the cause is this one's own."""
     if memory.pending() is not None:
         return False
     if isinstance(stop, _WAITS) or stop.code == "soak-not-over":
@@ -106,7 +106,7 @@ def _leaves_others_alone(record: RotationRecord, memory: JournalMemory, stop: Ro
 
 
 def _weightiest(stops: dict[str, RotatorError], memories: Iterable[JournalMemory]) -> RotatorError:
-    """What has failed comes before what asks, and that before what only waits."""
+    """The most serious stop: a failure before a question, a question before a wait."""
 
     def weight(stop: RotatorError) -> int:
         return next((number for number, kind in enumerate(_WAITS) if isinstance(stop, kind)), len(_WAITS))

@@ -1,4 +1,4 @@
-"""rotate, rollback: a rotation's way there and back through the engine, each ending in a summary."""
+"""rotate, rollback: run a rotation, or its reversal, through the engine; each ends in a summary."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _AROUND = timedelta(seconds=0.5)
 
 
 def rotate(services: Services, options: Options) -> Summary:
-    """Take the rotation under way, or a new one, to its soak. Raises RotatorError; the journal keeps what was done."""
+    """Run the active rotation, or a new one, to its soak. Raises RotatorError; the journal keeps the finished work."""
     began = services.clock.monotonic()
     now = services.clock.now().isoformat("T", "seconds")
     known = whole_journal(services)
@@ -95,7 +95,7 @@ def rotate(services: Services, options: Options) -> Summary:
             follow_on_the_way(services, memory)
         engine.run(ctx, steps)
         heard.append(_canary(services))
-        # Judged before the phase: the same command again must not begin another rotation after a bad verdict.
+        # Checked before the phase changes: after a bad report, the same command must not begin another rotation.
         _refuse_lost_writes(services, heard[0])
         memory.phase(Phase.SOAKING)
 
@@ -104,7 +104,7 @@ def rotate(services: Services, options: Options) -> Summary:
 
 
 def rollback(services: Services, options: Options) -> Summary:
-    """Take the youngest rotation back, as far as it came."""
+    """Revert the youngest rotation, as far as it came."""
     began = services.clock.monotonic()
     record = to_roll_back(services.env, whole_journal(services))
     memory = JournalMemory(services.keeper, record.rotation.id)
@@ -130,7 +130,7 @@ def rollback(services: Services, options: Options) -> Summary:
             follow_on_the_way(services, memory)
         if memory.root() is not None:
             memory.commit()
-        # Blue takes writes again before anything is seen to that can wait; a flip back cannot be planned before it.
+        # Blue takes writes again before any check that can wait; a flip back cannot be planned before it.
         first: tuple[Back, ...] = () if memory.began(CutoverResult.step) else (Back.NAME, Back.WRITES)
         engine.undo(ctx, rollback_steps(ctx.rotation.strategy, *first) if first else ())
         follow_on_the_way(services, memory)
@@ -154,12 +154,12 @@ def rollback(services: Services, options: Options) -> Summary:
 def summarise(
     services: Services, memory: JournalMemory, verb: str, began: float, next_command: str, heard: _Canary
 ) -> Summary:
-    """What the run came to, from the journal and what was heard of the canary."""
+    """The result of the run, from the journal and the canary's report."""
     record, env = memory.record, services.env
     names, key, validated = record.rotation, record.result(KeyResult), record.result(ValidateResult)
     flip = record.result(CutoverResult)
     wall = services.clock.monotonic() - began
-    # An apply is the provider waiting for AWS; what Terraform itself costs are its other runs.
+    # In an apply the provider waits for AWS; the time of Terraform itself is that of its other runs.
     applying = sum(seconds for verb_, seconds in services.stages.runs if verb_ == "apply")
     terraform = sum(seconds for verb_, seconds in services.stages.runs if verb_ != "apply")
     waited = applying + services.clock.waited
@@ -194,32 +194,32 @@ def summarise(
 
 
 def _way_back(record: RotationRecord) -> tuple[str, ...]:
-    """What strategy replicate leaves running during the soak, for those who have alarms to set."""
+    """What strategy replicate leaves running during the soak: for alarms."""
     open_, closed = record.step(ReverseReplicationResult.step).status, record.step(CloseWayBackResult.step).status
     if record.phase is not Phase.SOAKING or open_ is not Status.DONE or closed is Status.DONE:
         return ()
     names = record.rotation
     return (
-        f"until retire {names.green} keeps its log for {names.blue}: have an alarm on its free storage, and look at it "
+        f"until retire {names.green} retains WAL for {names.blue}: set an alarm on its free storage, and check it "
         f"with: rotator status {names.env}",
     )
 
 
 def _to_commit(services: Services) -> tuple[str, ...]:
-    """A local journal and the data derived from it are files of the env; a sandbox's are thrown away with it."""
+    """A local journal and its data file are files of the env; those of a sandbox are deleted with it."""
     if services.env.config.sandbox is not None:
         return ()
     return (f"commit {services.env.path}: {JOURNAL_FILE} and {DATA_FILE} belong together",)
 
 
 def heard_of_canary(services: Services) -> _Canary:
-    """The write canary's report, waited for in words."""
+    """The write canary's report; tells the user what it waits for."""
     with services.waiting("waiting for the write canary's report"):
         return _canary(services)
 
 
 def _canary(services: Services) -> _Canary:
-    """The canary's report, or why there is none: that is told, and never read as "nothing lost"."""
+    """The canary's report, or the reason why there is none: never treated as "nothing lost"."""
     if services.canary is None:
         return None, ()
     try:
@@ -257,7 +257,7 @@ def _pause(record: RotationRecord) -> float | None:
 
 
 def _client_pause(record: RotationRecord, canary: Mapping[str, Any] | None) -> float | None:
-    """The canary's largest pause that began around the window; None when it is not among those that it tells."""
+    """The canary's largest pause that began around the window; None if its report does not have it."""
     flip = record.result(CutoverResult)
     closed, flipped = flip.closed_at, flip.flipped_at
     if not closed or not flipped or not canary:
@@ -284,7 +284,7 @@ def _new_secret(record: RotationRecord) -> tuple[str, ...]:
         return ()
     return (
         f"master password: {record.rotation.green} has a secret of its own, {made.secret_arn} (before: "
-        f"{made.old_secret_arn}); point at it whatever reads that secret",
+        f"{made.old_secret_arn}); switch all readers of the old secret to it",
     )
 
 
@@ -293,8 +293,8 @@ def _refuse_lost_writes(services: Services, heard: _Canary) -> None:
     if report.get("lost") or report.get("doubled"):
         raise DatabaseError(
             f"The write canary reports {report.get('lost')} lost and {report.get('doubled')} doubled writes.",
-            why="The rotation is done, but what the canary wrote is not all there once.",
+            why="The rotation is done, but not every write of the canary is there exactly once.",
             fix=f"Keep blue and every snapshot, and compare. Then: rotator rollback {services.env.name}, or rotate "
-            "again to look at the canary once more.",
+            "again to check the canary once more.",
             code="canary",
         )

@@ -1,4 +1,4 @@
-"""What every verb needs, wired: a frozen bundle, so that tests can hand in fakes."""
+"""The services of every verb, wired: a frozen bundle, so that tests can pass fakes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rotator.topology.kinds import topology
 
 
 class MeasuredStages(Stages, Protocol):
-    """Stages that also tell how long Terraform ran in this process."""
+    """Stages that also report how long Terraform ran in this process."""
 
     @property
     def runs(self) -> tuple[tuple[str, float], ...]:
@@ -44,7 +44,7 @@ class MeasuredStages(Stages, Protocol):
 
 
 def new_nonce() -> str:
-    """What tells a rotation from one that another clone of the env begins under the same name."""
+    """Digits that distinguish a rotation from another clone's rotation of the same name."""
     return secrets.token_hex(8)
 
 
@@ -67,9 +67,9 @@ class Services:
     canary: Callable[[], Mapping[str, Any]] | None = None
     nonce: Callable[[], str] = new_nonce
     waiting: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
-    """Signs of life while something is looked at and no step is at work: `with bench.waiting("asking AWS"): ...`."""
+    """Progress lines for work outside of a step: `with bench.waiting("asking AWS"): ...`."""
     holder: Callable[[], str | None] = lambda: None
-    """Who works on the env at this moment, in words; None when nobody does."""
+    """The run that holds the env now, in words; None if there is none."""
     place: Callable[[], str] = place
     """USER@HOST of this process."""
 
@@ -83,7 +83,7 @@ class Services:
         return Engine(memory, self.reporter, self.clock, self.env.config.rotation.poll_seconds)
 
     def context(self, memory: JournalMemory, record: RotationRecord, options: Options) -> Context:
-        """What steps are handed."""
+        """The context that the steps receive."""
         return Context(
             env=self.env,
             rotation=record.rotation,

@@ -1,4 +1,4 @@
-"""Who runs a command that changes something: noted in the journal before it does."""
+"""Who runs a command that changes something: noted in the journal before the first change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNKNOWN = "unknown"
 
 
 def sign(services: Services, memory: JournalMemory, verb: str) -> None:
-    """Note the caller, from where, and the version. An STS that does not say is no failure: it may be forbidden."""
+    """Note caller, host and version. A refusal by STS is not a failure: the call may be forbidden."""
     try:
         who = services.identity.caller().arn
     except RotatorError:
@@ -22,5 +22,5 @@ def sign(services: Services, memory: JournalMemory, verb: str) -> None:
 
 
 def last_run(record: RotationRecord | None) -> str:
-    """The youngest command in words; empty when none is known, as in journals of older versions."""
+    """The last command in words; empty if none is known, as in journals of older versions."""
     return record.runs[-1].words if record and record.runs else ""

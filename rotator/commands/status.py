@@ -1,4 +1,4 @@
-"""status: where the env stands, from the journal and from a look at the world. Changes nothing."""
+"""status: the state of the env, from the journal, AWS, DNS and the database. Changes nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NEXT = {
 
 
 def status(services: Services) -> EnvStatus:
-    """Look; nothing that cannot be asked stops the rest."""
+    """Collect the status; a failed check does not stop the others."""
     with services.waiting("asking AWS and the database"):
         return _status(services)
 
@@ -52,7 +52,7 @@ def _status(services: Services) -> EnvStatus:
     fenced = _try(unknown, "the fence", lambda: _fenced(services, record)) if record else None
     phase = record.phase if record else None
     left = left_behind(record) if record and phase is Phase.ROLLED_BACK else ()
-    strange = _try(unknown, "whether the journal is whole", lambda: unknown_things(services, journal)) or ()
+    strange = _try(unknown, "whether the journal is complete", lambda: unknown_things(services, journal)) or ()
     unknown += [f"the journal does not know {thing}" for thing in strange]
     return EnvStatus(
         env=services.env.name,
@@ -61,7 +61,7 @@ def _status(services: Services) -> EnvStatus:
         serving=journal.root.serving if journal.root else None,
         record=services.env.config.dns.record,
         record_target=target,
-        also=tuple(_try(unknown, "the records that flip along", lambda: _also(services, journal)) or ()),
+        also=tuple(_try(unknown, "the further records that flip", lambda: _also(services, journal)) or ()),
         at_blue=tuple(
             _try(unknown, "other records that lead to blue", lambda: _at_blue(services, journal, record)) or ()
         ),
@@ -75,7 +75,7 @@ def _status(services: Services) -> EnvStatus:
         runs=tuple(run.words for run in record.runs) if record else (),
         journal=services.keeper.location,
         left_behind=left,
-        next_command=f"bring the journal back to {services.keeper.location}"
+        next_command=f"restore the journal to {services.keeper.location}"
         if strange
         else None
         if running
@@ -96,7 +96,7 @@ def _next(services: Services, journal: Journal, record: RotationRecord | None) -
 
 
 def _green(services: Services, record: RotationRecord, unknown: list[str]) -> str | None:
-    """Green's identifier when it exists. Where AWS does not answer, what the journal knows to have been made."""
+    """Green's identifier if it exists. If AWS does not answer, the journal decides."""
     name = record.rotation.green
     try:
         return name if services.topology.find(name) is not None else None
@@ -133,12 +133,12 @@ def _also(services: Services, journal: Journal) -> Iterator[str]:
 
 
 def _at_blue(services: Services, journal: Journal, record: RotationRecord | None) -> tuple[str, ...]:
-    """Records that no rotation flips and that name blue, which is or will be fenced, and then gone.
+    """Records that no rotation flips and that point at blue, which is or will be fenced, and then deleted.
 
-    Never while a run is at work: Route 53 takes five requests a second of the whole account, and the flip needs some.
+    Never during a run: Route 53 accepts five requests a second per account, and the flip needs some.
     """
     if services.holder() is not None:
-        return ("not looked for while a run is at work",)
+        return ("not searched during a run",)
     blue = services.topology.find(record.rotation.blue if record else services.env.config.database.identifier)
     if blue is None:
         return ()
@@ -164,14 +164,14 @@ def _fenced(services: Services, record: RotationRecord) -> bool | None:
 
 
 def _replication(services: Services, record: RotationRecord | None) -> tuple[str, ...]:
-    """What the slots hold back, and whether the way back is open."""
+    """The WAL that each slot retains, and whether the reverse replication is open (step way-back)."""
     if record is None or record.rotation.strategy is not Strategy.REPLICATE or services.databases is None:
         return ()
     if record.blue_gone or record.step(OpenResult.step).status is Status.NONE:
         return ()
     ctx = services.context(JournalMemory(Preview(services.keeper.load()), record.rotation.id), record, Options())
     lines = [
-        f"{side}: slot {kept.name} keeps {size(kept.retained)} of log"
+        f"{side}: slot {kept.name} retains {size(kept.retained)} of WAL"
         + _idle(kept, running=services.holder() is not None)
         for side, channel in _channels(ctx)
         for kept in channel.retention()
@@ -184,7 +184,7 @@ def _replication(services: Services, record: RotationRecord | None) -> tuple[str
 
 
 def _standing(ctx: Context) -> tuple[str, ...]:
-    """Where one side does not follow the other at this moment, and whether that heals by itself."""
+    """The replication status: a side that does not follow now, and whether it recovers by itself."""
     if ctx.topology.find(ctx.rotation.green) is None:
         return ()
     if ctx.memory.result(ReverseReplicationResult).opened:
@@ -203,7 +203,9 @@ def _idle(kept: Retention, *, running: bool) -> str:
         return " (LOST)"
     if running:
         return "" if kept.active else ", which nobody reads yet"
-    return "" if kept.active else " and NOBODY READS IT: the log grows until rotate goes on, or rollback removes it"
+    return (
+        "" if kept.active else " and NOBODY READS IT: the WAL grows until rotate resumes, or rollback removes the slot"
+    )
 
 
 def _try(unknown: list[str], what: str, look: Any) -> Any:

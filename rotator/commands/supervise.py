@@ -1,4 +1,4 @@
-"""A verb's run under a reporter: whatever stops it is told once, and the fence is seen to."""
+"""A verb's run under a reporter: every stop is reported once, and the fence is lifted if it must not stay."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def supervised(
     *,
     lifts: bool = False,
 ) -> None:
-    """Run with the strip; on any stop see to the fence (`lifts`) and tell it as part of the one error."""
+    """Run with live progress; on any stop check the fence (`lifts`), and report both in one error."""
     infos = undo_infos if ctx.options.taking_back else step_infos
     services.reporter.begin(memory.record.rotation.id, infos(memory.record, steps))
     try:
         work()
     except KeyboardInterrupt as stop:
         error: RotatorError = Interrupted(
-            "Interrupted.", why="You (or the system) asked for it.", fix="Run the same command again: it goes on."
+            "Interrupted.", why="You or the system stopped it.", fix="Run the same command again: it resumes."
         )
         _told(services, memory, ctx, engine, error, lifts=lifts)
         raise error from stop
@@ -55,7 +55,7 @@ def supervised(
 
 
 def _lift_after_a_bug(services: Services, memory: JournalMemory, ctx: Context, *, lifts: bool) -> None:
-    """The fence must not outlive a bug of ours; the crash itself is reported by the error boundary."""
+    """The fence must not outlive a bug of the tool; the error boundary reports the crash itself."""
     for words in after_stop(ctx, memory, RotatorError("bug")) if lifts else ():
         services.reporter.note(words)
 

@@ -1,6 +1,6 @@
-"""Which file of certificates the database servers are verified with, and what is in it.
+"""The certificate file that verifies the database servers, and its contents.
 
-RDS's bundle is public and no part of rotator: it lies in the project's folder, where it is reviewed and committed (see
+RDS's bundle is public and not part of rotator: it is in the project's folder, where it is reviewed and committed (see
 docs/adr/0034-the-bundle-lies-in-the-project.md).
 
 Source: Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance or cluster".
@@ -19,15 +19,15 @@ from rotator.domain.env_files import CONFIG_FILE
 from rotator.domain.errors import ConfigError
 
 BUNDLE = Path("envs") / "rds-global-bundle.pem"
-"""From the project's folder on: one for all envs."""
+"""Relative to the project's folder: one for all envs."""
 SYSTEM = "system"
-"""libpq's word for the certificates that the machine trusts."""
+"""libpq's value for the certificates that the machine trusts."""
 VERIFYING = ("verify-ca", "verify-full")
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """One authority of a bundle: its common name, and until when it holds (seconds since the epoch)."""
+    """One authority of a bundle: its common name, and its expiry (seconds since the epoch)."""
 
     name: str
     until: float
@@ -35,7 +35,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A file of certificates as it is now; `changed` as of the file (seconds since the epoch)."""
+    """A certificate file as it is now; `changed` is its modification time (seconds since the epoch)."""
 
     path: Path
     changed: float
@@ -79,7 +79,7 @@ def _certificate(found: object) -> Certificate:
 def _unusable(env: Env, path: Path, why: str) -> ConfigError:
     place = env.path / CONFIG_FILE
     return ConfigError(
-        f"{path}: no certificates to verify the database server with.",
+        f"{path}: there are no certificates to verify the database server.",
         why=f"{why} [database] sslmode is {env.config.database.sslmode}.",
         fix=(
             f"curl -fsSo {shlex.quote(str(path))} {BUNDLE_URL} and commit it; or set [database] sslrootcert in {place}."
@@ -94,7 +94,7 @@ SOON_MONTHS = 6
 
 
 def doubts(found: Bundle, authority: str | None, region: str, now: float | None = None) -> tuple[str, ...]:
-    """What is doubtful in a bundle, in words. `authority`: the instance's CACertificateIdentifier."""
+    """The problems of a bundle, in words. `authority`: the instance's CACertificateIdentifier."""
     now = time.time() if now is None else now
     names = _authority_names(authority, region)
     said = []

@@ -27,8 +27,8 @@ def list_envs(root: Path) -> tuple[str, ...]:
 def load_env(root: Path, name: str) -> Env:
     """Read one env below `root`/envs.
 
-    Raises UsageError when there is no such env, ConfigError when its rotation.toml is wrong: all problems of a file
-    at once, each with its table, its key and what would be right.
+    Raises UsageError if there is no such env, ConfigError if its rotation.toml is wrong: all problems of a file
+    at once, each with its table, its key and the allowed values.
     """
     path = root / FOLDER / name
     file = path / CONFIG_FILE
@@ -51,7 +51,7 @@ def _parse(file: Path) -> dict[str, Any]:
         ) from None
     except UnicodeDecodeError as fault:
         raise ConfigError(
-            f"{file} is no UTF-8 text: byte {fault.start} cannot be read.",
+            f"{file} is not UTF-8 text: byte {fault.start} cannot be read.",
             why="TOML files are UTF-8.",
             fix="Save it as UTF-8.",
             code="config-syntax",
@@ -59,8 +59,8 @@ def _parse(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as fault:
         # tomllib also lets int()'s ValueError through, for numbers of thousands of digits.
         raise ConfigError(
-            f"{file} is no valid TOML: {fault}.",
-            why="The file could not be parsed, so nothing in it was looked at.",
+            f"{file} is not valid TOML: {fault}.",
+            why="The file cannot be parsed, so its settings were not checked.",
             fix='Correct that line; strings need quotes: key = "value".',
             code="config-syntax",
         ) from None

@@ -1,4 +1,4 @@
-"""pydantic's findings about rotation.toml in words: table and key, what is wrong, what would be right. Pure."""
+"""pydantic's findings about rotation.toml in words: table and key, the fault, the allowed value. Pure."""
 
 from __future__ import annotations
 

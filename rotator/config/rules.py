@@ -1,4 +1,4 @@
-"""Rules for single values of rotation.toml; each raises ValueError in words for people. Pure.
+"""Rules for single values of rotation.toml; each raises ValueError with a message for the user. Pure.
 
 Sources: RDS "Naming constraints", KMS CreateAlias, RDS "Tagging Amazon RDS resources", RFC 1123 for host names.
 """
@@ -29,7 +29,7 @@ def instance_identifier(value: str) -> str:
     """An RDS instance identifier that leaves room for the next generation's name."""
     fault = identifier_fault(value)
     if fault is not None:
-        raise ValueError(f"{value!r} is no RDS instance identifier: {fault}")
+        raise ValueError(f"{value!r} is not an RDS instance identifier: {fault}")
     limit = INSTANCE_LIMIT - SHORTEST_SUFFIX
     if len(base_identifier(value)) > limit:
         raise ValueError(
@@ -42,7 +42,7 @@ def instance_identifier(value: str) -> str:
 def key_alias(value: str) -> str:
     """A KMS alias name that leaves room for the generation's suffix."""
     if not re.fullmatch(r"alias/(?!aws/)[a-zA-Z0-9/_-]+", value):
-        raise ValueError(f"{value!r} is no name of a KMS alias such as alias/orders (alias/aws/ is reserved for AWS)")
+        raise ValueError(f"{value!r} is not a KMS alias name such as alias/orders (alias/aws/ is reserved for AWS)")
     if len(value) > ALIAS_STEM_LIMIT:
         raise ValueError(f"it has {len(value)} characters; {ALIAS_STEM_LIMIT} at most leave room for a suffix like -g1")
     return value
@@ -52,7 +52,7 @@ def domain(value: str) -> str:
     """A DNS name; gives it in lower case and without its trailing dot."""
     name = value.lower().removesuffix(".")
     if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
-        raise ValueError(f"{value!r} is no DNS name such as orders.db.example.com")
+        raise ValueError(f"{value!r} is not a DNS name such as orders.db.example.com")
     return name
 
 
@@ -65,7 +65,7 @@ def host_port(value: str) -> str:
 
 
 def resolver(value: str) -> str:
-    """HOST:PORT, or "none": the applications' resolver cannot be asked from here."""
+    """HOST:PORT, or "none": the applications' resolver cannot be queried from here."""
     return value if value == "none" else host_port(value)
 
 
@@ -83,9 +83,9 @@ def http_url(value: str) -> str:
     """An http or https URL with a host, and without a user or password in it (this file is committed)."""
     parts = _split(value)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
-        raise ValueError("it is no URL such as http://127.0.0.1:4566")
+        raise ValueError("it is not a URL such as http://127.0.0.1:4566")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("it holds a user name or password; this file is committed, take them out")
+        raise ValueError("it holds a user name or password; this file is committed, so remove them")
     return value
 
 
@@ -101,7 +101,9 @@ def _split(value: str) -> SplitResult | None:
 def variable_name(value: str) -> str:
     """The name of an environment variable. The value is not repeated in the error: it may be the password itself."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValueError("it is no name of an environment variable such as DB_PASSWORD; never write the password here")
+        raise ValueError(
+            "it is not the name of an environment variable such as DB_PASSWORD; never write the password here"
+        )
     return value
 
 
@@ -110,14 +112,16 @@ def passed_variables(value: tuple[str, ...]) -> tuple[str, ...]:
     for name in value:
         variable_name(name)
         if name in _NEVER_PASSED or name.startswith(("TF_CLI_ARGS", "LD_", "DYLD_")):
-            raise ValueError(f"{name} is never given to Terraform: it is a secret of another program, or changes ours")
+            raise ValueError(
+                f"{name} is never passed to Terraform: it is a secret of another program, or changes this tool's run"
+            )
     return value
 
 
 def principal(value: str) -> str:
     """An ARN of an IAM or STS principal that a key policy may name."""
     if not _PRINCIPAL.fullmatch(value):
-        raise ValueError(f"{value!r} is no ARN of a principal such as arn:aws:iam::123456789012:role/app")
+        raise ValueError(f"{value!r} is not the ARN of a principal such as arn:aws:iam::123456789012:role/app")
     return value
 
 
@@ -126,7 +130,7 @@ def rds_callers(value: tuple[str, ...]) -> tuple[str, ...]:
     if value == ("*",):
         return value
     if "*" in value:
-        raise ValueError('"*" stands alone: it is everybody in the account who may call RDS')
+        raise ValueError('"*" must be the only item: it means everybody in the account who may call RDS')
     return tuple(principal(each) for each in value)
 
 
@@ -156,7 +160,7 @@ def tags(value: dict[str, str]) -> dict[str, str]:
 
 
 def duration_seconds(value: str) -> int:
-    """The seconds of a duration such as '72h'; raises ValueError when it is none."""
+    """The seconds of a duration such as '72h'; raises ValueError for any other text."""
     if not re.fullmatch(DURATION, value):
-        raise ValueError(f"{value!r} is no duration such as 90s, 15m, 72h or 3d")
+        raise ValueError(f"{value!r} is not a duration such as 90s, 15m, 72h or 3d")
     return int(value[:-1]) * _UNIT_SECONDS[value[-1]]

@@ -1,8 +1,8 @@
-"""Where the sandbox of an env listens: what rotation.toml pins, and for the rest what the running sandbox chose.
+"""Where the sandbox of an env listens: at the addresses of rotation.toml, or at those that the running sandbox chose.
 
-The sandbox's folder lies below the system's temporary folder. The env's `.rotator/sandbox.json` names it, and a marker
-in the folder names the env: a copied env does not take another one's sandbox for its own. Folder and files count only
-when they are ours and nobody else can write to them: the temporary folder is everybody's.
+The sandbox's folder is below the system's temporary folder. The env's `.rotator/sandbox.json` names it, and a marker
+in the folder names the env: a copied env does not use another env's sandbox. Folder and files count only
+if they are ours and nobody else can write to them: everybody can write to the temporary folder.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OWN_SERVICE = "sandbox"
 class Listens:
     """The addresses that a sandbox chose: the AWS's URL, and HOST:PORT of the DNS server.
 
-    `authority`: file of the certificates that its database servers are verified with; None: they speak no TLS.
+    `authority`: certificate file that verifies its database servers; None: they have no TLS.
     """
 
     endpoint_url: str
@@ -44,14 +44,14 @@ class Listens:
 
 @dataclass(frozen=True)
 class AccessKey:
-    """What a sandbox's AWS lets in: drawn anew for each sandbox."""
+    """The key that a sandbox's AWS accepts: generated for each sandbox."""
 
     key_id: str
     secret: str = field(repr=False)
 
 
 NO_KEY = AccessKey("none", "none")
-"""For an env whose sandbox does not run: no AWS takes it, and real credentials never reach a sandbox's address."""
+"""For an env whose sandbox does not run: no AWS accepts it, and real credentials never reach a sandbox's address."""
 
 
 class SandboxNotRunning(AwsError):
@@ -88,7 +88,7 @@ def located(env: Env) -> Env:
 
 
 def _verified(database: DatabaseConfig, found: Listens | None) -> DatabaseConfig:
-    """With the sandbox's own authority in the place of RDS's, where rotation.toml says nothing else."""
+    """With the sandbox's own authority instead of RDS's, unless rotation.toml sets another."""
     if found is None or "sslmode" in database.model_fields_set:
         return database
     if found.authority is None:
@@ -98,7 +98,7 @@ def _verified(database: DatabaseConfig, found: Listens | None) -> DatabaseConfig
 
 
 def not_running(env: Env) -> SandboxNotRunning:
-    """The error for who needs it."""
+    """The error for a command that needs the sandbox."""
     return SandboxNotRunning(
         f"The sandbox of env {env.name} does not run.",
         why="Its AWS and its DNS server choose their ports when they start.",
@@ -164,9 +164,9 @@ def _refuse_strangers(env: Env, folder: Path) -> None:
     if os.path.lexists(folder) and not trust.private(folder):
         raise SandboxFolderNotOurs(
             f"The sandbox of env {env.name} is in a folder that is not yours.",
-            why=f"{folder} is a link, belongs to another user, or can be written by others: nothing in it is believed.",
+            why=f"{folder} is a link, belongs to another user, or can be written by others: it is not trusted.",
             fix=(
-                "If another user runs this sandbox, they stop it. "
+                "If another user runs this sandbox, that user stops it. "
                 f"Else: rm {shlex.quote(str(env.path / RECORD))}, and start a new one."
             ),
         )

@@ -29,7 +29,7 @@ class Section(BaseModel):
 
 
 class AwsConfig(Section):
-    """[aws]: where. `endpoint_url` is for a local AWS; else AWS_ENDPOINT_URL and the SDK's own rules hold."""
+    """[aws]: Region and account. `endpoint_url` is for a local AWS; else AWS_ENDPOINT_URL and the SDK's rules apply."""
 
     region: str = Field(pattern=r"^[a-z]{2,3}(-[a-z]+)+-[0-9]+$", examples=["eu-west-1"])
     endpoint_url: Annotated[str, AfterValidator(rules.http_url)] | None = None
@@ -40,7 +40,7 @@ class AwsConfig(Section):
 class Credentials(Section):
     """[database.credentials]: one of a Secrets Manager secret (JSON with username, password) or an env variable.
 
-    With neither, libpq's own sources hold (PGPASSWORD, PGPASSFILE).
+    With neither, libpq's own sources apply (PGPASSWORD, PGPASSFILE).
     """
 
     secret_id: Text | None = None
@@ -58,8 +58,8 @@ class Credentials(Section):
 class DatabaseConfig(Section):
     """[database]: blue at adoption, how to reach it. `access = "none"`: SQL steps are skipped, the fence is yours.
 
-    `sslrootcert`: file of the certificates to verify with, from the env's folder on; left out, see host.ca_bundle.
-    `link_sslmode`: what blue's and green's servers ask of each other; left out, as `sslmode`, and at least `require`.
+    `sslrootcert`: certificate file, relative to the env's folder; default: see config.ca_bundle.
+    `link_sslmode`: sslmode between blue's and green's servers; default: as `sslmode`, at least `require`.
     """
 
     identifier: Annotated[str, AfterValidator(rules.instance_identifier)] = Field(examples=["orders-db"])
@@ -75,7 +75,7 @@ class DatabaseConfig(Section):
 class DnsConfig(Section):
     """[dns]: the CNAME that applications use. TTLs in seconds; `resolver` is HOST:PORT, else the system's.
 
-    "none": it cannot be asked from here. `also`: further names that point at blue, in whatever zone, and flip with the
+    "none": it cannot be queried from here. `also`: further names that point at blue, in any zone, and flip with the
     record; `leave`: those that stay. Names are kept in lower case and without a trailing dot.
     """
 
@@ -93,7 +93,7 @@ class DnsConfig(Section):
         if self.record == self.zone:
             raise ValueError(f"record {self.record} is the zone itself, where DNS allows no CNAME; use a name below it")
         if not self.record.endswith(f".{self.zone}"):
-            raise ValueError(f"record {self.record} does not lie in zone {self.zone}; it must end in .{self.zone}")
+            raise ValueError(f"record {self.record} is not in zone {self.zone}; it must end in .{self.zone}")
         both = sorted(set(self.also) & set(self.leave))
         if both:
             raise ValueError(f"{both[0]} is in also and in leave; keep one of them")
@@ -124,7 +124,7 @@ class KeyConfig(Section):
 
 
 class RotationConfig(Section):
-    """[rotation]: how. `soak` is the grace time before retire, such as "72h"; budgets in seconds.
+    """[rotation]: strategy and budgets. `soak` is the grace time before retire, such as "72h"; budgets in seconds.
 
     `parity_ignore` names fields of DescribeDBInstances in which green may differ from blue.
     """
@@ -140,11 +140,11 @@ class RotationConfig(Section):
 
 
 class CutoverConfig(Section):
-    """[cutover]: strategy `replicate`. Seconds for each part of the pause; over one of them the flip is called off.
+    """[cutover]: strategy `replicate`. Budget in seconds for each part of the pause; beyond it the flip is cancelled.
 
-    `calm`: how long to wait beforehand for a moment without long transactions. `grace`: how long those still open may
+    `calm`: how long to wait before it for a moment without long transactions. `grace`: how long open ones may
     go on before their sessions are ended. `sequence_headroom`: numbers that sequences skip at the flip. `follow`, for
-    both strategies: how long beyond its TTL the resolver may go on answering blue after the flip.
+    both strategies: how long beyond its TTL the resolver may answer blue after the flip.
     """
 
     calm: float = Field(default=20.0, ge=0)
@@ -158,9 +158,9 @@ class CutoverConfig(Section):
 
 
 class RetireConfig(Section):
-    """[retire]: what survives. Snapshots under the old key that no `delete_snapshots` glob matches keep the key.
+    """[retire]: what survives. A snapshot under the old key that no `delete_snapshots` glob matches keeps that key.
 
-    `disabled_for`: how long the old key is disabled before its deletion is scheduled; left out, 7 days, and nothing in
+    `disabled_for`: how long the old key is disabled before its deletion is scheduled; default: 7 days, none in
     the sandbox.
     """
 
@@ -179,7 +179,7 @@ class BackendConfig(Section):
 
 
 class TerraformConfig(Section):
-    """[terraform]: binary, backend, and which further environment variables Terraform and its providers are given.
+    """[terraform]: binary, backend, and further environment variables for Terraform and its providers.
 
     `keep_provider`: one provider serves all plans of a command, instead of one for each run.
     """
@@ -211,7 +211,7 @@ class SandboxConfig(Section):
 
 
 class EnvConfig(Section):
-    """A whole rotation.toml."""
+    """The complete rotation.toml."""
 
     aws: AwsConfig
     database: DatabaseConfig
@@ -236,7 +236,9 @@ class EnvConfig(Section):
     @model_validator(mode="after")
     def _password_stays_here(self) -> EnvConfig:
         if self.database.credentials.password_env in self.terraform.pass_environment:
-            raise ValueError("terraform.pass_environment holds database.credentials.password_env: Terraform needs none")
+            raise ValueError(
+                "terraform.pass_environment holds database.credentials.password_env: Terraform must not get it"
+            )
         return self
 
     @model_validator(mode="after")

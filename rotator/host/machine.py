@@ -1,6 +1,6 @@
-"""Faults of this machine: a full disk, a folder that cannot be written, no more open files. One clear error for each.
+"""Faults of this machine: a full disk, a read-only folder, too many open files. One clear error for each.
 
-Rooms that keep files wrap what they do in `on_this_machine`, which knows what the file is for; what is left reaches the
+Rooms that keep files use `on_this_machine`, which knows the purpose of the file; other faults reach the
 error boundary, which asks `explain`. Imports nothing of ours but errors.
 """
 
@@ -25,11 +25,11 @@ _MACHINE = frozenset(
         *(errno.ESTALE, errno.EMLINK, errno.EXDEV),
     }
 )
-AGAIN = "run the same command again: it goes on from the world as it is"
+AGAIN = "run the same command again: it resumes from the real state"
 
 
 def explain(fault: OSError, what: str = "", path: Path | None = None) -> MachineError | None:
-    """What this machine refused, and what to do; None for other faults (of a network, or of ours).
+    """The fault of this machine, and what to do; None for other faults (of a network, or a bug).
 
     `what` says in words what was being done, such as "The journal could not be written".
     """
@@ -45,10 +45,10 @@ def explain(fault: OSError, what: str = "", path: Path | None = None) -> Machine
             what or f"This user has no right to use a file{where}.", why=why, fix=fix, code="no-permission"
         )
     if fault.errno in _TOO_MANY:
-        fix = f"Raise the limit (ulimit -n), or end what holds files open; {AGAIN}."
+        fix = f"Raise the limit (ulimit -n), or end processes that hold files open; {AGAIN}."
         return MachineError(what or "This machine allows no more open files.", why=why, fix=fix, code="too-many-files")
     if fault.errno in _MACHINE:
-        fix = f"Put right what is named, then {AGAIN}."
+        fix = f"Correct the named file, then {AGAIN}."
         return MachineError(what or f"This machine refused a file{where}.", why=why, fix=fix)
     return None
 

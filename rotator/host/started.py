@@ -14,7 +14,7 @@ from pathlib import Path
 from rotator.host.typed import Typed
 
 STARTED_BY = "ROTATOR_STARTED_BY"
-"""The Makefile says so with the value `make`."""
+"""The Makefile sets it to `make`."""
 
 
 def typed(env: str | None = None, argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> Typed:
@@ -25,7 +25,7 @@ def typed(env: str | None = None, argv: Sequence[str] | None = None, environ: Ma
 
 
 def place() -> str:
-    """USER@HOST of this process; a user without a name by number."""
+    """USER@HOST of this process; the number of a user without a name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -34,7 +34,7 @@ def place() -> str:
 
 
 def _program(started: str, environ: Mapping[str, str]) -> str:
-    """The shortest that works: the bare name when the PATH leads to this very program, else its path."""
+    """The shortest name that works: the bare name if PATH leads to this program, else its path."""
     here = Path(started)
     if here.name != "rotator" or not here.exists():
         # As a module, or inside another program: the script that is installed beside this interpreter.

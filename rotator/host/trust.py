@@ -1,7 +1,7 @@
-"""Who could have put something on this machine's disk: what is run or believed comes from root or from ourselves alone.
+"""Who can write to a file on this machine: the tool runs and trusts only files that root or its own user controls.
 
-Everything here looks at the links themselves, and at every folder on the way: who can write one of them can exchange
-what lies below it. (POSIX: chmod(2) for the sticky bit of folders; inode(7).)
+All checks look at the links themselves, and at every folder on the path: who can write to one of them can exchange
+its contents. (POSIX: chmod(2) for the sticky bit of folders; inode(7).)
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ LONGEST_CHAIN = 40
 
 
 def problem(path: Path) -> str | None:
-    """Why somebody else could have put or changed what is at `path`, in words; None when only root and we could.
+    """Why another user can create or change `path`, in words; None if only root and the own user can.
 
-    A folder that others may write to is no problem on the way if it is sticky, as /tmp is: what is ours in it stays.
+    A folder on the path that others may write to is no problem if it is sticky, as /tmp is: our files in it stay.
     """
     current, rest, links = Path("/"), [*Path(os.path.abspath(path)).parts[1:]], 0
     while True:
@@ -53,17 +53,17 @@ def problem_below(folder: Path) -> str | None:
 
 
 def program(name: str, path: str) -> str | None:
-    """The first program of that name on `path` (as PATH is) that nobody else could have put there."""
+    """The first program of that name on `path` (in the form of PATH) that no other user can replace."""
     return next((file for file, why in _programs(name, path) if why is None), None)
 
 
 def passed_over(name: str, path: str) -> tuple[str, ...]:
-    """Why programs of that name on `path` do not count."""
+    """Why programs of that name on `path` are not used, one reason for each."""
     return tuple(why for _, why in _programs(name, path) if why is not None)
 
 
 def safe_path(path: str) -> str:
-    """`path` (as PATH is) without relative, empty and strangers' folders. Folders that do not exist are left out."""
+    """`path` (in the form of PATH) without relative, empty, missing and other users' folders."""
     kept = (each for each in path.split(os.pathsep) if os.path.isabs(each) and problem(Path(each)) is None)
     return os.pathsep.join(dict.fromkeys(kept))
 
@@ -98,7 +98,7 @@ def open_private(file: Path, flags: int) -> int:
 
 
 def read_private(file: Path) -> str:
-    """What is in a file of our own. Raises OSError (see open_private)."""
+    """The contents of a file of our own. Raises OSError (see open_private)."""
     with os.fdopen(open_private(file, os.O_RDONLY), encoding="utf-8") as text:
         return text.read()
 

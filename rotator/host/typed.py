@@ -1,7 +1,7 @@
 """Commands as this user can type them. Pure.
 
-Everywhere inside, a command is written as `rotator VERB ENV --options`. How the tool was started is known at the edge
-alone; there, all that people are told goes through `Typed.say`.
+Inside the tool, a command is written as `rotator VERB ENV --options`. Only the edge knows how the tool was started;
+there, all messages go through `Typed.say`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _VARIABLES = {"confirm": "CONFIRM", "yes": "YES", "delete-snapshots": "DELETE_SN
 class Typed:
     """`program` is what starts the tool at this user's prompt; with `make`, the Makefile's targets do.
 
-    `env` is the env of this run: it stands where a message leaves it open.
+    `env` is the env of this run: it replaces ENV, or a missing env, in a message.
     """
 
     program: str = "rotator"

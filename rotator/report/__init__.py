@@ -1,1 +1,1 @@
-"""What people and machines are told: the rotation strip, plain lines, the closing summary, error texts."""
+"""Output for people and machines: live progress, plain lines, the closing summary, error texts."""

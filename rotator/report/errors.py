@@ -1,4 +1,4 @@
-"""How an error is told: what happened, why, what to do. Pure."""
+"""The text of an error: what happened, why, what to do. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH = 80
 def render_error(error: RotatorError, say: Callable[[str], str] = str, *, on_terminal: bool = False) -> str:
     """Three parts, at most 80 columns where words allow it; details are kept as they are, for copying.
 
-    `say` puts commands as the user can type them; `on_terminal`: a person reads it, who may see keys of rows.
+    `say` rewrites commands as the user can type them; `on_terminal`: a person reads it, who may see keys of rows.
 
     error (no-such-database): There is no DB instance orders in eu-central-1.
       why  RDS knows these: orders-a, orders-b.
@@ -45,7 +45,7 @@ def error_json(error: RotatorError) -> dict[str, Any]:
 
 
 def _held_back(error: RotatorError) -> tuple[str, ...]:
-    """Instead of the rows' keys, where they would be kept: in a file, a log, a pipe."""
+    """Replaces the rows' keys in output that is stored: in a file, a log, a pipe."""
     if not error.on_terminal:
         return ()
     return ("(the rows' keys are shown on a terminal only: run the same command there)",)

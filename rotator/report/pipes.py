@@ -1,4 +1,4 @@
-"""Output that nobody reads any more, or that finds no space, must not stop a rotation: `make rotate | head`."""
+"""A closed pipe or a full disk behind the output must not stop a rotation: `make rotate | head`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rotator.report.visible import visible
 
 
 def put(stream: TextIO, text: str) -> OSError | None:
-    """Write and flush, with what a terminal would obey spelt out.
+    """Write and flush, with control characters escaped.
 
-    When the reader is gone or the disk is full, this and all later output goes nowhere.
+    If the reader is gone or the disk is full, this and all later output is discarded.
 
-    Returns what kept somebody from reading it: for those whose output is the whole result.
+    Returns the error that prevented the output, for callers whose output is their only result.
     """
     try:
         stream.write(visible(text))

@@ -12,7 +12,7 @@ from rotator.report.text import roughly
 class PlannedStep:
     """One step of the runbook. `changes` are the only ones its stage may make; `status` as the journal has it.
 
-    `commits` says what cannot be had back after it; it is empty, and `reversible` true, where everything can.
+    `commits` says what cannot be recovered after it; empty, and `reversible` true, if everything can.
     """
 
     name: str
@@ -26,7 +26,7 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class RotationPlan:
-    """The next rotation, or the one under way. `now` are the changes that a plan of the root shows at this moment."""
+    """The next rotation, or the active one. `now` are the changes in a plan of the root now."""
 
     env: str
     rotation_id: str

@@ -1,4 +1,4 @@
-"""A reporter that hands on to another what people shall read: commands as they can type them, and no hidden signs."""
+"""A reporter in front of another: it rewrites commands as the user can type them, and escapes control characters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SpokenReporter:
         self._inner.start(step)
 
     def progress(self, step: str, fraction: float | None, detail: str) -> None:
-        """How far the step is."""
+        """Progress of the step."""
         self._inner.progress(step, fraction, self._say(detail))
 
     def done(self, step: str, result: str, seconds: float, waited_seconds: float) -> None:
@@ -40,7 +40,7 @@ class SpokenReporter:
         self._inner.skipped(step, self._say(reason))
 
     def failed(self, step: str, message: str) -> None:
-        """What stopped the step."""
+        """The error that stopped the step."""
         self._inner.failed(step, self._say(message))
 
     def note(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What `status` shows: where an env stands, as data, for people and for machines. Pure."""
+"""What `status` shows: the state of an env, as data, for people and for machines. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class StepLine:
 
 @dataclass(frozen=True)
 class EnvStatus:
-    """One env. What could not be asked is None, and `unknown` says why.
+    """One env. A value is None if its check failed; `unknown` says why.
 
-    `green` is None until it exists. While a run is at work `running` says which and since when, and there is no
+    `green` is None until it exists. During a run `running` says which and since when, and there is no
     `next_command`. `edited`: how the data file differs from the journal. `runs`: who ran what, oldest first.
     """
 

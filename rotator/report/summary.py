@@ -11,14 +11,14 @@ from rotator.report.text import aligned, count, duration
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run came to. None means "not known or not done here", and is shown as such, never as zero.
+    """The result of a run. None means "not known or not done here", and is shown as such, never as zero.
 
-    `run` is who ran it, from where, with which version.
+    `run` is the user who ran it, the host and the version.
 
     `snapshots` is role -> identifier (source, copy, final, final-copy). All times in seconds: `wall_seconds` from
-    start to end, of which AWS and the provider were waited for (`waited_seconds`), Terraform itself ran
-    (`terraform_seconds`) and the tool was busy (`own_seconds`). `write_pause_seconds`: from the fence to the flip, of
-    which `pause_parts` by name; `cut_off` are the sessions that were ended in it.
+    start to end; of these the tool waited for AWS and the provider (`waited_seconds`), Terraform itself ran
+    (`terraform_seconds`) and the tool was busy (`own_seconds`). `write_pause_seconds`: from the fence to the flip,
+    with its `pause_parts` by name; `cut_off` are the sessions that were ended in it.
     `client_pause_seconds`: the canary's largest gap between two acknowledged writes around the flip.
     """
 

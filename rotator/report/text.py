@@ -37,7 +37,7 @@ def roughly(seconds: float) -> str:
 
 
 def fitted(text: str, width: int | None) -> str:
-    """Lines broken at spaces alone, so that none is longer than `width` where words allow it; None leaves all as it is.
+    """Lines broken only at spaces, no longer than `width` where words allow it; None changes nothing.
 
     What follows a label and two spaces or more stays in its column.
     """
@@ -63,12 +63,12 @@ def _placed(part: str, column: int, width: int) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A fraction 0..1 as '45 %'; what is out of range is brought into it."""
+    """A fraction as '45 %', limited to 0..1."""
     return f"{round(100 * clamp(fraction))} %"
 
 
 def clamp(fraction: float) -> float:
-    """The fraction, brought into 0..1."""
+    """The fraction, limited to 0..1."""
     return min(1.0, max(0.0, fraction))
 
 

@@ -1,7 +1,7 @@
-"""Text that others have written (names, messages, tags, DNS answers), made safe to print. Pure.
+"""Text of others (names, messages, tags, DNS answers), made safe to print. Pure.
 
-A terminal obeys escape sequences, and some runners of CI obey lines that begin with `::` or `##[`. Whoever may name a
-table, a session or a tag could give them orders otherwise.
+A terminal obeys escape sequences, and some CI runners obey lines that begin with `::` or `##[`. A user who may name a
+table, a session or a tag could otherwise control them.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import unicodedata
 
 _KEPT = "\n\t"
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of what is not seen: controls, formats (such as those that turn the direction), separators."""
+"""Unicode's categories of invisible characters: controls, formats (such as direction marks), separators."""
 _ORDER = re.compile(r"^([ \t]*+)(?=::|##\[)", re.MULTILINE)
 
 
 def visible(text: str) -> str:
-    r"""The text with each character that is not seen spelt out (`\x1b`); line ends and tabs stay."""
+    r"""The text with each invisible character escaped (`\x1b`); line ends and tabs stay."""
     if not text.isascii() or not text.replace("\n", "").isprintable():
         text = "".join(_spelt(each) for each in text)
     return _ORDER.sub(r"\1\\", text)
 
 
 def one_line(text: str) -> str:
-    """As `visible`, with line ends spelt out too."""
+    """As `visible`, with line ends escaped too."""
     return visible(text.replace("\r", "\\r").replace("\n", "\\n"))
 
 

@@ -1,1 +1,1 @@
-"""A local AWS for trying and testing: moto, a real PostgreSQL server per instance, a DNS server, a write canary."""
+"""A local AWS for trials and tests: moto, a real PostgreSQL server per instance, a DNS server, a write canary."""

@@ -13,6 +13,6 @@ class SandboxError(RotatorError):
 
 
 class SandboxPortTaken(SandboxError):
-    """Another program listens where the sandbox wants to."""
+    """Another program uses the sandbox's port."""
 
     code = "sandbox-port-taken"

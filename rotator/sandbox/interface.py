@@ -1,4 +1,4 @@
-"""What the parts of the local AWS need of each other: database servers, a DNS server, seed data, a write canary.
+"""Interfaces between the parts of the local AWS: database servers, a DNS server, test data, a write canary.
 
 The AWS half (moto and its patches) holds a `Fleet` and answers a `Lookup`; the data half implements the servers.
 Nothing outside the sandbox imports this room but its command-line verbs and tests.
@@ -38,9 +38,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Login:
-    """Where a database listens and how to get in. The password is kept out of repr.
+    """The address and credentials of a database. The password is not in repr.
 
-    `authority`: file of the certificates that the server is verified with; None: the server speaks no TLS.
+    `authority`: certificate file that verifies the server; None: the server has no TLS.
     """
 
     host: str
@@ -59,7 +59,7 @@ class Login:
 
 @dataclass(frozen=True)
 class CanarySettings:
-    """What the write canary does: `login.host` is the CNAME that it resolves at `resolver` ('HOST:PORT')."""
+    """Settings of the write canary: `login.host` is the CNAME that it resolves at `resolver` ('HOST:PORT')."""
 
     login: Login
     resolver: str
@@ -71,7 +71,7 @@ class CanarySettings:
 class Fleet(Protocol):
     """Real database servers, one per DB instance; and their snapshots. Thread-safe.
 
-    All methods block until the thing is done and raise SandboxError when it cannot be. Snapshots outlive the instance
+    All methods block until the work is done, and raise SandboxError if it fails. Snapshots outlive the instance
     that they were taken from.
     """
 

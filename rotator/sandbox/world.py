@@ -1,4 +1,4 @@
-"""What somebody built by hand before the tool arrived: a network, an old key, a database under it, its CNAME."""
+"""Resources that exist before the tool's first run: a network, an old key, a database under it, its CNAME."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Clients:
 
 @dataclass(frozen=True)
 class World:
-    """What was made: names and the login of the database. The password is kept out of repr."""
+    """The created resources: names, and the credentials of the database. The password is not in repr."""
 
     identifier: str
     user: str
@@ -52,7 +52,7 @@ class World:
 
 
 def clients(where: Endpoints, key: AccessKey) -> Clients:
-    """Clients that reach the sandbox whatever the shell's AWS settings and proxies are."""
+    """Clients that reach the sandbox with any AWS settings and proxies of the shell."""
     session: Any = boto3.Session(
         aws_access_key_id=key.key_id, aws_secret_access_key=key.secret, region_name=where.region
     )
@@ -61,7 +61,7 @@ def clients(where: Endpoints, key: AccessKey) -> Clients:
 
 
 def build(env: Env, aws: Clients, version: str, password: str, progress: Progress) -> World:
-    """Make it all, in an empty local AWS; `version` is the PostgreSQL version of the servers. Raises SandboxError."""
+    """Create all resources in an empty local AWS; `version` is the servers' PostgreSQL version. Raises SandboxError."""
     config = env.config
     world = World(
         identifier=config.database.identifier,
@@ -71,7 +71,7 @@ def build(env: Env, aws: Clients, version: str, password: str, progress: Progres
         port=database_port(DATABASE_PORT),
         password=password,
     )
-    progress("building a network, a key and a database by hand")
+    progress("creating a network, a key and a database without Terraform")
     key_arn = _key(aws("kms"))
     subnet_group, security_group, vpc = _network(aws)
     parameter_group = _parameter_group(aws("rds"), version)

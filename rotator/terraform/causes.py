@@ -22,13 +22,13 @@ ROUTING = frozenset(
 )
 
 _TAGS = (
-    "tags differ: somebody, or something that tags by itself, changed them after the tool had read them (run the same "
+    "tags differ: a person or an automatic tagger changed them after the tool had read them (run the same "
     "command again), or a provider adds or hides them: default_tags and ignore_tags in the root's versions.tf, "
-    "TF_AWS_DEFAULT_TAGS_* and TF_AWS_IGNORE_TAGS_* where terraform is run by hand; tags of your own belong to [tags] "
+    "TF_AWS_DEFAULT_TAGS_* and TF_AWS_IGNORE_TAGS_* if you run terraform yourself; put your own tags into [tags] "
     "in rotation.toml"
 )
 _HAND_MADE = (
-    "undo the hand-made change in the root (`git diff` in the env's folder) or outside of Terraform, then run again"
+    "undo the manual change in the root (`git diff` in the env's folder) or outside of Terraform, then run it again"
 )
 
 
@@ -46,7 +46,7 @@ def way_out(stage: Stage, address: str, attributes: Collection[str]) -> str:
 def _by_type(address: str, named: frozenset[str]) -> str | None:
     if f".{RECORD_TYPE}." in address:
         if "health_check_id" in named:
-            return "take the health check off the record in Route 53: the root describes a simple CNAME without one"
+            return "remove the health check from the record in Route 53: the root describes a simple CNAME without one"
         if named & ROUTING:
             return "the record has a routing policy in Route 53: make it a simple CNAME, as the root describes it"
     return switched_key(address, named)
@@ -57,21 +57,21 @@ def switched_key(address: str, attributes: Collection[str]) -> str | None:
     if f".{KEY_TYPE}." not in address or frozenset(attributes) != {"is_enabled"}:
         return None
     return (
-        "the key was enabled or disabled outside of Terraform: when an earlier rotation has kept or disabled it, run "
-        "the same command again, which takes note of it; else put it back"
+        "the key was enabled or disabled outside of Terraform: if an earlier rotation has kept or disabled it, run "
+        "the same command again, which notes the change; else undo the change"
     )
 
 
 def _adopting(address: str, named: frozenset[str]) -> str:
-    """At adoption nothing in the root is hand-made: its data is what the tool has just read of AWS."""
+    """At adoption the root has no manual changes: its data is what the tool has just read from AWS."""
     if not named:
         return (
-            f"look whether {address} is still there in AWS: an import makes and deletes nothing, and the root's data "
+            f"check whether {address} still exists in AWS: an import creates and deletes nothing, and the root's data "
             "is what the tool has just read. Run the same command again"
         )
     names = ", ".join(sorted(named))
     return (
-        f"the root's data is what the tool has just read of AWS, so {names} was changed meanwhile (run the same "
+        f"the root's data is what the tool has just read from AWS, so {names} was changed meanwhile (run the same "
         "again), or has a value in AWS that the root cannot describe: `terraform plan` shows both; set it in AWS to "
-        "what the plan wants, if that is harmless. Nothing in the root is to be undone"
+        "the planned value, if that is harmless. Do not undo anything in the root"
     )

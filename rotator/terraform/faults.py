@@ -69,15 +69,15 @@ def _general(failure: Failure) -> TerraformError:
     if failure.code < 0:
         return TerraformError(
             f"{failure.command} was killed by signal {-failure.code}",
-            why="something outside this tool ended it, such as a lack of memory",
-            fix="look at the machine's log, then run the same command again; a state lock may be left behind",
+            why="another process or the kernel ended it, for example for lack of memory",
+            fix="check the machine's log, then run the same command again; a state lock may remain",
             details=failure.lines,
         )
-    state = "what was applied stays" if failure.subcommand == "apply" else "nothing was changed"
+    state = "applied changes stay" if failure.subcommand == "apply" else "nothing was changed"
     return TerraformError(
         f"{failure.command} failed{place}",
         why=failure.first,
-        fix=f"{state}; fix the cause, then run the same command again: it goes on from the world as it is",
+        fix=f"{state}; fix the cause, then run the same command again: it resumes from the real state",
         details=failure.lines[1:],
         code=f"terraform-{failure.subcommand.split()[0]}",
     )
@@ -94,10 +94,10 @@ def _locked(failure: Failure) -> TerraformError:
     info = {name: value.rstrip() for name, value in _LOCK_LINE.findall(text)}
     lock = info.get("ID", "unknown")
     return TerraformStateLocked(
-        f"{failure.command}: the state is locked by {info.get('Who', 'somebody else')}",
+        f"{failure.command}: the state is locked by {info.get('Who', 'another process')}",
         why=f"{info.get('Operation', 'another operation')} holds it since {info.get('Created', 'an unknown time')}",
         fix=(
-            "wait for it and run the same command again; only when that process is known to be dead, free the lock: "
+            "wait for it and run the same command again; only if you know that this process is dead, free the lock: "
             f"`{_typed(failure)} force-unlock {shlex.quote(lock)}`"
         ),
         details=tuple(f"{name}: {info[name]}" for name in _LOCK_FIELDS if name in info),
@@ -107,8 +107,8 @@ def _locked(failure: Failure) -> TerraformError:
 def _stale(failure: Failure) -> TerraformError:
     return TerraformError(
         f"{failure.command}: the state has changed since the plan was made",
-        why="another run applied something in between; nothing was applied by this one",
-        fix="run the same command again: it plans anew",
+        why="another run applied changes in between; this run applied nothing",
+        fix="run the same command again: it makes a new plan",
         code="terraform-plan-stale",
     )
 
@@ -142,7 +142,7 @@ def _init(failure: Failure) -> TerraformError:
     return TerraformInitError(
         f"{failure.command} failed",
         why=failure.first,
-        fix=f"run `{_typed(failure)} init` by hand to see more",
+        fix=f"run `{_typed(failure)} init` yourself to see more",
         details=failure.lines[1:],
     )
 
@@ -164,7 +164,7 @@ def _backend(failure: Failure) -> TerraformError:
         f"{failure.command}: the backend differs from the one the root was initialised with",
         why=failure.first,
         fix=(
-            f"if the state must move: `{_typed(failure)} init -migrate-state`; else "
+            f"if you want to move the state: `{_typed(failure)} init -migrate-state`; else "
             f"`{_typed(failure)} init -reconfigure`. This tool does neither: it could lose the state"
         ),
         details=failure.lines[1:],
@@ -173,7 +173,7 @@ def _backend(failure: Failure) -> TerraformError:
 
 def _not_initialised(failure: Failure) -> TerraformError:
     return TerraformInitError(
-        f"{failure.command}: the root is not initialised, or not any more",
+        f"{failure.command}: the root is not initialised, or no longer",
         why=failure.first,
         fix="run the same command again: it initialises the root first",
         details=failure.lines[1:],
@@ -185,18 +185,18 @@ def _full(failure: Failure) -> TerraformError:
         f"{failure.command}: this machine has no space left",
         why=failure.first,
         fix="free space on the disks of the project and of the temporary folder (TMPDIR, TF_PLUGIN_CACHE_DIR), then "
-        "run the same command again: it goes on from the world as it is",
+        "run the same command again: it resumes from the real state",
         details=failure.lines[1:],
         code="terraform-disk-full",
     )
 
 
 def _unsaved(failure: Failure) -> TerraformError:
-    """The apply has done something, and the state does not hold it: the next run must not begin before it does."""
+    """The state lacks changes that the apply has made: the next run must not begin before it has them."""
     return TerraformError(
         f"{failure.command}: the state could not be saved",
         why=failure.first,
-        fix=f"fix the cause; if there is {failure.root / 'errored.tfstate'}, it is the state: put it in place with "
+        fix=f"fix the cause; if there is {failure.root / 'errored.tfstate'}, it is the state: upload it with "
         f"`{_typed(failure)} state push errored.tfstate`, then remove that file; then run the same command again",
         details=failure.lines[1:],
         code="terraform-state-unsaved",
@@ -204,13 +204,13 @@ def _unsaved(failure: Failure) -> TerraformError:
 
 
 def _condition(failure: Failure) -> TerraformError:
-    """A pre- or postcondition: in an apply a failure like others; in a plan it has kept something from happening."""
+    """A pre- or postcondition: in an apply an ordinary failure; in a plan it has prevented the change."""
     if failure.subcommand != "plan":
         return _general(failure)
     return TerraformError(
         f"{failure.command}: a condition of the root does not hold",
         why=failure.first,
-        fix="undo the hand-made change in the root (`git diff` in the env's folder) or outside of it, then run again",
+        fix="undo the manual change in the root (`git diff` in the env's folder) or outside of it, then run it again",
         details=failure.lines[1:],
         code=CONDITION,
     )
@@ -218,7 +218,7 @@ def _condition(failure: Failure) -> TerraformError:
 
 def _no_data(failure: Failure) -> TerraformError:
     return TerraformError(
-        f"{failure.command}: the root's data is not there",
+        f"{failure.command}: the root's data file is missing",
         why=failure.first,
         fix=f"every `rotator` command writes {DATA_FILE} from the journal; run one, then plan again",
         details=failure.lines[1:],

@@ -97,5 +97,5 @@ def test_a_managed_master_password_is_adopted_without_a_change_of_it(root: Root)
 
 def test_without_its_data_a_plan_fails_instead_of_destroying(root: Root) -> None:
     root.terraform.init()
-    with pytest.raises(TerraformError, match="data is not there"):
+    with pytest.raises(TerraformError, match="data file is missing"):
         root.stages.inspect()

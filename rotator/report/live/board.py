@@ -1,4 +1,4 @@
-"""The strip's memory: every step with its state, and the one that is running. No I/O, no clock of its own."""
+"""The data of the live progress: every step with its state, and the running one. No I/O, no clock of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rotator.report.live.interface import StepInfo, StepState
 
 @dataclass(frozen=True)
 class Running:
-    """The step at work. `began` in the seconds of the caller's monotonic clock; `fraction` 0..1 or None (unknown)."""
+    """The running step. `began` in seconds of the caller's monotonic clock; `fraction` 0..1 or None (unknown)."""
 
     info: StepInfo
     began: float
@@ -18,11 +18,11 @@ class Running:
 
 
 RELIABLE_SECONDS = 5.0
-"""A fraction says nothing of the time that is left before."""
+"""Below this fraction, the remaining time cannot be estimated."""
 
 
 class Board:
-    """Steps in order. A step that was not announced is added at the end when something is said of it."""
+    """Steps in order. A step that was not announced is added at the end with its first report."""
 
     def __init__(self, steps: tuple[StepInfo, ...] = ()) -> None:
         self._steps: dict[str, StepInfo] = {step.name: step for step in steps}
@@ -34,7 +34,7 @@ class Board:
         return tuple(self._steps.values())
 
     def step(self, name: str) -> StepInfo:
-        """That step; a bare one when it was never announced."""
+        """That step; an empty one if it was never announced."""
         return self._steps.get(name, StepInfo(name, name))
 
     def place(self, name: str) -> tuple[int, int]:
@@ -44,7 +44,7 @@ class Board:
         return list(self._steps).index(name) + 1, len(self._steps)
 
     def left(self, now: float) -> float:
-        """Seconds still to come by the steps' estimates, of a small database; the running one by how far it is."""
+        """Remaining seconds by the steps' estimates for a small database; for the running one by its fraction."""
         to_come = sum(step.estimate_seconds for step in self.steps if step.state is StepState.TO_COME)
         running = self.running
         if running is None:
@@ -55,13 +55,13 @@ class Board:
         return to_come + max(0.0, running.info.estimate_seconds - elapsed)
 
     def start(self, name: str, now: float) -> Running:
-        """The step is running from now on."""
+        """Mark the step as running."""
         self._set(name, StepState.RUNNING)
         self.running = Running(self.step(name), now)
         return self.running
 
     def progress(self, name: str, fraction: float | None, detail: str, now: float) -> None:
-        """What is known of the step now. A step that waits again though it was done before becomes the running one."""
+        """Set the step's progress. A finished step that waits again becomes the running one."""
         running = self.running
         if running is None or running.info.name != name:
             running = self.start(name, now)

@@ -1,4 +1,4 @@
-"""Which reporter fits where the output goes."""
+"""The reporter that fits the output."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rotator.report.live.rich_strip import StripReporter
 
 
 def open_reporter(stdout: TextIO, stderr: TextIO, *, as_json: bool, environ: dict[str, str]) -> Reporter:
-    """The strip on a terminal that can show it; plain lines else.
+    """Live progress on a terminal that supports it; else plain lines.
 
-    With `as_json` stdout is kept for the one JSON object at the end, so that progress goes to stderr as plain lines.
+    With `as_json` stdout has only the JSON object at the end; progress goes to stderr as plain lines.
     """
     if as_json:
         return PlainReporter(stderr)

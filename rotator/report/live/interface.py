@@ -1,4 +1,4 @@
-"""Who is told what a rotation does. The engine knows this protocol alone; implementations lie beside it."""
+"""Receives reports of a running rotation. The engine knows only this protocol; implementations are beside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class StepState(StrEnum):
-    """Where a step stands, as people see it."""
+    """State of a step, as people see it."""
 
     TO_COME = "to-come"
     RUNNING = "running"
@@ -19,7 +19,7 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True)
 class StepInfo:
-    """One step of the strip. `state` is where an earlier run left it; `estimate_seconds` 0 means unknown."""
+    """One step of the live progress. `state` is that of an earlier run; `estimate_seconds` 0 means unknown."""
 
     name: str
     title: str
@@ -28,9 +28,9 @@ class StepInfo:
 
 
 class Reporter(Protocol):
-    """Told of a run as it happens. Nothing here raises for a step that `begin` did not announce.
+    """Receives the events of a run. No method raises for a step that `begin` did not announce.
 
-    Seconds are wall time; `waited_seconds` is the part of it in which AWS was at work.
+    Seconds are wall time; `waited_seconds` is the part of it that AWS took.
     """
 
     def begin(self, rotation_id: str, steps: tuple[StepInfo, ...]) -> None:
@@ -42,15 +42,15 @@ class Reporter(Protocol):
         ...
 
     def progress(self, step: str, fraction: float | None, detail: str) -> None:
-        """How far the step is: 0..1, None when nobody can say. May be called often, and from another thread."""
+        """Progress of the step: 0..1, None if unknown. May be called often, and from another thread."""
         ...
 
     def done(self, step: str, result: str, seconds: float, waited_seconds: float) -> None:
-        """The step's result stands and is proved."""
+        """The step is done and its result is proved."""
         ...
 
     def skipped(self, step: str, reason: str) -> None:
-        """The step was not done, which is never to be read as passed."""
+        """The step was skipped; this never counts as passed."""
         ...
 
     def failed(self, step: str, message: str) -> None:
@@ -58,9 +58,9 @@ class Reporter(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """One line that belongs to no step."""
+        """One line that does not belong to a step."""
         ...
 
     def close(self) -> None:
-        """The run is over; idempotent. The terminal is left as it was found."""
+        """The run is over; idempotent. Restores the terminal."""
         ...

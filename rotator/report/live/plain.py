@@ -33,7 +33,7 @@ class PlainReporter:
         self._over: threading.Event | None = None
 
     def begin(self, rotation_id: str, steps: tuple[StepInfo, ...]) -> None:
-        """Say which rotation, and how many of its steps are already behind us."""
+        """Print the rotation, and the number of its finished steps."""
         with self._lock:
             self._board = Board(steps)
             behind = sum(step.state is not StepState.TO_COME for step in steps)
@@ -55,7 +55,7 @@ class PlainReporter:
             self._write(f"{self._label(step)}: start ({info.title}{estimate})")
 
     def progress(self, step: str, fraction: float | None, detail: str) -> None:
-        """At most one line every ten seconds, and only when there is something new to say."""
+        """At most one line every ten seconds, and only with new information."""
         with self._lock:
             text = " ".join(part for part in ("" if fraction is None else percent(fraction), detail) if part)
             now = self._clock()
@@ -83,7 +83,7 @@ class PlainReporter:
             self._write(text)
 
     def beat(self) -> None:
-        """One line when nothing was said for a while: a log that stands still looks like a run that hangs."""
+        """One line after a silence: a log without new lines looks like a run that hangs."""
         with self._lock:
             now, running = self._clock(), self._board.running
             if running is None or now - self._last_line < SILENT_SECONDS:
@@ -91,7 +91,7 @@ class PlainReporter:
             self._write(f"{self._label(running.info.name)}: at work for {duration(int(now - running.began))}")
 
     def close(self) -> None:
-        """The heart stops; nothing else is held open."""
+        """Stop the progress thread; the stream stays open."""
         if self._over is not None:
             self._over.set()
             self._over = None

@@ -1,4 +1,4 @@
-"""Signs of life where nothing else is shown: quick work says nothing, slow work says what it is, and for how long."""
+"""Progress lines for work without other output: quick work prints nothing, slow work its name and time."""
 
 from __future__ import annotations
 

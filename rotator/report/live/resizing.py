@@ -1,4 +1,4 @@
-"""A live display that leaves no ghost lines when its terminal is made narrower.
+"""A live display without ghost lines after its terminal becomes narrower.
 
 A terminal breaks what was drawn into more rows then, while rich goes up by as many lines as it had drawn. (On terminals
 that cut lines off instead of breaking them, a finished line or two goes out of sight.)
@@ -25,7 +25,7 @@ class ResizingLive(Live):
 
 
 class _Drawn(LiveRender):
-    """Remembers how wide each line was, for how many rows they are at the terminal's width of now."""
+    """Keeps the width of each line, to compute its rows at the terminal's present width."""
 
     def __init__(self, console: Console, renderable: RenderableType) -> None:
         super().__init__(renderable)
@@ -33,7 +33,7 @@ class _Drawn(LiveRender):
         self._widths: tuple[int, ...] = ()
 
     def position_cursor(self) -> Control:
-        """To the first row of what was drawn, wherever that is by now."""
+        """Move to the first row of the drawn lines, at its present place."""
         if self._shape is not None and self._widths:
             self._shape = (self._shape[0], rows(self._widths, self._console.width))
         return super().position_cursor()

@@ -1,4 +1,4 @@
-"""The rotation strip, for terminals: finished steps scroll by above, below them what runs and what is to come."""
+"""Live progress for terminals: finished steps scroll by above, the running and coming ones stay below."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class StripReporter:
         self._live = ResizingLive(console, self.render)
 
     def begin(self, rotation_id: str, steps: tuple[StepInfo, ...]) -> None:
-        """Show the strip."""
+        """Show the live progress."""
         self._board = Board(steps)
         self._rotation = rotation_id
         self._began = self._clock()
-        # A new one: one that is started again would draw over the last strip that it left.
+        # A new display: a restarted one would draw over its own last lines.
         self._live = ResizingLive(self._console, self.render)
         self._live.start()
 
@@ -76,7 +76,7 @@ class StripReporter:
             self._console.print(Text(line), soft_wrap=True)
 
     def close(self) -> None:
-        """Leave the last strip on the screen and give the terminal back."""
+        """Leave the last lines on the screen and release the terminal."""
         self._board.running = None
         self._live.stop()
 
@@ -85,7 +85,7 @@ class StripReporter:
         self._live.refresh()
 
     def render(self) -> RenderableType:
-        """The picture as of now."""
+        """The lines as they are now."""
         left = self._board.left(self._clock())
         more = f", about {roughly(left)} to go (small database)" if left else ""
         since = f"  {self._since(self._began)}{more}"
@@ -142,7 +142,7 @@ class StripReporter:
 
 
 def strip(steps: tuple[StepInfo, ...], width: int = 10_000) -> Text:
-    """All steps, wrapped at `width`: done, running, to come. A mark is never parted from its step."""
+    """All steps, wrapped at `width`: done, running, to come. A mark is never separated from its step."""
     line, used = Text(), 0
     for step in steps:
         mark, style = MARKS[step.state]

@@ -1,4 +1,4 @@
-"""Which AWS operations were asked for, such as 'rds:DescribeDBInstances': what a rotation's rights must hold."""
+"""Counts requested AWS operations, such as 'rds:DescribeDBInstances': the rights that a rotation needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rotator.config.sandbox import OWN_SERVICE
 
 @dataclass(frozen=True)
 class Calls:
-    """Counts by client and operation; thread-safe. Names only: nothing of what was in a request."""
+    """Counts by client and operation; thread-safe. Names only: no contents of a request."""
 
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -31,7 +31,7 @@ class Calls:
                 self._counts[client, f"{service}:{_operation(service, environ, body)}"] += 1
 
     def clear(self) -> None:
-        """Forget what was counted so far."""
+        """Reset the counts."""
         with self._lock:
             self._counts.clear()
 

@@ -1,6 +1,6 @@
-"""The door of the local AWS: who has this sandbox's access key is let in, and nobody else on this machine.
+"""Access control of the local AWS: it accepts only requests that are signed with this sandbox's access key.
 
-moto looks at no credentials and answers every web page (CORS). So every request goes through here first: its Host must
+moto checks no credentials and answers every web page (CORS). So this guard checks every request first: its Host must
 be this server's own (a name that was rebound to this machine is not), no Origin (no program of AWS sends one, every
 browser does), and its signature must be made with the sandbox's secret key.
 """
@@ -72,7 +72,7 @@ def _without_cors(start_response: Any) -> Any:
 
 
 def _refuse(environ: Mapping[str, Any], start_response: Any, refusal: Refusal) -> Iterable[bytes]:
-    """In the form that the asking SDK reads, JSON or XML. Nothing of the request is repeated."""
+    """In the form that the client's SDK reads, JSON or XML, without any text of the request."""
     if "HTTP_X_AMZ_TARGET" in environ:
         code = "UnrecognizedClientException" if refusal.code == "InvalidClientTokenId" else refusal.code
         kind, data = "application/x-amz-json-1.1", f'{{"__type": "{code}", "message": "{refusal.why}"}}'

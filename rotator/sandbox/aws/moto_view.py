@@ -1,4 +1,4 @@
-"""What the daemon reads of moto's state: instances with their servers, DNS records. (boto3 would be the long way.)"""
+"""The daemon's view of moto's state: instances with their servers, DNS records. (boto3 would be the long way.)"""
 
 from __future__ import annotations
 

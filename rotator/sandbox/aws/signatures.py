@@ -26,7 +26,7 @@ NEEDED = frozenset({"host", "x-amz-date"})
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is not let in: AWS's error code, and the reason in words."""
+    """Why a request is refused: AWS's error code, and the reason in words."""
 
     code: str
     why: str
@@ -34,13 +34,13 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Signed:
-    """A request that is let in, and the service that it was signed for, such as 'rds'."""
+    """An accepted request, and the service that it was signed for, such as 'rds'."""
 
     service: str
 
 
 def check(environ: Mapping[str, Any], body: bytes, key_id: str, secret: str, now: datetime) -> Signed | Refusal:
-    """What to do with a WSGI request whose body was read already."""
+    """Whether to accept a WSGI request whose body has been read."""
     found = _AUTHORIZATION.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
     if found is None:
         return Refusal("MissingAuthenticationToken", "the request is not signed (Signature Version 4, in a header)")
@@ -53,7 +53,7 @@ def check(environ: Mapping[str, Any], body: bytes, key_id: str, secret: str, now
     text = "\n".join([ALGORITHM, stamp, found["scope"], _hash(_canonical(environ, body, names, found["service"]))])
     wanted = hmac.new(_key(secret, found["scope"]), text.encode(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(wanted, found["signature"]):
-        return Refusal("SignatureDoesNotMatch", "the request was signed with another secret key, or changed since")
+        return Refusal("SignatureDoesNotMatch", "the request was signed with another secret key, or changed after that")
     return Signed(found["service"])
 
 

@@ -1,4 +1,4 @@
-"""How a status changes with time: computed from a clock when it is read, so that nothing sleeps in the background."""
+"""How a status changes with time: computed from a clock when it is read, so that no thread sleeps."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Timeline:
         return self.final
 
     def percent(self, now: float) -> int:
-        """0-99 while something is passing, 100 once the final status is reached."""
+        """0-99 during the passing statuses, 100 once the final status is reached."""
         whole = sum(seconds for _, seconds in self.passing)
         if self.over(now) or whole <= 0:
             return 100

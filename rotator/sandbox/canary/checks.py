@@ -1,6 +1,6 @@
-"""What the canary's tables must hold, asked in one snapshot, so that it is right also while writers write.
+"""Checks of the canary's tables, in one snapshot, so that they are correct while writers write.
 
-What was acknowledged must be in canary.writes, once. Everything else follows from the numbers that are there, whether
+Each acknowledged number must be in canary.writes, once. All other rows follow from the numbers that are there, whether
 acknowledged or not: a transaction's effects are all there or none is.
 """
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What became of a numbered transaction."""
+    """The result of a numbered transaction."""
 
     TRY = "T"  # first attempt of this number
     ACK = "A"  # the database acknowledged the commit, or the row was found after an unknown fate

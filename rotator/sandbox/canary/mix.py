@@ -1,4 +1,4 @@
-"""What the write canary's transactions do. All of it follows from a transaction's number, so that it can be checked.
+"""The write canary's transactions. Their effects follow from their numbers, so that they can be checked.
 
 Each transaction inserts its number into canary.writes; most do more. After any crash, copy or move every table must
 hold exactly what the numbers in canary.writes say: see canary_checks.

@@ -59,7 +59,7 @@ class Canary:
         return canary_report.report(self._settings, self._tally, running=self.running)
 
     def close(self) -> None:
-        """Let the writers finish what they are at, and wait for the end; idempotent."""
+        """Let the writers finish their transactions, and wait for the end; idempotent."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -134,7 +134,7 @@ def _writers(settings: CanarySettings, slow_writers: int, stop: threading.Event)
 
 
 def _run(writer: Writer, stop: threading.Event) -> None:
-    """A writer that dies of a fault of ours ends the canary: one that is silently missing would prove nothing."""
+    """A writer that dies of a bug ends the canary: without that writer its report would prove nothing."""
     try:
         writer.run()
     finally:

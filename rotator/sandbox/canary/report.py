@@ -1,4 +1,4 @@
-"""What the write canary found: its own log of acknowledgements against the tables that are behind the name now."""
+"""The write canary's report: its own log of acknowledgements, compared with the tables behind the name now."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CanaryReport:
 
 
 def report(settings: CanarySettings, tally: Tally, *, running: bool) -> CanaryReport:
-    """Right also while writers write: acknowledgements are read first, tables afterwards."""
+    """Correct while writers write: it reads acknowledgements first, tables afterwards."""
     with tally.lock:
         tally.read_on()
         fields = _of_the_log(tally, running=running)

@@ -1,7 +1,7 @@
 """One client's session: opened through the name, used until it breaks, and clear about what a failure means.
 
 It speaks through libpq itself: at hundreds of transactions a second a driver's conveniences would cost more than the
-server does, and the canary shares the machine with what it watches.
+server does, and the canary shares the machine with the servers that it checks.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Session:
         self._doubted = False
 
     def open(self) -> None:
-        """Make sure of a session with the server behind the name. Raises Refused, or RotatorError of the resolver."""
+        """Ensure a session with the server behind the name. Raises Refused, or RotatorError of the resolver."""
         if self._connection is not None and not self._follows and not self._doubted:
             return
         address = self._resolver.address(self._login.host)

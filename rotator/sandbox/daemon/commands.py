@@ -36,7 +36,7 @@ DYING_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Gone:
-    """What `down` did: whether a sandbox ran, how many orphaned processes were killed, which env files were removed."""
+    """Result of `down`: whether a sandbox ran, the number of killed orphans, the removed files of the env."""
 
     was_running: bool
     killed: int
@@ -48,9 +48,9 @@ class Gone:
 
 
 def up(env: Env, progress: Progress = lambda text: None) -> SandboxStatus:
-    """Start the env's sandbox and wait until it is ready; one that runs already is only described.
+    """Start the env's sandbox and wait until it is ready; a running one is only described.
 
-    What a killed one left behind is removed first. Raises SandboxError, with nothing left running, when it fails.
+    Remains of a killed one are removed first. On failure it stops all processes and raises SandboxError.
     """
     endpoints(env)  # what is wrong with them is said before anything is removed
     with home.one_at_a_time(env):
@@ -61,12 +61,12 @@ def up(env: Env, progress: Progress = lambda text: None) -> SandboxStatus:
             return there
         left = _clear(env, place)
         if left.removed:
-            progress(f"removed what an earlier sandbox left: {', '.join(left.removed)}")
+            progress(f"removed remains of an earlier sandbox: {', '.join(left.removed)}")
         return _start(env, progress)
 
 
 def status(env: Env) -> SandboxStatus:
-    """What runs now; `running` False when nothing does. Raises SandboxError when it runs and does not answer."""
+    """The sandbox's status; `running` is False if none runs. Raises SandboxError if it runs and does not answer."""
     where = endpoints(env)
     return _living(env, home.find(env)) or stopped(where)
 
@@ -74,7 +74,7 @@ def status(env: Env) -> SandboxStatus:
 def down(env: Env) -> Gone:
     """Stop the sandbox and remove its processes, its folder and the env's files about it; idempotent.
 
-    Works without a living daemon too: what a killed one left is found by the sandbox's folder.
+    Works without a running daemon too: it finds remains of a killed one by the sandbox's folder.
     """
     with home.one_at_a_time(env):
         return _clear(env, home.find(env))
@@ -105,7 +105,7 @@ def render(found: SandboxStatus) -> str:
 
 
 def render_down(gone: Gone) -> str:
-    """What `down` did, for people."""
+    """Result of `down`, for people."""
     first = "stopped" if gone.was_running else "the sandbox did not run"
     orphans = f", {gone.killed} orphaned processes killed" if gone.killed else ""
     files = f"; removed {', '.join(gone.removed)}" if gone.removed else ""
@@ -195,7 +195,7 @@ def _end_others(place: Home) -> int:
 
 
 def _living(env: Env, place: Home | None) -> SandboxStatus | None:
-    """What the living daemon says; None when there is none, or when it died while it was asked."""
+    """The running daemon's answer; None if there is none, or if it died during the request."""
     if place is None or place.daemon() is None:
         return None
     try:
@@ -232,6 +232,6 @@ def _get(env: Env, page: str) -> dict[str, Any]:
         raise SandboxError(
             f"the sandbox at {where.endpoint_url} does not answer",
             why=str(error),
-            fix=f"wait until it is up; or begin anew, without what is in it (its databases, state and journal): "
+            fix=f"wait until it is up; or start a new one, which deletes its databases, state and journal: "
             f"rotator sandbox down {env.name}, then up",
         ) from error

@@ -1,4 +1,4 @@
-"""Where the sandbox of an env listens, and how to get there. Ports that rotation.toml does not pin are chosen."""
+"""Addresses of an env's sandbox, and how to reach it. It chooses ports that rotation.toml does not pin."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class Endpoints:
 
     @property
     def listens(self) -> Listens:
-        """What others need to know of it."""
+        """The addresses for other processes."""
         return Listens(self.url, self.dns)
 
     def chosen(self, port: int, dns_port: int) -> Endpoints:
-        """With the ports that were really taken."""
+        """With the ports that were really bound."""
         return replace(self, port=port, dns_port=dns_port)
 
 
 def endpoints(env: Env) -> Endpoints:
-    """Where it shall listen. Raises ConfigError when rotation.toml names another machine."""
+    """The addresses to listen on. Raises ConfigError if rotation.toml names another machine."""
     config = env.config
     if config.sandbox is None:
         raise ConfigError(
@@ -71,7 +71,7 @@ def endpoints(env: Env) -> Endpoints:
 
 
 def exports(env: Env) -> Mapping[str, str]:
-    """Environment variables that point any AWS client, Terraform among them, at the env's sandbox, and let it in.
+    """Environment variables that give any AWS client, Terraform too, address and access key of the env's sandbox.
 
     Raises SandboxNotRunning.
     """
@@ -88,7 +88,7 @@ def exports(env: Env) -> Mapping[str, str]:
 
 def _elsewhere(env: Env, key: str, example: str) -> ConfigError:
     return ConfigError(
-        f"{env.path / CONFIG_FILE}: {key} is no address on this machine",
+        f"{env.path / CONFIG_FILE}: {key} is not an address of this machine",
         why="the sandbox listens on this machine",
         fix=f'remove {key}: a free port is then chosen; or pin one, such as {key} = "{example}"',
     )

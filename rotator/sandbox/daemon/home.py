@@ -1,7 +1,7 @@
-"""The sandbox's working folder: where it is, whether a daemon lives in it, and what it leaves behind in the env.
+"""The sandbox's working folder: its place, its running daemon, and the env's files about it.
 
-It lies below the system's temporary folder: when we are root, the servers' own user can reach it there. Everybody can
-write to that folder, so ours has a random name, and what is in it is believed only while nobody else can write there.
+It is below the system's temporary folder: if we are root, the servers' own user can reach it there. Everybody can
+write to that folder, so ours has a random name, and its contents are trusted only while nobody else can write there.
 The env's `.rotator/sandbox.json` says where it is; a marker in the folder names the env, so that it is found even when
 that file is gone.
 """
@@ -48,7 +48,7 @@ WORLD_FILES = (
     "journal*.json",
     WORK_FOLDER,
 )
-"""What in an env describes a sandbox's world, and is worth nothing once that is gone."""
+"""Files of an env that describe a sandbox's resources, and are useless without it."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ class Home:
 
     @contextmanager
     def occupied(self) -> Iterator[None]:
-        """Hold the lock that says: a daemon lives here. Raises SandboxError when another does."""
+        """Hold the lock of a running daemon. Raises SandboxError if another process holds it."""
         with os.fdopen(trust.open_private(self.path / LOCK, os.O_RDWR | os.O_CREAT), "w") as lock:
             # whoever asks for the daemon holds the lock for an instant
-            processes.wait_until(lambda: _locked(lock), 5.0, f"another sandbox lives in {self.path}")
+            processes.wait_until(lambda: _locked(lock), 5.0, f"another sandbox runs in {self.path}")
             write_whole(self.pid, f"{os.getpid()} {process_owner.began(os.getpid())}\n", mode=OWNER_FILE)
             yield
 
@@ -142,7 +142,7 @@ def make(env: Env) -> Home:
         folder.rmdir()
         raise SandboxFolderNotOurs(
             f"The sandbox of env {env.name} has no safe place for its files.",
-            why=f"{stranger}: whoever can do so could exchange {folder}.",
+            why=f"{stranger}: such a user could replace {folder}.",
             fix="Set TMPDIR to a folder of your own, or: chmod 1777 on the shared one.",
         )
     folder.chmod(0o711)  # the servers' user must pass through
@@ -154,12 +154,12 @@ def make(env: Env) -> Home:
 
 
 def remove(home: Home) -> None:
-    """Remove the folder and all that is in it."""
+    """Remove the folder and its contents."""
     shutil.rmtree(home.path)
 
 
 def forget_world(env: Env) -> tuple[str, ...]:
-    """Remove the env's files that described the world of a sandbox that is gone; gives their names."""
+    """Remove the env's files about the resources of a removed sandbox; returns their names."""
     found = sorted({each for pattern in WORLD_FILES for each in env.path.glob(pattern)})
     for each in found:
         if each.is_dir() and not each.is_symlink():

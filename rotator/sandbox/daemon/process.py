@@ -60,7 +60,7 @@ class Daemon:
         self._calls = Calls()
 
     def run(self, ready: Callable[[], None]) -> None:
-        """Start everything, say so, and hold it until a signal or POST /_sandbox/down. Raises RotatorError."""
+        """Start everything, report it, and run until a signal or POST /_sandbox/down. Raises RotatorError."""
         with ExitStack() as stack:
             region = self._where.region
             fleet = open_fleet(self._place.fleet, lambda name: (moto_view.endpoint_name(name, region),))

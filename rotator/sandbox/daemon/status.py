@@ -1,4 +1,4 @@
-"""What `rotator sandbox status` shows; the daemon makes it, the command line reads it back."""
+"""What `rotator sandbox status` shows; the daemon writes it, the command line reads it."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class SandboxStatus:
 
 
 def stopped(where: Endpoints) -> SandboxStatus:
-    """Where it would be, as far as that is known."""
+    """Status of a stopped sandbox, with its pinned addresses."""
     return SandboxStatus(where.url if where.port else None, where.region, where.dns if where.dns_port else None)
 
 
 def running(where: Endpoints, place: Home, fleet: Fleet, canary: Mapping[str, Any]) -> SandboxStatus:
-    """What is there now; also brings the password file up to date."""
+    """The present status; also updates the password file."""
     servers = moto_view.servers(where.region, fleet)
     _write_passwords(place.passwords, (each.login for each in servers))
     instances = tuple(

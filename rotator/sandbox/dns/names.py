@@ -1,4 +1,4 @@
-"""What the sandbox's DNS server answers: Route 53's records of the local AWS, and the endpoints of its instances."""
+"""Answers of the sandbox's DNS server: Route 53's records of the local AWS, and the endpoints of its instances."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Names:
-    """A lookup over functions that tell the present state: `entries` and `endpoints` (name -> IPv4 address)."""
+    """A lookup over functions that return the present state: `entries` and `endpoints` (name -> IPv4 address)."""
 
     entries: Callable[[], Iterable[Entry]]
     endpoints: Callable[[], Mapping[str, str]]

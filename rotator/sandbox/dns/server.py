@@ -1,6 +1,6 @@
-"""A real DNS server (UDP and TCP) that answers what the sandbox's Route 53 and RDS say right now.
+"""A real DNS server (UDP and TCP) that answers with the present data of the sandbox's Route 53 and RDS.
 
-Authoritative for everything it is asked, never asks anyone else. Every answer carries the record's own TTL, so that a
+Authoritative for all names, never queries other servers. Every answer carries the record's own TTL, so that a
 client that honours it (the write canary does) sees a flip as late as it would in production.
 """
 
@@ -66,7 +66,7 @@ def serve(host: str, port: int, lookup: Lookup) -> DnsServer:
     raise SandboxPortTaken(
         f"the DNS server cannot listen on {host}:{port}",
         why=str(problem),
-        fix="remove dns.resolver from rotation.toml (a free port is then chosen), or stop what listens there",
+        fix="remove dns.resolver from rotation.toml (a free port is then chosen), or stop the program there",
     )
 
 

@@ -42,7 +42,7 @@ def free_address(port: int, taken: Container[str] = ()) -> str:
         fix=(
             "macOS: add addresses, for example: for i in 2 3 4 5 6; do sudo ifconfig lo0 alias 127.0.0.$i; done"
             if problem is not None and problem.errno == errno.EADDRNOTAVAIL
-            else f"stop what listens on port {port} on all addresses"
+            else f"stop the program that listens on port {port} on all addresses"
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The sandbox's own certificate authority, in the place of RDS's: every server's certificate is signed by it.
+"""The sandbox's own certificate authority, instead of RDS's: every server's certificate is signed by it.
 
 Folder: `ca.pem` (what clients verify with; open to all, as RDS's bundle is) and `ca-key.pem` (0600). As on RDS a
 certificate names the instance's endpoint, and no CNAME; besides, the loopback address that the server listens on.

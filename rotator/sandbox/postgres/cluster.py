@@ -1,4 +1,4 @@
-"""One real PostgreSQL server in one folder: what stands behind one RDS instance of the sandbox.
+"""One real PostgreSQL server in one folder, behind one RDS instance of the sandbox.
 
 Folder: `cluster.json` (0600: where it listens, with which programs, the service's own password), `data/`, `server.log`,
 and with an authority `server.pem` and `server-key.pem`.
@@ -97,7 +97,7 @@ class Cluster:
 
     @classmethod
     def place(cls, folder: Path, settings: Settings) -> Cluster:
-        """Write down a server whose data folder is still to come (initdb, or a copy)."""
+        """Write the settings of a server before its data folder exists (initdb, or a copy)."""
         account = server_account()
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         if account is not None:
@@ -143,7 +143,7 @@ class Cluster:
 
     @property
     def authority(self) -> Authority | None:
-        """Who signs its certificate; None: it speaks no TLS."""
+        """The authority of its certificate; None: it has no TLS."""
         return Authority(Path(self.settings.authority)) if self.settings.authority else None
 
     @contextmanager
@@ -286,7 +286,7 @@ class Cluster:
         processes.wait_until(
             lambda: processes.is_ready(self.data, pid) or not processes.alive(pid),
             START_SECONDS,
-            "a database server does not get ready",
+            "a database server does not become ready",
         )
         if processes.is_ready(self.data, pid):
             return ()

@@ -1,4 +1,4 @@
-"""What a server of the sandbox is configured with, and the roles that RDS gives its master user.
+"""Configuration of a server of the sandbox, and the roles that RDS gives its master user.
 
 Sources: Amazon RDS User Guide, "Understanding PostgreSQL roles and permissions" (rds_superuser, rdsadmin);
 "RDS for PostgreSQL database log files" (log_line_prefix); PostgreSQL manual, "Server Configuration".
@@ -118,7 +118,7 @@ def make_like_rds(admin: Admin, master: str, verifier: str) -> None:
 
 
 def is_superuser(major: int) -> bool:
-    """Whether the master user of a server of that version must be one, to have the rights that it has on RDS."""
+    """Whether the master user of a server of that version must be a superuser, to have its rights on RDS."""
     return major < SUBSCRIPTIONS_FOR_OTHERS
 
 
@@ -129,7 +129,7 @@ def create_database(admin: Admin, name: str, owner: str) -> None:
 
 @contextmanager
 def connectable(admin: Admin, database: str) -> Iterator[None]:
-    """Let sessions into a database that takes none, for a moment."""
+    """Allow connections to a database that allows none, for a moment."""
     allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
     admin.execute(allow.format(sql.Identifier(database), sql.SQL("true")))
     try:

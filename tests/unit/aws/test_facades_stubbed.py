@@ -207,7 +207,7 @@ def test_zones_of_one_name_on_two_pages():
         ("Throttling", 400, AwsError, "aws-throttled", "throttles rds:DescribeDBInstances"),
         ("KMSKeyNotAccessibleFault", 400, AwsError, "aws-key-not-accessible", "cannot use the KMS key"),
         ("InstanceQuotaExceeded", 400, AwsError, "aws-quota", "quota"),
-        ("InternalFailure", 500, AwsError, "aws-service", "AWS itself failed"),
+        ("InternalFailure", 500, AwsError, "aws-service", "AWS has an internal error"),
         ("InvalidParameterValue", 400, AwsError, "aws", "refused rds:DescribeDBInstances"),
     ],
 )

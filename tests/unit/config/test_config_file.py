@@ -207,26 +207,30 @@ def test_the_least_that_must_be_said(tmp_path):
         ('resolver = "127.0.0.1:53"', 'resolver = "127.0.0.1"', "[dns] resolver: '127.0.0.1' is not HOST:PORT"),
         ('resolver = "127.0.0.1:53"', 'resolver = "127.0.0.1:0"', "is not HOST:PORT"),
         ('resolver = "127.0.0.1:53"', 'resolver = "[::1:53"', "is not HOST:PORT"),
-        ('"http://127.0.0.1:4566"', '"127.0.0.1:4566"', "[aws] endpoint_url: it is no URL such as http://"),
-        ('"http://127.0.0.1:4566"', '"http://127.0.0.1:99999"', "[aws] endpoint_url: it is no URL"),
+        ('"http://127.0.0.1:4566"', '"127.0.0.1:4566"', "[aws] endpoint_url: it is not a URL such as http://"),
+        ('"http://127.0.0.1:4566"', '"http://127.0.0.1:99999"', "[aws] endpoint_url: it is not a URL"),
         (
             'record = "orders.db.example.com"',
             'record = "orders.example.org"',
-            "[dns]: record orders.example.org does not lie in zone",
+            "[dns]: record orders.example.org is not in zone",
         ),
-        ('record = "orders.db.example.com"', 'record = "notexample.com"', "does not lie in zone example.com"),
+        ('record = "orders.db.example.com"', 'record = "notexample.com"', "is not in zone example.com"),
         ('record = "orders.db.example.com"', 'record = "example.com"', "where DNS allows no CNAME"),
-        ('record = "orders.db.example.com"', 'record = "a..example.com"', "is no DNS name"),
+        ('record = "orders.db.example.com"', 'record = "a..example.com"', "is not a DNS name"),
         ('identifier = "orders-db"', 'identifier = "Orders"', "write 'orders'"),
         ('identifier = "orders-db"', 'identifier = "a--b"', "single hyphens"),
         ('identifier = "orders-db"', f'identifier = "{"a" * 61}"', "at most 60 are left"),
         (
             'alias = "alias/orders"',
             'alias = "orders"',
-            "[key] alias: 'orders' is no name of a KMS alias such as alias/orders",
+            "[key] alias: 'orders' is not a KMS alias name such as alias/orders",
         ),
         ('alias = "alias/orders"', 'alias = "alias/aws/rds"', "reserved for AWS"),
-        ('"arn:aws:iam::123456789012:role/admin"', '"*"', "[key] administrators, item 1: '*' is no ARN of a principal"),
+        (
+            '"arn:aws:iam::123456789012:role/admin"',
+            '"*"',
+            "[key] administrators, item 1: '*' is not the ARN of a principal",
+        ),
         ('secret_id = "orders/app"', 'secret_id = "a"\npassword_env = "PW"', "a password has one source"),
     ],
 )
@@ -330,7 +334,7 @@ def test_durations(soak, seconds):
 
 @pytest.mark.parametrize("soak", ["", "3", "h", "-1h", "1.5h", "1h30m", "1h\n", "٣h"])
 def test_no_durations(soak):
-    with pytest.raises(ValueError, match="no duration"):
+    with pytest.raises(ValueError, match="not a duration"):
         soak_seconds(soak)
 
 

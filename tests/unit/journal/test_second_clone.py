@@ -118,12 +118,12 @@ def test_a_second_clone_without_the_journal_touches_nothing(tmp_path: Path, mome
         with pytest.raises(Blocked) as caught:
             verb(services(world, second))
         assert caught.value.code == "journal-missing"
-        assert "change neither the record" in caught.value.fix
+        assert "change neither the DNS record" in caught.value.fix
     assert photo(world) == before
     assert not (second / "journal.json").exists()
     found = status(services(world, second))
     assert found.phase == "the journal is missing"
-    assert found.next_command.startswith("bring the journal back")
+    assert found.next_command.startswith("restore the journal")
 
 
 @pytest.mark.parametrize("left", ["terraform.tfstate", "generations.auto.tfvars.json"])

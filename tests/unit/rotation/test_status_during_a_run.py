@@ -54,7 +54,7 @@ def test_all_zones_are_looked_through_neither_in_the_pause_nor_by_status_during_
     rotate(at_work, Options())
     assert dns.looks == [False], "preflight alone"
     running = replace(at_work, holder=lambda: "rotate, pid 1")
-    assert status(running).at_blue == ("not looked for while a run is at work",)
+    assert status(running).at_blue == ("not searched during a run",)
     assert len(dns.looks) == 1
     assert status(at_work).at_blue == ()
     assert len(dns.looks) == 2

@@ -36,14 +36,14 @@ def imported(address: str, *attributes: str) -> Change:
         (imported(database("g0"), "parameter_group_name"), "parameter_group_name was changed meanwhile"),
         (imported(key("g0"), "policy"), "policy was changed meanwhile"),
         (Change(database("g0"), ("delete", "create"), ("kms_key_id",), ("kms_key_id",)), "kms_key_id was changed"),
-        (Change(RECORD, ("create",)), "still there in AWS"),
-        (Change("module.x.aws_s3_bucket.this", ("create",)), "still there in AWS"),
+        (Change(RECORD, ("create",)), "still exists in AWS"),
+        (Change("module.x.aws_s3_bucket.this", ("create",)), "still exists in AWS"),
     ],
 )
 def test_no_refusal_of_an_adoption_blames_the_root(change: Change, said: str) -> None:
     told = fix(Stage.ADOPT, change)
     assert said in told
-    assert "undo the hand-made change" not in told
+    assert "undo the manual change" not in told
 
 
 def test_a_key_that_was_enabled_by_hand_sends_to_the_same_command() -> None:

@@ -222,4 +222,4 @@ def test_a_clone_that_is_older_than_the_state_is_told_so() -> None:
     change = Change(database("g2"), ("delete",), action_reason="delete_because_each_key")
     error = refused(plan(Change(database("g1"), ("create",)), change), CREATE_GREEN)
     assert "older than the last rotation" in error.fix
-    assert "hand-made" not in error.fix
+    assert "manual" not in error.fix

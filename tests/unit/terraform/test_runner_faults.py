@@ -33,7 +33,7 @@ def test_a_held_lock_names_its_holder_and_the_way_out() -> None:
     assert "ci@runner-7" in error.what
     assert "OperationTypeApply" in error.why
     assert "force-unlock 738c9232-b5d6-fa7d-552b-2a89296c391c" in error.fix
-    assert "known to be dead" in error.fix
+    assert "know that this process is dead" in error.fix
     assert error.details == (
         "ID: 738c9232-b5d6-fa7d-552b-2a89296c391c",
         "Path: states/prod.tfstate",
@@ -99,7 +99,7 @@ def test_a_failed_apply_names_the_address_the_cause_and_all_others() -> None:
     assert "module.a.aws_db_instance.this" in error.what
     assert "DBInstanceAlreadyExists" in error.why
     assert error.details == ("b.c: also: bad",)
-    assert "what was applied stays" in error.fix
+    assert "applied changes stay" in error.fix
 
 
 def test_a_crash_without_diagnostics_shows_the_end_of_standard_error() -> None:

@@ -1,7 +1,7 @@
-"""Everything in which the local AWS corrects moto, in one place; each patch has a test that fails without it.
+"""All corrections of moto in the local AWS; each patch has a test that fails without it.
 
-The order matters: a later patch wraps an earlier one. So records come first, then statuses, servers, and at the very
-outside what refuses a request before anything has happened.
+The order matters: a later patch wraps an earlier one. So stored fields come first, then statuses, servers, and
+outermost the patches that refuse a request before it changes anything.
 """
 
 from rotator.sandbox.aws.patches import (

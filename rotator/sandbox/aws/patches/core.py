@@ -1,4 +1,4 @@
-"""What a patch of moto is, and how patches are put on and taken off again."""
+"""The type of a patch of moto, and how patches are applied and removed."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Patcher:
         self._undo.append(lambda: setattr(owner, name, before) if had else delattr(owner, name))
 
     def undo(self) -> None:
-        """Put everything back, last first."""
+        """Restore all attributes, last first."""
         while self._undo:
             self._undo.pop()()
 
 
 @contextmanager
 def installed(patches: Collection[Patch], context: Context) -> Iterator[None]:
-    """Put patches on, in their order (a later one wraps an earlier one), for the time of a with block."""
+    """Apply patches in their order (a later one wraps an earlier one) during a with block."""
     patcher = Patcher()
     try:
         for patch in patches:

@@ -157,7 +157,7 @@ def _snapshots(patcher: Patcher, context: Context) -> None:
 
 
 def _with_data(store: Any, record: Any, forget: Any) -> Any:
-    """The data first, then moto's record of it: what is described as there, is there."""
+    """The data first, then moto's entry: an instance or snapshot that AWS describes has its data."""
     try:
         store()
     except SandboxError as error:
@@ -184,6 +184,6 @@ def _managed_passwords(patcher: Patcher, _: Context) -> None:
 
 PATCHES = (
     Patch("managed-passwords", "moto's managed secrets all hold one and the same password", _managed_passwords),
-    Patch("servers", "moto's instances are records only", _instances),
+    Patch("servers", "moto's instances have no servers", _instances),
     Patch("snapshot-data", "moto's snapshots hold no data", _snapshots, needs=("servers",)),
 )
