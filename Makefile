@@ -93,7 +93,7 @@ sandbox-if-wanted: need-env venv
 
 .PHONY: test lint typecheck terraform-check e2e matrix bench-overhead bench-cutover bench-checksum bench-growth seed-trials lock clean
 test: lint typecheck terraform-check postgres ## All checks: lint, types, Terraform, unit, sandbox, one whole rotation
-	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not matrix' $(ARGS)
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not matrix' --durations=10 $(ARGS)
 
 lint: venv ## ruff: rules and format
 	@$(BIN)/ruff check -q .
