@@ -31,7 +31,7 @@ def run(work: Callable[[], None], *, as_json: bool, env: str | None = None) -> N
         _leave(error, as_json, env)
     except (KeyboardInterrupt, click.Abort):
         _leave(
-            Interrupted("Interrupted.", fix="Run the same command again: it goes on from the world as it is."),
+            Interrupted("Interrupted.", fix="Run the same command again: it resumes from the real state."),
             as_json,
             env,
         )

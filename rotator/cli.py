@@ -219,7 +219,7 @@ def _confirm(env: str, agreed: bool, question: str) -> None:
     if not sys.stdin.isatty():
         raise WaitingForApproval(
             f"{env} needs a yes.",
-            why=f"{question} Nobody can be asked without a terminal.",
+            why=f"{question} Without a terminal, the tool cannot ask.",
             fix="Add --yes (make: YES=1).",
         )
     if not typer.confirm(f"{env}: {question}", default=False, err=True):

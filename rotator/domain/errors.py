@@ -184,7 +184,7 @@ def journal_behind(what: str) -> Blocked:
     """The refusal to go on with an older copy of the journal."""
     return Blocked(
         f"The journal is behind: {what}",
-        why="A run elsewhere has gone on with a newer copy of this journal.",
+        why="Another run has continued with a newer copy of this journal.",
         fix="Bring its newest copy: from the last commit, the other clone or the other machine. Change nothing else.",
         code="journal-behind",
     )

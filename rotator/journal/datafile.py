@@ -82,8 +82,8 @@ class DataFile:
         raise Blocked(
             f"{self.path} is not what the journal says: {differences[0]}.",
             why="It is derived from the journal. Somebody edited it, or the two are of different clones or commits; "
-            "Terraform would plan what no stage has asked for. Nothing has been changed.",
-            fix="Take journal.json and this file from the same, newest commit. When the journal is the right one, "
+            "Terraform would plan changes outside of any stage. Nothing has been changed.",
+            fix="Take journal.json and this file from the same, newest commit. If the journal is right, "
             "remove this file: the next run writes it anew.",
             details=differences[1:],
             code="data-edited",

@@ -185,7 +185,7 @@ def journal_from_json(document: Mapping[str, Any]) -> Journal:
         raise damaged("The journal cannot be read.", f"{fault.what}.") from None
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as fault:
         raise damaged(
-            "The journal cannot be read.", f"It lacks or garbles a field ({type(fault).__name__}: {fault})."
+            "The journal cannot be read.", f"A field is missing or damaged ({type(fault).__name__}: {fault})."
         ) from None
 
 

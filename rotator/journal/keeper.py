@@ -87,7 +87,7 @@ class JournalKeeper:
         return journal
 
     def save(self, journal: Journal) -> None:
-        """Journal first, then the file derived from it: a kill in between is mended by the next save or derive."""
+        """Journal first, then the file derived from it: a kill in between is repaired by the next save or derive."""
         data = journal.pending or journal.root
         derived = (*((self._data.digest(data),) if data else ()), *self._derived[:1])
         document = {**journal_to_json(journal), "derived": list(dict.fromkeys(derived))}

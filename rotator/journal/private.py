@@ -41,7 +41,7 @@ class PrivateFiles:
 
     def keep(self, rotation: str, word: str, value: Any) -> None:
         """Write the file anew."""
-        with on_this_machine("What was found in flux could not be kept.", self._folder):
+        with on_this_machine("The ranges to compare again could not be saved.", self._folder):
             own_folder(self._folder)
             write_whole(self._folder / ".gitignore", "*\n", mode=OWNER_FILE)
             write_whole(self._path(rotation, word), json.dumps(value) + "\n", mode=OWNER_FILE)
@@ -55,7 +55,7 @@ class PrivateFiles:
 
     def forget(self, rotation: str) -> None:
         """Remove its files."""
-        with on_this_machine("What was kept of the comparison could not be removed.", self._folder):
+        with on_this_machine("The ranges to compare again could not be deleted.", self._folder):
             for path in self._folder.glob(f"{_plain(rotation)}.*.json"):
                 path.unlink(missing_ok=True)
 

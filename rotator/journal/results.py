@@ -44,7 +44,7 @@ T = TypeVar("T")
 def need(value: T | None) -> T:
     """A field that must be there by now; raises LookupError where its step has not recorded it."""
     if value is None:
-        raise LookupError("a step's record lacks what a later step needs")
+        raise LookupError("a step's result lacks a value that a later step needs")
     return value
 
 

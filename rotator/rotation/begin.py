@@ -132,7 +132,7 @@ def _refuse_half_retired(env: Env, journal: Journal) -> None:
     for record in journal.rotations:
         retiring = record.phase is Phase.RETIRING and not record.blue_gone
         if retiring or cut_off(journal, record):
-            what = f"{record.rotation.blue} is being retired" if retiring else "A stage about the old key was cut off"
+            what = f"{record.rotation.blue} is being retired" if retiring else "A stage of the old key was interrupted"
             raise Blocked(
                 f"{what} (rotation {record.rotation.id}).",
                 why="Both would work on the same root.",
@@ -148,7 +148,7 @@ def _refuse_open_way_back(env: Env, journal: Journal) -> None:
     if soaking is not None:
         raise Blocked(
             f"{soaking.rotation.blue} still follows {soaking.rotation.green} (rotation {soaking.rotation.id}).",
-            why="The next rotation would leave that way back, and its slots, to nobody.",
+            why="The next rotation would abandon that reverse replication (step way-back) and its slots.",
             fix=f"Retire it first (rotator retire {env.name}), or take it back (rotator rollback {env.name}).",
             code="retire-first",
         )

@@ -185,8 +185,8 @@ class Engine:
         if move is Move.STOP_CONFLICT:
             raise Blocked(f"Step {step.name}: {seen.reason}", fix=seen.fix, details=seen.details, code="conflict")
         raise Blocked(
-            seen.reason or f"Step {step.name} is recorded, but the world does not show its result.",
-            why=seen.detail or "It was removed, or undone, behind the journal's back.",
+            seen.reason or f"Step {step.name} is done in the journal, but its result does not exist.",
+            why=seen.detail or "It was removed or undone outside of the tool.",
             fix=seen.fix or "Look at what happened; then take the rotation back with rollback, and start again.",
             code=seen.code if seen.code else "journal-against-world",
         )

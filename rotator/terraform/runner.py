@@ -276,5 +276,5 @@ def _interrupted(cmd: str, finished: Finished) -> Interrupted:
     return Interrupted(
         f"stopped on request during `terraform {cmd}`",
         why=how,
-        fix="run the same command again: it goes on from the world as it is",
+        fix="run the same command again: it resumes from the real state",
     )

@@ -83,7 +83,7 @@ def check_retained(ctx: Context, channel: Channel) -> int:
     lost = [each.name for each in kept if each.lost]
     if lost:
         raise Blocked(
-            f"The slot {', '.join(lost)} is lost: its log has been removed.",
+            f"The slot {', '.join(lost)} is lost: its WAL has been removed.",
             why="max_slot_wal_keep_size was reached, so green can never catch up.",
             fix=f"rotator rollback {ctx.env.name}, then rotate again with a larger max_slot_wal_keep_size.",
             code="slot-lost",
@@ -92,7 +92,7 @@ def check_retained(ctx: Context, channel: Channel) -> int:
     problem = _too_much(ctx, channel, retained)
     if problem:
         raise Blocked(
-            f"The log that is kept for green has grown to {retained / GIB:.1f} GiB.",
+            f"The WAL retained for green has grown to {retained / GIB:.1f} GiB.",
             why=problem,
             fix=f"Give {ctx.rotation.blue} more storage and run rotate again, or give up: "
             f"rotator rollback {ctx.env.name} removes the slots, and with them the log.",
@@ -174,7 +174,7 @@ def reverse_closed(ctx: Context) -> str:
         if not kept:
             return f"its slots on {ctx.rotation.green} are gone"
         if any(each.lost for each in kept):
-            return f"a slot on {ctx.rotation.green} is lost: its log has been removed"
+            return f"a slot on {ctx.rotation.green} is lost: its WAL has been removed"
         missing = channel.not_carried()
         if missing:
             return (
@@ -191,5 +191,5 @@ def reverse_closed(ctx: Context) -> str:
         if errors:
             return f"a change could not be applied on {ctx.rotation.blue}: {'; '.join(errors)}"
     except RotatorError as fault:
-        return f"it cannot be looked at: {fault.what}"
+        return f"its replication status cannot be read: {fault.what}"
     return ""

@@ -6,7 +6,7 @@ from rotator.domain.database import Finding
 
 
 def block(code: str, what: str, why: str, fix: str) -> Finding:
-    """It must be mended first."""
+    """It must be fixed first."""
     return Finding(code, what, why, fix, blocks=True)
 
 

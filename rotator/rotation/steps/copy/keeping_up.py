@@ -11,7 +11,7 @@ from rotator.rotation.steps.context import Context
 from rotator.rotation.steps.cutover.past_fence import by_hand, without_way_back
 
 PROOF_SECONDS = 240.0
-"""A cut of a minute that nobody was told of takes twice that to be noticed by both sides, and to be mended."""
+"""A cut of a minute that nobody was told of takes twice that until both sides notice it, and reconnect."""
 ATTEMPT_SECONDS = 15.0
 """After so long without an arrival the log is looked at: a change that cannot be applied need not be waited for."""
 
@@ -40,7 +40,7 @@ def prove(ctx: Context, channel: Channel, target: str, seconds: float = PROOF_SE
 def refuse_stopped(ctx: Context, channel: Channel, target: str) -> None:
     """Raise Blocked when a change could not be applied. Until somebody has looked, green does not try it again.
 
-    Blue does, in the soak: nobody of ours would be there to switch it on again when it has been mended.
+    Blue does, in the soak: no run would be there to enable it again after the repair.
     """
     log = log_tail(ctx, target)
     errors = channel.apply_errors(log)
@@ -52,7 +52,7 @@ def refuse_stopped(ctx: Context, channel: Channel, target: str) -> None:
         raise Blocked(
             f"A change could not be applied on {target}.",
             why=f"The log of {target} has the error with the row's key; here are the table and what kind it is.",
-            fix=f"If it can be mended on {target} (a row, a grant, a column), mend it past the fence as below and run "
+            fix=f"If you can correct it on {target} (a row, a grant, a column), do so past the fence as below, and run "
             f"the same command again: it is then tried again. {other}",
             details=(*errors, *by_hand(target)),
             on_terminal=channel.apply_keys(log),

@@ -29,7 +29,7 @@ class Open(Step[OpenResult]):
         lost = [each.name for each in kept if each.lost]
         if lost:
             return conflict(
-                f"the slot {', '.join(lost)} is lost: its log has been removed (max_slot_wal_keep_size).",
+                f"the slot {', '.join(lost)} is lost: its WAL has been removed (max_slot_wal_keep_size).",
                 f"Take this rotation back (rotator rollback {ctx.env.name}), then rotate again.",
             )
         if not noted.databases or len(kept) != len(noted.databases):

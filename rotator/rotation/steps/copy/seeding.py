@@ -28,7 +28,7 @@ class MarkedSnapshot(TakeSnapshot):
         if foreign:
             raise Blocked(
                 f"Subscriptions are enabled on {ctx.rotation.blue}: {', '.join(foreign)}.",
-                why="Green's copy of them would take changes away from blue as soon as it starts.",
+                why="Green's copy of them would consume changes meant for blue as soon as green starts.",
                 fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run rotate again.",
                 code="subscription",
             )

@@ -45,7 +45,7 @@ class Cutover(Step[CutoverResult]):
         if lost:
             return conflict(
                 f"{', '.join(lost)}, neither at blue nor at green.",
-                "Somebody changed the record by hand: put it back on blue; or, when it is one of [dns] also and is to "
+                "Somebody changed the DNS record: put it back on blue; or, when it is one of [dns] also and is to "
                 "stay where it is, take it out of there and run it again; or rollback.",
             )
         applied = ctx.data.serving == ctx.rotation.target and ctx.memory.result(CutoverResult).applied
@@ -121,7 +121,7 @@ def ready_to_flip(ctx: Context) -> Literal[True]:
     if blue is None or green is None:
         fence = ctx.memory.result(FenceResult)
         if fence.lifted_at or (fence.by != "operator" and APPROVAL not in ctx.options.approvals):
-            raise Blocked("Nobody has stopped the writes to blue.", fix="See step fence.", code="not-fenced")
+            raise Blocked("The writes to blue are not stopped.", fix="See step fence.", code="not-fenced")
         ctx.memory.note(CutoverResult, lambda known: replace(known, opened_at=ctx.clock.now().isoformat()))
         return True
     _still_fenced(ctx, blue)

@@ -118,7 +118,7 @@ def unfence(ctx: Context) -> str:
 def _stays(ctx: Context, away: tuple[str, ...]) -> Blocked:
     return Blocked(
         f"The fence on {ctx.rotation.blue} stays: {', '.join(away)}.",
-        why="Writes on blue would be lost to those who read green.",
+        why="Clients that read green would miss writes on blue.",
         fix=f"Finish: rotator rollback {ctx.env.name}"
         if ctx.options.taking_back
         else f"Finish: rotator rotate {ctx.env.name}; or take it back: rotator rollback {ctx.env.name}",

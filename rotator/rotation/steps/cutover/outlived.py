@@ -53,7 +53,7 @@ def refuse_two_open(ctx: Context) -> None:
         return
     raise Blocked(
         f"{ctx.rotation.blue} and {ctx.rotation.green} both take writes.",
-        why="Both may hold writes that the other does not have; which is right is not for a tool to say.",
+        why="Both may hold writes that the other does not have; the tool cannot decide which is right.",
         fix=f"Compare {ctx.rotation.blue} and {ctx.rotation.green} by hand first; nothing was shut.",
         code="not-fenced",
     )

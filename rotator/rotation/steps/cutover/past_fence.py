@@ -22,12 +22,15 @@ PAST_FENCE = (
 def by_hand(identifier: str) -> tuple[str, ...]:
     """Lines for an error: the statements that mend a row, a column or a grant on a server that is fenced."""
     first = f"{identifier} is fenced: it refuses the mending too. As the tables' owner, in one transaction:"
-    words = {"table": "TABLE", "mend": "... what mends it, with the two lines on TABLE for each table written to ..."}
+    words = {
+        "table": "TABLE",
+        "mend": "... the statements of the repair, with the two lines on TABLE for each table written to ...",
+    }
     return first, *(f"  {line.format(**words)};" for line in PAST_FENCE)
 
 
 def without_way_back(ctx: Context) -> str:
-    """The exit when blue cannot follow green, and is not to be mended: it loses the way back, or green's writes."""
+    """The exit when blue cannot follow green, and cannot be repaired: it loses the way back, or green's writes."""
     name = ctx.env.name
     if ctx.options.taking_back:
         return f"To go back and lose what was written on green: rotator rollback {name} --confirm {name}"

@@ -192,7 +192,7 @@ def _flipped(ctx: Context) -> bool:
         return False
     raise Blocked(
         f"{ctx.rotation.blue} is not fenced although {ctx.env.config.dns.record} points at green.",
-        why="Both may hold writes that the other does not have; which is right is not for a tool to say.",
+        why="Both may hold writes that the other does not have; the tool cannot decide which is right.",
         fix=f"Compare {ctx.rotation.blue} and {ctx.rotation.green} by hand first.",
         code="not-fenced",
     )
@@ -211,7 +211,7 @@ def reopen(ctx: Context) -> None:
         raise Blocked(
             "The flip was taken back, because the resolver did not follow; or that was cut off.",
             why="The replication to green has ended with it, so this rotation cannot go on.",
-            fix=f"rotator rollback {ctx.env.name}; rotate again once the resolver is as it should be.",
+            fix=f"rotator rollback {ctx.env.name}; rotate again once the resolver follows.",
             code="flipped-back",
         )
     if not noted.opened_at or noted.applied:
@@ -246,7 +246,7 @@ def _refuse_changes(ctx: Context) -> None:
     if fed:
         raise Blocked(
             f"Subscriptions are enabled on {ctx.rotation.blue}: {', '.join(fed)}.",
-            why="What they apply passes the fence, and would not reach green.",
+            why="Their changes bypass the fence, and would not reach green.",
             fix="ALTER SUBSCRIPTION ... DISABLE each of them, then run rotate again.",
             code="subscription",
         )

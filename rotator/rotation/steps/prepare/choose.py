@@ -33,7 +33,7 @@ def decide(ctx: Context) -> Strategy:
     strategy = choose(ctx)
     if ctx.rotation.strategy is not Strategy.AUTO or strategy is not Strategy.SNAPSHOT or ctx.databases is None:
         return strategy
-    # What cannot be looked at is no reason for a pause: the fault itself is what must be mended.
+    # What cannot be looked at is no reason for a pause: the fault itself must be fixed.
     blue_instance(ctx)
     reasons, name = _reasons(ctx), ctx.env.name
     if not reasons:

@@ -207,7 +207,7 @@ def _taken(code: str, what: str) -> Finding:
     return block(
         code,
         f"{what}.",
-        "Its name is one that this rotation needs; adopting a stranger's thing could lose data.",
+        "Its name is one that this rotation needs; adopting a resource of another owner could lose data.",
         f"{STRANGER} For the key, [key] alias in rotation.toml can be changed instead.",
     )
 
