@@ -281,9 +281,7 @@ class Cluster:
         (self.data / "postmaster.pid").unlink(missing_ok=True)  # of a killed one: start() has seen that none runs
         pid = processes.spawn([self._program("postgres"), "-D", str(self.data)], self.account, self.log)
         processes.wait_until(
-            lambda: self._ready(pid) or not processes.alive(pid),
-            START_SECONDS,
-            "a database server does not become ready",
+            lambda: self._ready(pid) or not processes.alive(pid), START_SECONDS, "a database server is not ready"
         )
         if self._ready(pid):
             return ()
