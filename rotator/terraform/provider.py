@@ -23,7 +23,7 @@ from rotator.terraform.stamp import data_dir
 
 VARIABLE = "TF_REATTACH_PROVIDERS"
 START_SECONDS = 20.0
-_BLOCK = re.compile(r'^\s*provider\s+"([^"]+)"', re.MULTILINE)
+_BLOCK = re.compile(r'^[ \t]*provider[ \t]+"([^"\n]+)"', re.MULTILINE)
 _ADDRESS = "registry.terraform.io/hashicorp/aws"
 _LINE = re.compile(rb"TF_REATTACH_PROVIDERS='(\{.*\})'")
 _LIFELINE = """

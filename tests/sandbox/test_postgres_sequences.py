@@ -136,7 +136,7 @@ def test_what_is_read_before_the_pause_may_take_longer_than_its_budget_inside_it
                 holder.execute("lock table pg_sequence")  # the first look at the sequences waits for this
                 pool.submit(until_somebody_has_waited, holder)
 
-            with pair.forward.window(replace(NOW, sequences=0.5), (), retain_back=True) as window:
+            with pair.forward.window(replace(NOW, counters=0.5), (), retain_back=True) as window:
                 window.prepare(nothing, check)
                 assert waited
                 window.run()

@@ -28,7 +28,7 @@ from rotator.journal.local import local_keeper
 from rotator.journal.lock import env_lock, holder
 from rotator.report.pipes import put
 from rotator.rotation.steps.context import Options
-from rotator.terraform.gate import Approval
+from rotator.terraform.gate import Gate
 
 
 @contextmanager
@@ -119,13 +119,20 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / ".rotator").write_text("")
     with pytest.raises(MachineError), env_lock(tmp_path):
         pytest.fail("locked")
-    with pytest.raises(MachineError, match="pipes"), Approval(tmp_path / ".rotator"):
+    with pytest.raises(MachineError, match="pipes"), Gate(tmp_path / ".rotator"):
         pytest.fail("open")
     assert holder(tmp_path) is None
 
 
+def _refused() -> None:
+    with on_this_machine("The journal cannot be read."):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 def test_a_folder_without_permission(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):  # what telling an error imports: the child may not be able to read it
+        run(_refused, as_json=False)
     tmp_path.chmod(0o500)
     child = os.fork()
     if child == 0:
