@@ -11,8 +11,10 @@ Nothing depends on it: where it cannot be had, Terraform starts its own as ever.
 from __future__ import annotations
 
 import json
+import os
 import re
 import select
+import signal
 import subprocess
 import tempfile
 import time
@@ -23,6 +25,7 @@ from rotator.terraform.stamp import data_dir
 
 VARIABLE = "TF_REATTACH_PROVIDERS"
 START_SECONDS = 20.0
+END_SECONDS = 5.0
 _BLOCK = re.compile(r'^[ \t]*provider[ \t]+"([^"\n]+)"', re.MULTILINE)
 _ADDRESS = "registry.terraform.io/hashicorp/aws"
 _LINE = re.compile(rb"TF_REATTACH_PROVIDERS='(\{.*\})'")
@@ -66,7 +69,11 @@ class KeptProvider:
         if self._process is not None:
             assert self._process.stdin is not None
             self._process.stdin.close()
-            self._process.wait()
+            try:
+                self._process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)  # its session is its own
+                self._process.wait()
             assert self._process.stdout is not None
             self._process.stdout.close()
             self._process = None
