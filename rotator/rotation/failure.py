@@ -72,7 +72,7 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
 def after_stopped_rollback(ctx: Context, memory: JournalMemory) -> tuple[str, ...]:
     """What holds while a rollback stands still, in words: it can only be finished, rotate is refused."""
     fenced = (f"{ctx.rotation.blue} is still fenced: writes are refused.",) if is_fenced(memory) else ()
-    return (*fenced, f"the rollback has begun; fix the cause, then resume with: rotator rollback {ctx.env.name}")
+    return (*fenced, f"the rollback has begun; resume it with: rotator rollback {ctx.env.name}")
 
 
 def _unwritten(write: Callable[[], None]) -> tuple[str, ...]:

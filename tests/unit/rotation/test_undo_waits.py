@@ -81,7 +81,7 @@ def test_a_rollback_ends_with_exit_code_11_while_green_is_kept_and_goes_on(tmp_p
         rollback(services(world, tmp_path), replace(LOSE, no_wait=True))
     assert caught.value.exit_code is ExitCode.WAITING_FOR_AWS
     assert "creating" in caught.value.what
-    assert any("go on with: rotator rollback shop" in line for line in caught.value.details)
+    assert any("resume it with: rotator rollback shop" in line for line in caught.value.details)
     assert world.write("blue takes writes meanwhile")
     assert GREEN in world.instances
     rollback(services(world, tmp_path), replace(LOSE, no_wait=True))
