@@ -104,7 +104,7 @@ def rotate(
     no_wait: NoWait = False,
     approve: Annotated[
         list[str] | None,
-        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {approvals.names(approvals.ROTATE)}."),
+        typer.Option("--approve", metavar="NAME", help=f"Give an approval: {approvals.names(approvals.ROTATE)}."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -137,7 +137,7 @@ def retire(
     no_wait: NoWait = False,
     approve: Annotated[
         list[str] | None,
-        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {approvals.names(approvals.RETIRE)}."),
+        typer.Option("--approve", metavar="NAME", help=f"Give an approval: {approvals.names(approvals.RETIRE)}."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -158,7 +158,7 @@ def rollback(
     ] = None,
     approve: Annotated[
         list[str] | None,
-        typer.Option("--approve", metavar="GATE", help=f"Answer a gate: {approvals.names(approvals.ROLLBACK)}."),
+        typer.Option("--approve", metavar="NAME", help=f"Give an approval: {approvals.names(approvals.ROLLBACK)}."),
     ] = None,
     delete_snapshots: Annotated[
         bool,

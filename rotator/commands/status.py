@@ -179,7 +179,8 @@ def _replication(services: Services, record: RotationRecord | None) -> tuple[str
     lines += _standing(ctx)
     if record.step(CutoverResult.step).status is Status.DONE and record.phase is not Phase.ROLLED_BACK:
         closed = reverse_closed(ctx)
-        lines.append(f"way back CLOSED: {closed}" if closed else "way back open: rollback loses no write")
+        state = f"CLOSED: {closed}" if closed else "open: rollback loses no write"
+        lines.append(f"reverse replication {state}")
     return tuple(lines)
 
 

@@ -61,7 +61,7 @@ class Channel(Protocol):
         ...
 
     def retain(self) -> None:
-        """Keep the log from here on, and no more: on green, which has the rest from the snapshot, for the way back."""
+        """Keep the log from here on, and no more: for the reverse replication, on green, which has the rest already."""
         ...
 
     def mark(self, kind: str) -> Position:
@@ -193,7 +193,7 @@ class Channel(Protocol):
         retain_back: bool,
         imprint: Mapping[str, Any] | None = None,
     ) -> Window:
-        """The cutover's window. `retain_back`: what the target keeps for the way back begins where the window ends.
+        """The cutover's window. `retain_back`: the target keeps its log from the window's end, for the reverse replication.
 
         `imprint`: the target's when it was compared; another one gives the window up ('target-touched').
         """

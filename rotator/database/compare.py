@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 from rotator.domain.database import CounterState, TableDigest
 
-LOGGED_AHEAD = 32
-"""SEQ_LOG_VALS: so many fetches of a sequence are logged at once, and skipped by a crash recovery."""
 LIMIT = 20
 """So many differences are spelt out; the rest is counted."""
 
@@ -62,7 +60,7 @@ def set_back(blue: Mapping[str, CounterState], green: Mapping[str, CounterState]
     return capped(
         f"sequence {key}: blue is at {_position(blue[key])}, green ahead of it at {_position(green[key])}"
         for key in blue
-        if key in green and green[key].is_called and ahead(key) > LOGGED_AHEAD + blue[key].cache
+        if key in green and green[key].is_called and ahead(key) > blue[key].slack
     )
 
 

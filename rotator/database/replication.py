@@ -93,7 +93,7 @@ class Passed:
 
     `parts` in seconds by name; `began` the monotonic time at which the last commit on the source was possible;
     `cut_off` the sessions that were ended because they still had a transaction open; `counters` how many moved; `back`
-    where the way back begins, by database (empty where the channel itself leaves out what came from the source);
+    where the reverse replication begins, by database (empty where the channel leaves out what came from the source);
     `set_back` counters that the source was set back with since the snapshot, which the target has followed;
     `imprint` the source's as it was sealed (see `Channel.imprint`).
     """

@@ -30,8 +30,10 @@ class Seed:
     problem: str = ""
 
 
-def quorum(known: Mapping[str, Position], confirming: Collection[str] = ()) -> Seed:
+def quorum(known: Mapping[str, Position], covers: Covers, confirming: Collection[str] = ()) -> Seed:
     """The position on which all sources agree, when they are enough. No figures.
+
+    Two agree when each covers the other: a position may have several spellings.
 
     `known` maps each exact source to its position. `confirming` are sources that have no position of their own and can
     only confirm or refute one: whoever calls looks at that afterwards.
@@ -40,7 +42,7 @@ def quorum(known: Mapping[str, Position], confirming: Collection[str] = ()) -> S
     if len(sources) < QUORUM or not known:
         return Seed(None, sources, (), "fewer than two exact sources are to be had")
     position = next(iter(known.values()))
-    if any(other != position for other in known.values()):
+    if not all(covers(position, other) and covers(other, position) for other in known.values()):
         return Seed(None, sources, (), "the sources disagree")
     return Seed(position, sources, ())
 

@@ -37,13 +37,13 @@ class TableDigest:
 class CounterState:
     """A counter's position (a sequence, an auto-increment column); the sign of `increment` tells which way is ahead.
 
-    `cache`: how many numbers a session takes at once.
+    `slack`: so many steps it may be ahead of what was given out, by a crash or a session that took several at once.
     """
 
     last_value: int
     is_called: bool
     increment: int = 1
-    cache: int = 1
+    slack: int = 0
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
 
 
 def already_retired(rotation: Rotation, why: str) -> Blocked:
-    """The refusal to take back a rotation whose blue is no longer a way back."""
+    """The refusal to take back a rotation whose blue can no longer take the applications back."""
     return Blocked(
         f"Rotation {rotation.id} cannot be rolled back: {rotation.blue} is being retired.",
         why=f"{why} Its data is in the final snapshot and in green.",

@@ -45,7 +45,7 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
     blue, name = ctx.rotation.blue, ctx.env.name
     if memory.record.rotation.strategy is Strategy.REPLICATE:
         return _after_window(ctx, error)
-    going_on = f"go on with: rotator rotate {name}; or give up with: rotator rollback {name}"
+    going_on = f"resume with: rotator rotate {name}; or give up with: rotator rollback {name}"
     if isinstance(error, PAUSES) or ctx.env.config.rotation.on_failure == "keep-fence":
         return (f"{blue} stays fenced, writes are refused: {going_on}",)
     nothing_built_on_it = memory.record.step(SnapshotResult.step).status is Status.NONE
@@ -122,4 +122,4 @@ def _after_window(ctx: Context, error: RotatorError) -> tuple[str, ...]:
     try:
         return (unfence(ctx), f"run it again: rotator rotate {name}; or give up: rotator rollback {name}")
     except RotatorError as fault:
-        return (f"{blue} may still be fenced: {fault.what} {fault.why}", f"go on with: rotator rotate {name}")
+        return (f"{blue} may still be fenced: {fault.what} {fault.why}", f"resume with: rotator rotate {name}")

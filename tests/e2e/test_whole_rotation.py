@@ -121,7 +121,7 @@ def test_writers_waited_for_the_window_alone(rotated: dict[str, Any]) -> None:
 
 
 def test_the_way_back_is_open_until_retire(project: Project, rotated: dict[str, Any]) -> None:
-    assert "way back open: rollback loses no write" in project.json("status", "local")["replication"]
+    assert "reverse replication open: rollback loses no write" in project.json("status", "local")["replication"]
 
 
 def test_aws_itself_says_that_green_is_under_the_new_key(

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 
 import pytest
 from replication_pair import Pair, running_pair
+from server_contract import (
+    ID,
+    counters_are_raised_and_never_set_back,
+    what_is_fenced_takes_no_writes_until_it_is_opened,
+)
 
 from rotator.database.channel import Channel
 from rotator.database.engines import ENGINES, Engine, serving
 from rotator.database.interface import DatabaseServer
 from rotator.database.position import Position, read_position
+from rotator.database.replication import Budgets
+from rotator.database.seed import Bracket
 
 pytestmark = pytest.mark.postgres
 
@@ -21,11 +27,15 @@ SCHEMA = (
     "create table loose (v text)",
     "insert into item (v) values ('one')",
 )
-ID = "contract"
+HELD = (counters_are_raised_and_never_set_back, what_is_fenced_takes_no_writes_until_it_is_opened)
 
 
 def postgres_pair() -> AbstractContextManager[Pair]:
     return running_pair(*SCHEMA)
+
+
+BUDGETS = Budgets(calm=0.0, fence=5.0, drain=10.0, recheck=5.0, counters=5.0)
+ELSEWHERE = Position("elsewhere", "1")
 
 
 PAIRS: Mapping[str, Callable[[], AbstractContextManager[Pair]]] = {"postgres": postgres_pair}
@@ -77,25 +87,9 @@ def test_equal_contents_have_equal_digests(server: DatabaseServer) -> None:
     assert first.rows == 1
 
 
-def test_counters_are_raised_and_never_set_back(server: DatabaseServer) -> None:
-    name, at = next((name, at) for name, at in server.counters().items() if "item" in name)
-    assert server.raise_counters({name: replace(at, last_value=at.last_value + 100, is_called=True)}) == (name,)
-    assert server.counters()[name].last_value == at.last_value + 100
-    assert server.raise_counters({name: at}) == ()
-    assert server.counters()[name].last_value == at.last_value + 100
-
-
-def test_what_is_fenced_takes_no_writes_until_it_is_opened(server: DatabaseServer) -> None:
-    assert not server.fence_state().on
-    state = server.fence(ID, 10.0)
-    assert (state.on, state.sealed, state.rotation_id) == (True, True, ID)
-    assert server.probe("while fenced")[1] is False
-    server.unfence()
-    assert not server.fence_state().on
-    assert server.probe("opened again")[1] is True
-    assert server.has_probe("opened again")
-    assert not server.has_probe("while fenced")
-    server.forget()
+@pytest.mark.parametrize("held", HELD, ids=lambda held: held.__name__)
+def test_a_server_holds(held: Callable[[DatabaseServer], None], server: DatabaseServer) -> None:
+    held(server)
 
 
 def test_tables_whose_rows_cannot_be_told_apart_are_named(channel: Channel) -> None:
@@ -130,5 +124,47 @@ def compare(engine: Engine, channel: Channel, positions: list[Position]) -> None
         assert channel.covers(at, at)
         assert all(channel.covers(at, earlier) for earlier in positions[:number])
     assert not channel.covers(positions[0], positions[1])
-    with pytest.raises(ValueError, match="means nothing"):
-        channel.covers(Position("elsewhere", "1"), positions[0])
+    for asked in (lambda: channel.covers(ELSEWHERE, positions[0]), lambda: channel.attach(ELSEWHERE)):
+        with pytest.raises(ValueError, match="means nothing"):
+            asked()
+
+
+def test_green_follows_takes_over_and_is_followed(engine: Engine, pair: Pair) -> None:
+    """Last: it makes the pair's green, and turns the pair round."""
+    forward = engine.channel(ID, pair.source, pair.source, False, True)
+    forward.open(strengthen=True, progress=nothing)
+    before = forward.mark("low")
+    snapshot = pair.snapshot()
+    pair.bracket = Bracket(before, forward.mark("high"))
+    pair.restore(snapshot)
+    forward = engine.channel(ID, pair.source, pair.target, False, True)
+    back = engine.channel(ID, pair.target, pair.source, True, True)
+    forward.quarantine(10.0)
+    seed = forward.seed(pair.log(), pair.bracket)
+    assert seed.position is not None, (seed.problem, seed.figures)
+    assert forward.covers(seed.position, before)
+    assert forward.covers(pair.bracket.high, seed.position)
+    assert not forward.attached()
+    forward.attach(seed.position)
+    forward.start()
+    source, target = engine.server(pair.source), engine.server(pair.target)
+    assert source.probe("after the snapshot")[1]
+    forward.catch_up(60.0)
+    assert target.has_probe("after the snapshot")
+    assert forward.attached()
+    assert all(each.running for each in forward.workers())
+    back.retain()
+    compared = forward.verify(nothing)
+    assert (compared.differences, compared.unsettled) == ((), ())
+    with forward.window(BUDGETS, (), retain_back=True) as window:
+        window.prepare(nothing, nothing)
+        passed = window.run()
+    assert source.fence_state().sealed
+    assert not source.probe("on a source that is sealed")[1]
+    assert target.probe("after the window")[1]
+    forward.detach()
+    forward.release()
+    back.attach(passed.back or None)
+    back.start()
+    back.catch_up(60.0)
+    assert source.has_probe("after the window")

@@ -48,8 +48,11 @@ class FakeServer:
         return {name: CounterState(value, True) for name, value in self.data.sequences.items()}
 
     def raise_counters(self, positions: Mapping[str, CounterState]) -> tuple[str, ...]:
-        self.data.sequences = {name: state.last_value for name, state in positions.items()}
-        return tuple(positions)
+        behind = {
+            n: s.last_value for n, s in positions.items() if self.data.sequences.get(n, s.last_value) < s.last_value
+        }
+        self.data.sequences.update(behind)
+        return tuple(behind)
 
     def static_settings(self) -> Mapping[str, tuple[str, bool]]:
         return dict(self.data.running)

@@ -20,7 +20,7 @@ class Approval(StrEnum):
 
 MEANING = {
     Approval.FENCED: "all writers are stopped by hand",
-    Approval.NO_WAY_BACK: "after the flip there is no way back without losing writes",
+    Approval.NO_WAY_BACK: "after the flip a rollback loses writes",
     Approval.LONG_PAUSE: "with strategy auto, writes pause from the snapshot to the flip",
     Approval.DISABLE_KEY: "the old key, which somebody enabled again by hand, is disabled once more",
     Approval.BLUE_TOUCHED: "what was written on blue past its fence since the flip goes with blue",

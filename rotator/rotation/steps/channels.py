@@ -28,14 +28,14 @@ def forward(ctx: Context) -> Channel:
 
 
 def backward(ctx: Context) -> Channel:
-    """From green to blue: the way back after the flip."""
+    """From green to blue: the reverse replication after the flip."""
     return _opener(ctx).channel(
         ctx.rotation.identity, _place(ctx, ctx.rotation.green), _place(ctx, ctx.rotation.blue), back=True
     )
 
 
 def green_alone(ctx: Context) -> Channel:
-    """Green's sending side of the way back, where blue is gone already."""
+    """Green's sending side of the reverse replication, where blue is gone already."""
     green = _place(ctx, ctx.rotation.green)
     return _opener(ctx).channel(ctx.rotation.identity, green, green, back=True)
 
@@ -163,7 +163,7 @@ def carried_back(ctx: Context) -> bool:
 
 
 def reverse_closed(ctx: Context) -> str:
-    """Why the way back after the flip is closed; empty when it is open: writes made on green arrive on blue."""
+    """Why the reverse replication is closed; empty when it is open: writes made on green arrive on blue."""
     if ctx.memory.result(CloseWayBackResult).closed:
         return "retire has closed it"
     if not ctx.memory.result(ReverseReplicationResult).opened:

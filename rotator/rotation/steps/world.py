@@ -177,8 +177,8 @@ def made_by(ctx: Context, tags: Mapping[str, str]) -> str:
 
 
 STRANGER = (
-    "If another clone of this env made it, its journal is the one to go on with: bring that here (from version control "
-    "or the other machine). Else rename or delete the thing."
+    "If another clone of this env made it, its journal is the one to resume with: bring that here (from version "
+    "control or the other machine). Else rename or delete the thing."
 )
 """What to do about a thing that has our names and is not ours."""
 

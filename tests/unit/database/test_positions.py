@@ -55,8 +55,12 @@ def includes(one: Position, other: Position) -> bool:
 
 
 def test_two_sources_that_agree_are_enough() -> None:
-    assert quorum({"a": gtids(1, 2), "b": gtids(1, 2)}).position == gtids(1, 2)
-    assert quorum({"a": gtids(1, 2)}, confirming=["log"]).sources == ("a", "log")
+    assert quorum({"a": gtids(1, 2), "b": gtids(1, 2)}, includes).position == gtids(1, 2)
+    assert quorum({"a": gtids(1, 2)}, includes, confirming=["log"]).sources == ("a", "log")
+
+
+def test_two_spellings_of_one_position_agree() -> None:
+    assert quorum({"a": Position("mysql", "1,2"), "b": Position("mysql", "2,1")}, includes).position is not None
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,7 @@ def test_two_sources_that_agree_are_enough() -> None:
     ],
 )
 def test_anything_else_is_no_seed(known: dict[str, Position], confirming: tuple[str, ...], problem: str) -> None:
-    found = quorum(known, confirming)
+    found = quorum(known, includes, confirming)
     assert found.position is None
     assert problem in found.problem
 

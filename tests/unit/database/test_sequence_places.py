@@ -79,7 +79,10 @@ def test_exactly_goes_back_only_for_what_a_crash_recovery_has_skipped() -> None:
 
 
 def test_what_was_set_back_is_told() -> None:
-    blue = {"s": at(5), "near": at(5), "down": at(-5, -1), "cached": CounterState(5, True, 1, 100)}
+    def near(value: int, increment: int = 1, slack: int = 33) -> CounterState:
+        return CounterState(value, True, increment, slack)
+
+    blue = {"s": near(5), "near": near(5), "down": near(-5, -1), "cached": near(5, slack=132)}
     green = {"s": at(90), "near": at(37), "down": at(-90, -1), "cached": at(90)}
     assert set_back(blue, green) == (
         "sequence down: blue is at -5, green ahead of it at -90",

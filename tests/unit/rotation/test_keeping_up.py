@@ -87,7 +87,7 @@ def test_in_the_soak_a_subscription_that_was_switched_off_is_no_closed_way_back(
     run(world, tmp_path)
     world.replication.streams[GREEN, "back"].enabled = False  # an older version let a lost connection do that
     assert "switch it on again" in look(world, tmp_path)
-    assert "way back open" in look(world, tmp_path)
+    assert "reverse replication open" in look(world, tmp_path)
     assert world.write("on green meanwhile")
     back(world, tmp_path)
     assert "on green meanwhile" in world.serving_rows()
@@ -107,7 +107,7 @@ def test_in_the_soak_a_change_that_cannot_be_applied_closes_the_way_back_and_say
     world = world_with_links()
     run(world, tmp_path)
     world.replication.errors = ("duplicate key value",)
-    assert "way back CLOSED: a change could not be applied" in look(world, tmp_path)
+    assert "reverse replication CLOSED: a change could not be applied" in look(world, tmp_path)
     with pytest.raises(WaitingForApproval) as caught:
         back(world, tmp_path)
     assert "duplicate key value" in caught.value.why

@@ -217,7 +217,7 @@ def test_status_tells_the_way_back_and_retire_closes_it(tmp_path: Path) -> None:
     world = world_with_links()
     run(world, tmp_path)
     found = status(services(world, tmp_path, strategy="replicate"))
-    assert "way back open: rollback loses no write" in found.replication
+    assert "reverse replication open: rollback loses no write" in found.replication
     retire(services(world, tmp_path, strategy="replicate"), Options())
     assert BLUE not in world.instances
     assert not any(stream.slot for stream in world.replication.streams.values())

@@ -94,7 +94,7 @@ class Look:
         for whole in batches(unused):
             found.update(self._whole(whole))
         return {
-            key: CounterState(*found[oid], self._increments[key], self.limits[key].cache)
+            key: CounterState(*found[oid], self._increments[key], self.limits[key].slack)
             for key, oid in self._oids.items()
             if oid in found
         }

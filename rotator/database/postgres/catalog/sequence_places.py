@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rotator.database.compare import LOGGED_AHEAD, is_behind
+from rotator.database.compare import is_behind
 from rotator.domain.database import CounterState
 
+LOGGED_AHEAD = 32
+"""SEQ_LOG_VALS: so many fetches of a sequence are logged at once, and skipped by a crash recovery."""
 SHARE = 4
 """The headroom takes at most one part in so many of what is left."""
 
@@ -28,6 +30,11 @@ class Limits:
     most: int
     cache: int
     cycle: bool = False
+
+    @property
+    def slack(self) -> int:
+        """How far it may be ahead of what was given out: what is logged ahead, and a session's cache."""
+        return LOGGED_AHEAD + self.cache
 
     def left(self, state: CounterState) -> int:
         """How many numbers there are after this one."""
@@ -68,7 +75,7 @@ def place(serving: CounterState, there: CounterState, limits: Limits, headroom: 
     if not there.is_called:
         return Place(wanted)
     ahead, room = steps(serving, there.last_value), steps(serving, wanted.last_value)
-    usual = max(headroom, limits.cache) + LOGGED_AHEAD + limits.cache
+    usual = max(headroom, limits.cache) + limits.slack
     most = max(room, min(usual, limits.left(serving) // SHARE))
     return Place(None if (room + 1) // 2 <= ahead <= most else wanted, ahead > usual and not limits.cycle)
 
@@ -81,7 +88,7 @@ def place_exactly(serving: CounterState, there: CounterState, limits: Limits) ->
     if is_behind(there, serving):
         return serving
     ahead = steps(serving, there.last_value) if serving.is_called and there.is_called else 0
-    lost = limits.left(serving) // SHARE < ahead <= LOGGED_AHEAD + limits.cache
+    lost = limits.left(serving) // SHARE < ahead <= limits.slack
     return serving if lost else None
 
 

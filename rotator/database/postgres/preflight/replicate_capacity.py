@@ -1,6 +1,6 @@
 """Preflight of strategy replicate: are there slots, senders and workers enough, here and on green?
 
-Green has this server's parameters, and for the way back it needs as much as this server: one count serves for both.
+Green has this server's parameters, and the reverse replication needs as much: one count serves for both.
 """
 
 # ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
@@ -39,21 +39,21 @@ _LIMITS = (
         "replication slots",
         "max_replication_slots",
         "select slot_name from pg_replication_slots",
-        "every database with tables needs one here, and one on green for the way back",
+        "every database with tables needs one here, and one on green for the reverse replication",
     ),
     _Limit(
         "senders-full",
         "WAL senders",
         "max_wal_senders",
         "select application_name from pg_stat_replication",
-        "every database with tables is sent by one, here and on green for the way back",
+        "every database with tables is sent by one, here and on green for the reverse replication",
     ),
     _Limit(
         "workers-full",
         "logical replication workers",
         "max_logical_replication_workers",
         "select subname from pg_stat_subscription where pid is not null",
-        "on green every database with tables has one that applies changes, and here too for the way back",
+        "on green every database with tables has one that applies changes, and here too for the reverse replication",
     ),
     _Limit(
         "workers-full",
@@ -62,7 +62,7 @@ _LIMITS = (
         f"""select coalesce(s.subname, a.backend_type) from pg_stat_activity a
              left join pg_stat_subscription s on s.pid = a.pid
             where a.backend_type not in ({", ".join(f"'{each}'" for each in _NO_WORKERS)})""",
-        "on green every database with tables has one that applies changes, and here too for the way back",
+        "on green every database with tables has one that applies changes, and here too for the reverse replication",
     ),
     _Limit(
         "origins-full",
@@ -70,7 +70,7 @@ _LIMITS = (
         "max_active_replication_origins",
         """select coalesce(s.subname, o.roname) from pg_replication_origin o
              left join pg_subscription s on o.roname = 'pg_' || s.oid""",
-        "every subscription on green keeps its position in one, and here too for the way back",
+        "every subscription on green keeps its position in one, and here too for the reverse replication",
     ),
 )
 """Before PostgreSQL 18, origins are limited by max_replication_slots too, and are never more than the slots here."""

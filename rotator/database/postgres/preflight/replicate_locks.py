@@ -35,8 +35,8 @@ def lock_findings(connection: Connection, database: str, tables: int) -> Iterato
             "lock-table",
             f"the lock table holds {each * sessions:,} locks (max_locks_per_transaction is {each}, for {sessions}"
             f" sessions): {needed:,} are needed",
-            f"to subscribe green to database {database} locks its {tables:,} tables at once, and so does the way back"
-            " here: 'out of shared memory'",
+            f"to subscribe green to database {database} locks its {tables:,} tables at once, and so does the reverse"
+            " replication here: 'out of shared memory'",
             f"set the parameter max_locks_per_transaction = {-(-needed * 5 // (4 * sessions))} or more, and reboot the"
             " instance, which pauses writes for seconds; or take strategy snapshot, which needs no such statement",
             blocks=True,

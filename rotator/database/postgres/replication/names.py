@@ -17,7 +17,7 @@ _LONGEST = 63
 
 @dataclass(frozen=True)
 class Names:
-    """Names of one direction of one rotation. `back`: from green to blue, the way back after the flip."""
+    """Names of one direction of one rotation. `back`: from green to blue, the reverse replication after the flip."""
 
     rotation_id: str
     back: bool = False
@@ -33,7 +33,7 @@ class Names:
 
     @property
     def publication(self) -> str:
-        """The publication, in every replicated database; green has it from the snapshot, for the way back."""
+        """The publication, in every replicated database; green has it from the snapshot, to replicate back."""
         return self.stem
 
     @property

@@ -118,7 +118,7 @@ def _agreed(evidence: SeedEvidence, recovery: Recovery) -> Seed:
     replayed = evidence.replayed if recovery.count <= 1 else None
     numbers = {"rds_tools": evidence.tools, "replay position": replayed, "log": recovery.end}
     known = {name: position_of(number) for name, number in numbers.items() if number is not None}
-    found = quorum(known, () if recovery.done is None else ("log",))
+    found = quorum(known, covers, () if recovery.done is None else ("log",))
     # At page and segment boundaries the log says no end; then the last record must be the one that ends there.
     if found.position is not None and recovery.done is not None and not _ends_there(recovery.done, found.position):
         return Seed(None, found.sources, (), "the sources disagree")

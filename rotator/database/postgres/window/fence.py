@@ -224,7 +224,7 @@ class WindowFence:
                 fix="the flip did not happen. Take this rotation back with rollback, then rotate again without DDL",
                 code="validate-schema",
             )
-        if not self._names.back:  # a cache that has filled since the flip must not keep anybody from the way back
+        if not self._names.back:  # a cache that has filled since the flip must not keep anybody from a rollback
             for name, connection in self._all.items():
                 unlogged.refuse(name, unlogged.filled(connection))
         if time.monotonic() > deadline:

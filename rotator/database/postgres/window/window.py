@@ -9,7 +9,7 @@ Everything that needs no pause happens in `prepare`. Then, with nothing but open
 4. *Sequences* have got the source's positions and some more ahead of the pause; those that have used up half of that
    since get more.
 5. *Seal*: the lease becomes for ever. Only if it had not run out by then: so no write can have slipped in between.
-6. *Open* the target. Its slots for the way back begin here.
+6. *Open* the target. Its slots for the reverse replication begin here.
 
 A driver that dies before 5 leaves a fence that opens by itself; one that dies after it leaves both shut or the target
 open, with the name unchanged: the next run goes on from there. At no time two servers take writes.
@@ -52,7 +52,7 @@ from rotator.domain.progress import Progress
 
 @dataclass
 class PostgresWindow:
-    """One attempt. `names` are the forward direction's; `retain_back`: whether the target keeps log for a way back."""
+    """One attempt. `names` are the forward direction's; `retain_back`: whether the target keeps its log."""
 
     source: Target
     target: Target
@@ -211,7 +211,7 @@ class PostgresWindow:
             )
 
     def _advance_back_slots(self) -> None:
-        """All that is on the target by now came from the source: the way back must not carry it.
+        """All that is on the target by now came from the source: the reverse replication must not carry it.
 
         From version 16 on the subscription sees to that. Before, the slots must begin here; they are moved on again and
         again before the fence, so that little is left for the pause.
@@ -229,7 +229,7 @@ class PostgresWindow:
             self._back[name] = Position(ENGINE, str(row[0]) if row else "0/0")
 
     def _check_back_slots(self) -> None:
-        """They must be there before anything is shut: where they are lost there would be no way back."""
+        """They must be there before anything is shut: where they are lost there would be no reverse replication."""
         back = Names(self.names.rotation_id, back=True)
         for name, connection in self._to.items():
             found = connection.execute(
@@ -238,7 +238,7 @@ class PostgresWindow:
             )
             if found.rowcount == 0:
                 raise DatabaseError(
-                    f"the slot for the way back of {name} is not on green, or is lost",
+                    f"the slot for the reverse replication of {name} is not on green, or is lost",
                     why="after the flip, what is written on green could not flow back to blue",
                     fix="take this rotation back with rollback, then rotate again; nothing has changed",
                     code="way-back",

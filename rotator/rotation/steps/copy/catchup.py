@@ -60,7 +60,7 @@ class CatchUp(Step[CatchUpResult]):
         ctx.memory.note(CatchUpResult, lambda known: replace(known, enabled=True, first_lag=behind))
 
     def verify(self, ctx: Context, result: CatchUpResult) -> CatchUpResult:
-        """A marker written on blue arrives; green gets the slots from which the way back will begin."""
+        """A marker written on blue arrives; green gets the slots from which the reverse replication will begin."""
         prove(ctx, forward(ctx), ctx.rotation.green)
         backward(ctx).retain()
         return replace(result, link=str(forward(ctx).encryption() or "not connected"))

@@ -83,7 +83,7 @@ class Cutover(Step[CutoverResult]):
     def not_followed(self, ctx: Context, late: Behind) -> Blocked:
         """The resolver stays at blue, which is fenced: who sees green writes, who does not is refused. Say what to do.
 
-        What was written on green would be lost by a way back, so it is for people to choose.
+        What was written on green would be lost by a rollback, so it is for people to choose.
         """
         name, green = ctx.env.name, ctx.rotation.green
         return Blocked(

@@ -30,7 +30,7 @@ def by_hand(identifier: str) -> tuple[str, ...]:
 
 
 def without_way_back(ctx: Context) -> str:
-    """The exit when blue cannot follow green, and cannot be repaired: it loses the way back, or green's writes."""
+    """The exit when blue cannot follow green, and cannot be repaired: it loses the replication, or green's writes."""
     name = ctx.env.name
     if ctx.options.taking_back:
         return f"To go back and lose what was written on green: rotator rollback {name} --confirm {name}"

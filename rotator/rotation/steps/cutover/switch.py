@@ -131,7 +131,7 @@ class Switch(Cutover):
         )
 
     def undo(self, ctx: Context) -> str:
-        """Flip back to blue: through the way back without a loss, where it is open."""
+        """Flip back to blue: through the reverse replication without a loss, where it is open."""
         return flip_back_without_loss(ctx) or flip_back(ctx)
 
     def words(self, result: CutoverResult) -> str:
@@ -146,14 +146,14 @@ def _not_taken_back(ctx: Context, stays: Blocked, *words: str) -> Blocked:
     if not _turned(ctx):
         ctx.memory.note(CutoverResult, lambda known: replace(known, taking_back=None))
         return stays
-    stays.fix = f"Now: rotator rollback {ctx.env.name} puts everybody back on blue."
+    stays.fix = f"Now: rotator rollback {ctx.env.name} brings all applications back to blue."
     if ctx.memory.result(CutoverResult).carried_back:
         stays.why = f"{ctx.rotation.blue} holds everything and takes writes; {ctx.rotation.green} is shut."
     return stays
 
 
 def _turned(ctx: Context) -> bool:
-    """Whether the way back has been begun: the replication to green has ended with it."""
+    """Whether the reverse replication has been begun: the replication to green has ended with it."""
     noted = ctx.memory.result(ReverseReplicationResult)
     return bool(noted.begun or noted.opened or ctx.memory.result(CutoverResult).returned)
 

@@ -50,7 +50,7 @@ class RetireCheck(Step[RetireCheckResult]):
         if ctx.clock.now() < until:
             raise Blocked(
                 f"The soak lasts until {until.isoformat(' ', 'seconds')}.",
-                why="Until then blue is the way back.",
+                why="Until then a rollback returns to blue.",
                 fix=f"Run rotator retire {ctx.env.name} later, or shorten [rotation] soak before the next rotation.",
                 code="soak-not-over",
             )

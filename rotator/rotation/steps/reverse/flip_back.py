@@ -1,4 +1,4 @@
-"""The way back after the flip: the record returns to blue. With strategy snapshot, writes made on green stay behind."""
+"""Rollback after the flip: the record returns to blue. With strategy snapshot, writes made on green stay behind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def refuse_unasked(ctx: Context) -> None:
         closed = reverse_closed(ctx)
         if not closed or (not ctx.memory.result(ReverseReplicationResult).opened and backward(ctx).retention()):
             return
-        closed = f" The way back without a loss is closed: {closed}."
+        closed = f" A rollback without a loss is not possible: {closed}."
     name = ctx.env.name
     if not ctx.options.lose_writes:
         raise WaitingForApproval(

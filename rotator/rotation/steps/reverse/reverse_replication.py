@@ -1,4 +1,4 @@
-"""The way back, strategy replicate: after the flip blue follows green, and the flip can be undone without a loss."""
+"""Reverse replication: after the flip of strategy replicate blue follows green, so that a rollback loses nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ReverseReplication(Step[ReverseReplicationResult]):
 
     name = "way-back"
     records = ReverseReplicationResult
-    title = "Open the way back: blue follows green"
+    title = "Start the reverse replication: blue follows green"
     rechecked_until = ReverseReplicationResult.step
     estimate_seconds = 5
 
@@ -51,7 +51,7 @@ class ReverseReplication(Step[ReverseReplicationResult]):
         if ctx.memory.result(ReverseReplicationResult).opened:
             return satisfied() if _follows(ctx) else absent(f"{ctx.rotation.blue} does not follow")
         if ctx.memory.result(ReverseReplicationResult).given_up:
-            return skipped("by your decision: after the flip there is no way back without losing writes")
+            return skipped("by your decision: after the flip a rollback loses writes")
         return absent("not open yet")
 
     def act(self, ctx: Context) -> None:
@@ -69,7 +69,7 @@ class ReverseReplication(Step[ReverseReplicationResult]):
 
     def undo(self, ctx: Context) -> str:
         """Blue follows green no longer."""
-        refuse_serving(ctx, ctx.rotation.green, "The way back stays open.")
+        refuse_serving(ctx, ctx.rotation.green, "The reverse replication goes on.")
         return close_way_back(ctx)
 
     def words(self, result: ReverseReplicationResult) -> str:
@@ -81,7 +81,7 @@ class CloseWayBack(Step[CloseWayBackResult]):
 
     name = "close-way-back"
     records = CloseWayBackResult
-    title = "Close the way back"
+    title = "End the reverse replication"
     commits = "rollback after it loses what is written on green"
     rechecked_until = CloseWayBackResult.step
     estimate_seconds = 3
@@ -120,9 +120,9 @@ def open_way_back(ctx: Context) -> None:
     channel = backward(ctx)
     if not channel.retention():
         raise Blocked(
-            f"The slots for the way back are not on {ctx.rotation.green}.",
+            f"The slots for the reverse replication are not on {ctx.rotation.green}.",
             why="They were removed behind the journal's back: what was written since the flip cannot flow to blue.",
-            fix="Green serves and is complete; the way back without a loss is closed. " + without_way_back(ctx),
+            fix="Green serves and is complete; a rollback would lose writes. " + without_way_back(ctx),
             code="way-back",
         )
     positions = ctx.memory.result(CutoverResult).back or {}
@@ -145,7 +145,7 @@ def flip_back_without_loss(ctx: Context) -> str:
     """The same window the other way round; empty when what is on green cannot be carried back.
 
     A name that points at blue is no proof that green holds nothing: somebody may have put it there by hand. With the
-    user's consent to lose writes (`--confirm`), a way back that fails gives way.
+    user's consent to lose writes (`--confirm`), a reverse replication that fails gives way.
     """
     at_blue, carried = is_at(ctx, ctx.rotation.blue), carried_back(ctx)
     if not green_may_hold_writes(ctx) and (at_blue or not carried):
