@@ -193,7 +193,7 @@ class Channel(Protocol):
         retain_back: bool,
         imprint: Mapping[str, Any] | None = None,
     ) -> Window:
-        """The cutover's window. `retain_back`: the target keeps its log from the window's end, for the reverse replication.
+        """The cutover's window. `retain_back`: the target keeps its log from where the window ends, to replicate back.
 
         `imprint`: the target's when it was compared; another one gives the window up ('target-touched').
         """

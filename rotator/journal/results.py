@@ -218,8 +218,9 @@ class CutoverResult(Result):
     """The flip. From `opened_at` on green may take writes; `applied`: the record points at green since `flipped_at`.
 
     `imprint`: blue's as it was sealed; `back`: where the reverse replication begins, by database. The pause and its
-    `parts` are in seconds, since `closed_at`. In a rollback: `taking_back` by the step itself, `returning` (green was shut by us),
-    `carried_back` (blue has it all), `returned` (the record points at blue); `hot_back`: what was in flux then.
+    `parts` are in seconds, since `closed_at`. In a rollback: `taking_back` by the step itself, `returning` (green was
+    shut by us), `carried_back` (blue has it all), `returned` (the record points at blue); `hot_back`: what was in flux
+    then.
     """
 
     step: ClassVar[str] = "cutover"
