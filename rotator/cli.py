@@ -147,7 +147,7 @@ def retire(
     def options() -> Options:
         return Options(approvals.answers("retire", approve or (), approvals.RETIRE), no_wait=no_wait)
 
-    _through(env, "retire", retirement.retire, options, as_json, yes, question)
+    _through(env, "retire", retirement.retire, options, as_json, yes, question, retirement.waiting)
 
 
 @app.command()
@@ -179,7 +179,8 @@ def rollback(
         given = approvals.answers("rollback", approve or (), approvals.ROLLBACK)
         return Options(given, delete_snapshots=delete_snapshots, lose_writes=confirm == env, no_wait=no_wait)
 
-    _through(env, "rollback", rotation.rollback, options, as_json, yes or confirm == env, "Take the rotation back?")
+    agreed, question = yes or confirm == env, "Take the rotation back?"
+    _through(env, "rollback", rotation.rollback, options, as_json, agreed, question, rotation.taken_back)
 
 
 @app.command()
@@ -202,10 +203,14 @@ def _through(
     as_json: bool,
     yes: bool,
     question: str,
+    ready: Callable[[Services], object] = lambda services: None,
 ) -> None:
+    """`ready` refuses what the journal rules out, before the question is asked."""
+
     def work() -> None:
         agreed = options()
         with wiring.workbench(env, name, as_json=as_json, locked=True) as services:
+            ready(services)
             _confirm(env, yes or services.env.config.sandbox is not None, question)
             summary = verb(services, agreed)
             _say(env, as_json, to_json(summary), "\n" + render_text(summary))

@@ -29,6 +29,11 @@ from rotator.rotation.steps.step import AnyStep
 _WAITS = (KeyStaysDisabled, WaitingForApproval)
 
 
+def waiting(services: Services) -> tuple[RotationRecord, ...]:
+    """What retire would work on, by the journal alone. Raises Blocked when there is nothing."""
+    return to_retire(services.env, services.keeper.load())
+
+
 def retire(services: Services, options: Options) -> Summary:
     """Retire the oldest soaking rotation's blue, and the old keys of all rotations whose blue is gone.
 

@@ -103,6 +103,11 @@ def rotate(services: Services, options: Options) -> Summary:
     return summarise(services, memory, "rotate", began, f"rotator retire {services.env.name}", heard[0])
 
 
+def taken_back(services: Services) -> RotationRecord:
+    """What rollback would take back, by the journal alone. Raises Blocked when there is none."""
+    return to_roll_back(services.env, services.keeper.load())
+
+
 def rollback(services: Services, options: Options) -> Summary:
     """Revert the youngest rotation, as far as it came."""
     began = services.clock.monotonic()
@@ -164,6 +169,8 @@ def summarise(
     terraform = sum(seconds for verb_, seconds in services.stages.runs if verb_ != "apply")
     waited = applying + services.clock.waited
     canary, unheard = heard
+    # A rollback's own pause is not measured, and the flip's says nothing of it.
+    flipped = record if verb != "rollback" else None
     return Summary(
         verb=verb,
         env=env.name,
@@ -179,11 +186,11 @@ def summarise(
         snapshots=_snapshots(record),
         tables_verified=validated.tables,
         rows_verified=validated.rows,
-        write_pause_seconds=_pause(record),
-        pause_parts=flip.parts or {},
-        cut_off=flip.cut_off or (),
+        write_pause_seconds=_pause(flipped) if flipped else None,
+        pause_parts=(flip.parts or {}) if flipped else {},
+        cut_off=(flip.cut_off or ()) if flipped else (),
         canary=canary,
-        client_pause_seconds=_client_pause(record, canary),
+        client_pause_seconds=_client_pause(flipped, canary) if flipped else None,
         wall_seconds=wall,
         waited_seconds=waited,
         terraform_seconds=terraform,

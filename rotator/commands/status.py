@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from rotator.commands.known import unknown as unknown_things
@@ -68,7 +69,8 @@ def _status(services: Services) -> EnvStatus:
         blue=record.rotation.blue if record else services.env.config.database.identifier,
         green=_green(services, record, unknown) if record else None,
         fenced=fenced,
-        soak_until=record.result(SoakResult).until if record else None,
+        soak_until=record.result(SoakResult).until if record and phase is Phase.SOAKING else None,
+        soak_over=record is not None and phase is Phase.SOAKING and _is_over(services, record),
         replication=tuple(_try(unknown, "the replication", lambda: _replication(services, record)) or ()),
         old_key="; ".join(old_keys(services, journal, record, unknown)),
         steps=_lines(record) if record else (),
@@ -88,11 +90,16 @@ def _status(services: Services) -> EnvStatus:
 
 def _next(services: Services, journal: Journal, record: RotationRecord | None) -> str:
     if record is None:
-        return "rotate"
+        return "plan"
     taken_back = record.result(CutoverResult).taking_back and record.phase is Phase.ROTATING
     if journal.current() is None and one_is_due(services, journal):
         return "retire"
     return "rollback" if taken_back else _NEXT[record.phase]
+
+
+def _is_over(services: Services, record: RotationRecord) -> bool:
+    until = record.result(SoakResult).until
+    return until is not None and datetime.fromisoformat(until) <= services.clock.now()
 
 
 def _green(services: Services, record: RotationRecord, unknown: list[str]) -> str | None:

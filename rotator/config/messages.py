@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from rotator.config.rules import DURATION
 from rotator.config.schema import EnvConfig
 
 Location = tuple[int | str, ...]
@@ -95,6 +96,8 @@ def _wrong(error: ErrorDetails, model: type[BaseModel] | None, field: FieldInfo 
         return f"it is empty; expected a string{such}."
     if kind == "string_too_long":
         return f"it is too long; at most {context['max_length']} characters are allowed."
+    if kind == "string_pattern_mismatch" and context["pattern"] == DURATION:
+        return f"expected a whole number and s, m, h or d{such}, found {found}."
     if kind == "string_pattern_mismatch":
         return f"expected a string{such}, found {found}."
     return f"expected {_wanted(kind, error['loc'], field)}{such}, found {found}."

@@ -162,5 +162,5 @@ def tags(value: dict[str, str]) -> dict[str, str]:
 def duration_seconds(value: str) -> int:
     """The seconds of a duration such as '72h'; raises ValueError for any other text."""
     if not re.fullmatch(DURATION, value):
-        raise ValueError(f"{value!r} is not a duration such as 90s, 15m, 72h or 3d")
+        raise ValueError(f"{value!r} is not a duration: a whole number and s, m, h or d, such as 90s, 15m, 72h or 3d")
     return int(value[:-1]) * _UNIT_SECONDS[value[-1]]

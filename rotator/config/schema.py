@@ -142,9 +142,10 @@ class RotationConfig(Section):
 class CutoverConfig(Section):
     """[cutover]: strategy `replicate`. Budget in seconds for each part of the pause; beyond it the flip is cancelled.
 
-    `calm`: how long to wait before it for a moment without long transactions. `grace`: how long open ones may
-    go on before their sessions are ended. `sequence_headroom`: numbers that sequences skip at the flip. `follow`, for
-    both strategies: how long beyond its TTL the resolver may answer blue after the flip.
+    `calm`: how long to wait before it for a moment without long transactions. `grace`: how long open ones may go on
+    before their sessions are ended; those that are four times as old are ended at once. `sequence_headroom`: numbers
+    that sequences skip at the flip. `follow`, for both strategies: how long beyond its TTL the resolver may answer blue
+    after the flip.
     """
 
     calm: float = Field(default=20.0, ge=0)

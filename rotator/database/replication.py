@@ -70,11 +70,13 @@ class Budgets:
     """Seconds for each part of the window. Over one of them the window is given up and blue takes writes again.
 
     `calm`: how long to wait beforehand for a moment without long transactions; `grace`: how long those still open may
-    go on after the fence before they are ended (0: at once). `headroom`: numbers that counters skip.
+    go on after the fence before they are ended (0: at once); `overdue`: those that have been open for longer by
+    then are ended at once, for few of them would end within the grace. `headroom`: numbers that counters skip.
     """
 
     calm: float = 20.0
     grace: float = 0.15
+    overdue: float = 0.6
     fence: float = 2.0
     drain: float = 3.0
     recheck: float = 1.0

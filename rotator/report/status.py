@@ -37,6 +37,7 @@ class EnvStatus:
     green: str | None
     fenced: bool | None
     soak_until: str | None
+    soak_over: bool
     replication: tuple[str, ...]
     old_key: str
     steps: tuple[StepLine, ...]
@@ -63,6 +64,12 @@ class EnvStatus:
         }
 
 
+def _soak(found: EnvStatus) -> str:
+    if not found.soak_until:
+        return ""
+    return f"over since {found.soak_until}: retire may run" if found.soak_over else f"until {found.soak_until}"
+
+
 def render(found: EnvStatus) -> str:
     """For people."""
     after = found.next_command or f"nothing: a run is at work. Look again with: rotator status {found.env}"
@@ -75,7 +82,7 @@ def render(found: EnvStatus) -> str:
         ("blue", found.blue or ""),
         ("green", found.green or ("does not exist" if found.rotation_id else "")),
         ("fence", {True: "ON: blue refuses writes", False: "off", None: ""}[found.fenced]),
-        ("soak", f"until {found.soak_until}" if found.soak_until else ""),
+        ("soak", _soak(found)),
         ("replication", "; ".join(found.replication)),
         ("left behind", f"idle triggers on {', '.join(found.left_behind)}" if found.left_behind else ""),
         ("old key", found.old_key),

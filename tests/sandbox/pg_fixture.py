@@ -6,6 +6,7 @@ PG_TEST_BIN names another folder of binaries, to run the same tests on another m
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
 import secrets
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -94,39 +96,60 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@cache
+def _initialised() -> tuple[Path, str]:
+    """What initdb makes, and the superuser's password: once in a process, for every server's data is a copy of it."""
+    home, password = _folder("rotator-template-"), secrets.token_hex(8)
+    atexit.register(shutil.rmtree, home)
+    password_file = home / "password"
+    password_file.write_text(password)
+    if (user := account()) is not None:
+        shutil.chown(password_file, user)
+    _run(
+        *(_program("initdb"), "-D", str(home / "data"), "-U", SUPERUSER, "-A", "scram-sha-256"),
+        *(f"--pwfile={password_file}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+        cwd=home,
+    )
+    return home / "data", password
+
+
+def _folder(prefix: str) -> Path:
+    home = Path(tempfile.mkdtemp(prefix=prefix))
+    if (user := account()) is not None:
+        shutil.chown(home, user)
+    return home
+
+
+def _program(name: str) -> str:
+    binaries = bindir()
+    assert binaries is not None, "no PostgreSQL binaries"
+    return str(binaries / name)
+
+
+def _run(*command: str, cwd: Path) -> None:
+    done = subprocess.run(command, user=account(), cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @contextmanager
 def running_server(*, standby: bool = False, **settings: str) -> Iterator[PgServer]:
     """A fresh server with `settings` in postgresql.conf; stopped and removed at the end."""
-    binaries, user = bindir(), account()
-    assert binaries is not None, "no PostgreSQL binaries"
-    home = Path(tempfile.mkdtemp(prefix="rotator-pg-"))
-    server = PgServer(free_port(), secrets.token_hex(8), home / "data")
-    password_file = home / "password"
-    password_file.write_text(server.password)
-    if user is not None:
-        for path in (home, password_file):
-            shutil.chown(path, user)
-
-    def run(*command: str) -> None:
-        done = subprocess.run(command, user=user, cwd=home, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    ctl = (str(binaries / "pg_ctl"), "-D", str(server.data), "-w", "-l", str(home / "log"))
+    empty, password = _initialised()
+    home = _folder("rotator-pg-")
+    server = PgServer(free_port(), password, home / "data")
+    ctl = (_program("pg_ctl"), "-D", str(server.data), "-w", "-l", str(home / "log"))
     try:
-        run(
-            *(str(binaries / "initdb"), "-D", str(server.data), "-U", SUPERUSER, "-A", "scram-sha-256"),
-            *(f"--pwfile={password_file}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
-        )
+        _run("cp", "-a", str(empty), str(server.data), cwd=home)
         with (server.data / "postgresql.conf").open("a") as conf:
             for key, value in _conf(server.port, home, settings).items():
                 conf.write(f"{key} = '{value}'\n")
         if standby:
             (server.data / "standby.signal").touch()
-        run(*ctl, "start")
+        _run(*ctl, "start", cwd=home)
         yield server
     finally:
         if (server.data / "postmaster.pid").exists():
-            run(*ctl, "-m", "immediate", "stop")
+            _run(*ctl, "-m", "immediate", "stop", cwd=home)
         shutil.rmtree(home)
 
 

@@ -226,6 +226,23 @@ def test_transactions_that_end_within_the_grace_are_carried_over(pair: Pair) -> 
     assert pair.rows("select count(*) from item where v = 'just in time'", pair.green) == [(1,)]
 
 
+def test_a_transaction_that_is_overdue_is_not_waited_for(pair: Pair) -> None:
+    """A younger one gets the grace: here it ends with it, long after the fence would have ended it."""
+    budgets = Budgets(calm=0.0, grace=60.0, overdue=0.5, fence=90.0, drain=10.0, recheck=5.0, counters=5.0)
+    age = "select 1 from pg_stat_activity where application_name = 'batch' and now() - xact_start > '0.6 s'"
+    with pair.connect(application_name="batch", autocommit=False) as batch:
+        batch.execute("insert into item (v) values ('never committed')")
+        with pair.forward.window(budgets, (), retain_back=True) as window:
+            window.prepare(nothing, nothing)
+            while not pair.rows(age):
+                threading.Event().wait(0.05)
+            passed = window.run()
+        assert any("batch" in line for line in passed.cut_off)
+        assert passed.parts["fence"] < budgets.grace
+        with pytest.raises(psycopg.OperationalError):
+            batch.commit()
+
+
 DRIVER = """
 import sys, time
 sys.path[:0] = {paths!r}

@@ -63,12 +63,17 @@ def _place(ctx: Context, identifier: str) -> tuple[str, int]:
     return found.address, found.port
 
 
+OVERDUE = 4
+"""A transaction that has been open for so many times the grace is not waited for: it would seldom end within it."""
+
+
 def budgets(ctx: Context) -> Budgets:
     """The window's budgets as rotation.toml has them."""
     config = ctx.env.config.cutover
     return Budgets(
         calm=config.calm,
         grace=config.grace,
+        overdue=OVERDUE * config.grace,
         fence=config.fence,
         drain=config.drain,
         recheck=config.recheck,

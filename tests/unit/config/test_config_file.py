@@ -202,7 +202,7 @@ def test_the_least_that_must_be_said(tmp_path):
         (
             'soak = "3d"',
             'soak = "3 days"',
-            '[rotation] soak: expected a string such as "72h", found the string "3 days".',
+            '[rotation] soak: expected a whole number and s, m, h or d such as "72h", found the string "3 days".',
         ),
         ('resolver = "127.0.0.1:53"', 'resolver = "127.0.0.1"', "[dns] resolver: '127.0.0.1' is not HOST:PORT"),
         ('resolver = "127.0.0.1:53"', 'resolver = "127.0.0.1:0"', "is not HOST:PORT"),

@@ -53,6 +53,7 @@ select pid, usename, application_name, xact_start from pg_stat_activity
 """
 _OPEN = f"{_CLIENTS} and backend_xid is not null"
 _OLDER = f"{_OPEN} and xact_start < clock_timestamp() - make_interval(secs => %s)"
+_BETWEEN_AGES = f"{_OLDER} and xact_start > clock_timestamp() - make_interval(secs => %s)"
 
 
 class WindowFence:
@@ -116,16 +117,18 @@ class WindowFence:
         own = "select oid::bigint from pg_database where datname = current_database()"
         self._oids = [int(row[0]) for each in self._all.values() for row in each.execute(own).fetchall()]
 
-    def wait_for_calm(self, seconds: float, progress: Progress, between: Callable[[], None]) -> None:
-        """Until no writing transaction has been open for long; not longer than `seconds`. Nothing is paused yet.
+    def wait_for_calm(self, budgets: Budgets, progress: Progress, between: Callable[[], None]) -> None:
+        """Until no writing transaction has been open for long; not longer than `calm`. Nothing is paused yet.
 
-        When their number does not fall, the grace, and then the end of those sessions, decides. `between` is done now
-        and then while waiting, and once more at the end.
+        When their number does not fall, they are ended: then for a moment in which none of them is given the grace.
+        `between` is done now and then while waiting, and once more at the end.
         """
-        deadline, next_time = time.monotonic() + seconds, 0.0
-        while rows := self._one.execute(_OLDER, [_CALM_MILLISECONDS / 1000]).fetchall():
+        deadline, next_time, long = time.monotonic() + budgets.calm, 0.0, _CALM_MILLISECONDS / 1000
+        while rows := self._one.execute(_OLDER, [long]).fetchall():
             now = time.monotonic()
-            if now >= deadline:
+            if now >= deadline + budgets.overdue:
+                break
+            if now >= deadline and not self._one.execute(_BETWEEN_AGES, [long, budgets.overdue]).rowcount:
                 break
             if now >= next_time:
                 progress(0.0, f"waiting for a calm moment: {len(rows)} long transactions")
@@ -146,10 +149,12 @@ class WindowFence:
         for name, connection in self._all.items():
             ddl = [fence_sql.leased_ddl_refusal(self._until)] if name in self._watched else []
             at_once(connection, fence_sql.leased_refusal(self._until), *ddl)
-        self._wait_for_writers(began + budgets.grace, began + budgets.fence)
+        overdue = {int(row[0]) for row in self._one.execute(_OLDER, [budgets.overdue]).fetchall()}
+        self._wait_for_writers(overdue, began + budgets.grace, began + budgets.fence)
 
-    def _wait_for_writers(self, grace: float, deadline: float) -> None:
+    def _wait_for_writers(self, overdue: set[int], grace: float, deadline: float) -> None:
         early, told = self._writers(), set[int]()
+        self._end(overdue, told)
         edge = int((self._one.execute(fence_sql.NEXT_TRANSACTION).fetchone() or (0,))[0])
         _, running = self._transactions()
         while True:

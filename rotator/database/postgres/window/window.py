@@ -113,7 +113,7 @@ class PostgresWindow:
         self._sequences = self._placed(every, there)
         deadline = time.monotonic() + self.budgets.drain
         sentinels.pass_through(self._from, self._to, self._token("ready"), deadline)
-        self._fence.wait_for_calm(self.budgets.calm, progress, self._between)
+        self._fence.wait_for_calm(self.budgets, progress, self._between)
 
     def run(self) -> Passed:
         """The pause. Raises DatabaseError when a part is over its budget, or when a check fails."""
