@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from rotator.commands.announce import let_go_aloud
+from rotator.commands.canary import heard_of_canary
 from rotator.commands.disabled_key import take_note
 from rotator.commands.known import followed_journal
-from rotator.commands.rotation import heard_of_canary, summarise
+from rotator.commands.outcome import summarise
 from rotator.commands.services import Services
 from rotator.commands.signed import sign
 from rotator.commands.supervise import supervised

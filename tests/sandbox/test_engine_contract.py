@@ -147,10 +147,10 @@ def test_green_follows_takes_over_and_is_followed(engine: Engine, pair: Pair) ->
     assert not forward.attached()
     forward.attach(seed.position)
     forward.start()
-    source, target = engine.server(pair.source), engine.server(pair.target)
-    assert source.probe("after the snapshot")[1]
+    source = engine.server(pair.source)
+    pair.run("insert into item (v) values ('after the snapshot')")
     forward.catch_up(60.0)
-    assert target.has_probe("after the snapshot")
+    assert pair.rows("select count(*) from item where v = 'after the snapshot'", pair.green) == [(1,)]
     assert forward.attached()
     assert all(each.running for each in forward.workers())
     back.retain()
@@ -161,10 +161,10 @@ def test_green_follows_takes_over_and_is_followed(engine: Engine, pair: Pair) ->
         passed = window.run()
     assert source.fence_state().sealed
     assert not source.probe("on a source that is sealed")[1]
-    assert target.probe("after the window")[1]
+    pair.run("insert into item (v) values ('after the window')", on=pair.green)
     forward.detach()
     forward.release()
     back.attach(passed.back or None)
     back.start()
     back.catch_up(60.0)
-    assert source.has_probe("after the window")
+    assert pair.rows("select count(*) from item where v = 'after the window'") == [(1,)]

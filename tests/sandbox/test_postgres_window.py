@@ -216,7 +216,7 @@ def test_transactions_that_end_within_the_grace_are_carried_over(pair: Pair) -> 
     thread = threading.Thread(target=short)
     thread.start()
     assert began.wait(10)
-    with pair.forward.window(Budgets(calm=0.0, grace=5.0, fence=8.0), (), retain_back=True) as window:
+    with pair.forward.window(Budgets(calm=0.0, grace=5.0, overdue=5.0, fence=8.0), (), retain_back=True) as window:
         window.prepare(nothing, nothing)
         threading.Timer(0.3, closed.set).start()
         passed = window.run()

@@ -33,7 +33,7 @@ def test_a_gate_of_another_verb_is_refused() -> None:
 
 @pytest.mark.parametrize(("verb", "known"), VERBS)
 def test_the_help_lists_the_same_gates(verb: str, known: tuple[gates.Approval, ...]) -> None:
-    assert f"Answer a gate: {', '.join(known)}." in said(verb, "--help").stdout
+    assert f"Give an approval: {', '.join(known)}." in said(verb, "--help").stdout
 
 
 def test_every_gate_says_what_one_agrees_to() -> None:

@@ -120,15 +120,17 @@ class WindowFence:
     def wait_for_calm(self, budgets: Budgets, progress: Progress, between: Callable[[], None]) -> None:
         """Until no writing transaction has been open for long; not longer than `calm`. Nothing is paused yet.
 
-        When their number does not fall, they are ended: then for a moment in which none of them is given the grace.
+        When their number does not fall, they are ended: at last for a moment in which none of them gets the grace.
         `between` is done now and then while waiting, and once more at the end.
         """
-        deadline, next_time, long = time.monotonic() + budgets.calm, 0.0, _CALM_MILLISECONDS / 1000
+        began, next_time, long = time.monotonic(), 0.0, _CALM_MILLISECONDS / 1000
+        deadline = began + budgets.calm
+        content = deadline - min(budgets.overdue, budgets.calm / 2)
         while rows := self._one.execute(_OLDER, [long]).fetchall():
             now = time.monotonic()
-            if now >= deadline + budgets.overdue:
+            if now >= deadline:
                 break
-            if now >= deadline and not self._one.execute(_BETWEEN_AGES, [long, budgets.overdue]).rowcount:
+            if now >= content and not self._one.execute(_BETWEEN_AGES, [long, budgets.overdue]).rowcount:
                 break
             if now >= next_time:
                 progress(0.0, f"waiting for a calm moment: {len(rows)} long transactions")
