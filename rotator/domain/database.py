@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rotator.domain.qualified import qualified
 
@@ -43,7 +43,7 @@ class CounterState:
     last_value: int
     is_called: bool
     increment: int = 1
-    slack: int = 0
+    slack: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
