@@ -35,9 +35,10 @@ exec 3<&0
 { read -r _ <&3; kill -9 "$provider"; } & watcher=$!
 wait "$provider"
 kill -9 "$watcher"
+rm -f -- "$TMPDIR"/plugin* && rmdir -- "$TMPDIR"
 """
 """The shell's input is a pipe that this process holds: the kernel closes it when the process dies, however it does. The
-shell ends with the provider.
+shell ends with the provider, and takes its folder along: TMPDIR, with the provider's socket.
 """
 
 
@@ -93,7 +94,7 @@ class KeptProvider:
                 ["/bin/sh", "-c", _LIFELINE, "sh", str(binary)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # of the provider, and of a folder that was removed meanwhile
                 cwd=self._root,
                 env={**environ, "TMPDIR": self._folder.name},
                 start_new_session=True,

@@ -22,6 +22,7 @@ TOLD = {ADDRESS: {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": 1, "Test": Tr
 SAYS = f"""#!/bin/sh
 [ "$1" = -debug ] || exit 9
 echo $$ > pid
+: > "$TMPDIR/plugin123"
 env > environ
 cat <<'END'
 Provider started. To attach Terraform CLI, set the TF_REATTACH_PROVIDERS environment variable with the following:
@@ -181,5 +182,13 @@ def test_it_dies_with_a_driver_that_is_killed(root: Path) -> None:
         assert driver.stdout.readline() == "1\n"
         provider = pid(root)
         assert is_alive(provider)
+        folder = Path(
+            next(line for line in (root / "environ").read_text().splitlines() if line.startswith("TMPDIR="))[7:]
+        )
+        assert folder.exists()
         driver.kill()
     assert gone(provider)
+    until = time.monotonic() + WAITS
+    while folder.exists():
+        assert time.monotonic() < until, "its folder stays"
+        time.sleep(0.02)
