@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -224,6 +225,55 @@ def test_transactions_that_end_within_the_grace_are_carried_over(pair: Pair) -> 
     assert done.is_set()
     assert passed.cut_off == ()
     assert pair.rows("select count(*) from item where v = 'just in time'", pair.green) == [(1,)]
+
+
+def test_the_usual_long_transactions_are_not_waited_out(pair: Pair) -> None:
+    """There is never a moment without one: after some seconds that is known, and waiting more would be chance."""
+    ended = threading.Event()
+
+    def long_ones(first: float) -> None:
+        ended.wait(first)
+        with pair.connect(autocommit=False) as connection:
+            while not ended.wait(0.01):
+                connection.execute("insert into item (v) values ('long')")
+                ended.wait(1.5)
+                connection.commit()
+
+    threads = [threading.Thread(target=long_ones, args=(first,)) for first in (0.0, 0.7)]
+    for thread in threads:
+        thread.start()
+    try:
+        with pair.forward.window(replace(NOW, calm=120.0), (), retain_back=True) as window:
+            began = time.monotonic()
+            window.prepare(nothing, nothing)
+            assert time.monotonic() - began < 60.0
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(10)
+
+
+def test_a_long_transaction_that_ends_in_time_is_waited_for(pair: Pair) -> None:
+    ended = threading.Event()
+
+    def long_one() -> None:
+        with pair.connect(autocommit=False) as connection:
+            connection.execute("insert into item (v) values ('long')")
+            began.set()
+            ended.wait(30)
+            connection.commit()
+
+    began, thread = threading.Event(), threading.Thread(target=long_one)
+    thread.start()
+    assert began.wait(10)
+    with pair.forward.window(replace(NOW, calm=120.0), (), retain_back=True) as window:
+        threading.Timer(7.0, ended.set).start()
+        window.prepare(nothing, nothing)
+        assert ended.is_set()
+        passed = window.run()
+    thread.join(10)
+    assert passed.cut_off == ()
+    assert pair.rows("select count(*) from item where v = 'long'", pair.green) == [(1,)]
 
 
 def test_a_transaction_that_is_overdue_is_not_waited_for(pair: Pair) -> None:

@@ -1,21 +1,21 @@
 """The window's fence: as postgres.fence, over open connections, with a lease, and in milliseconds."""
 
-# ruff: noqa: S608  (SQL composed of constants of this package; values are always parameters)
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from psycopg import errors
 
 from rotator.database.postgres.catalog.objects import refuse_foreign_parents
-from rotator.database.postgres.connection import APPLICATION, Connection
+from rotator.database.postgres.connection import Connection
 from rotator.database.postgres.fence import fence_sql
 from rotator.database.postgres.replication import guard, same_databases, unlogged
 from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import unpublished
 from rotator.database.postgres.replication.status import foreign_subscriptions
 from rotator.database.postgres.window import imprint
+from rotator.database.postgres.window.calm import CLIENTS, OLDER
 from rotator.database.postgres.window.covering import Covering, who
 from rotator.database.postgres.window.statements import at_once, has_ddl_fence, opening, refusing, watch
 from rotator.database.replication import Budgets
@@ -24,10 +24,6 @@ from rotator.domain.progress import Progress
 from rotator.domain.qualified import qualified
 
 _POLL_SECONDS = 0.002
-_CALM_POLL_SECONDS = 0.02
-_BETWEEN_SECONDS = 0.5
-_CALM_MILLISECONDS = 100
-"""A transaction that has been open for longer is likely to outlast the grace."""
 _SETTLE_SECONDS = 0.5
 _LEAST_LEFT_SECONDS = 1.0
 """So much of the lease must be left when the fence is sealed."""
@@ -46,14 +42,6 @@ select pg_snapshot_xmin(s)::text::bigint,
   from pg_current_snapshot() s
 """
 """The oldest transaction that is open (or the next one's number), and who has one open."""
-_CLIENTS = f"""
-select pid, usename, application_name, xact_start from pg_stat_activity
- where pid <> pg_backend_pid() and backend_type = 'client backend'
-   and not (application_name = '{APPLICATION}' and usename = current_user)
-"""
-_OPEN = f"{_CLIENTS} and backend_xid is not null"
-_OLDER = f"{_OPEN} and xact_start < clock_timestamp() - make_interval(secs => %s)"
-_BETWEEN_AGES = f"{_OLDER} and xact_start > clock_timestamp() - make_interval(secs => %s)"
 
 
 class WindowFence:
@@ -117,28 +105,6 @@ class WindowFence:
         own = "select oid::bigint from pg_database where datname = current_database()"
         self._oids = [int(row[0]) for each in self._all.values() for row in each.execute(own).fetchall()]
 
-    def wait_for_calm(self, budgets: Budgets, progress: Progress, between: Callable[[], None]) -> None:
-        """Until no writing transaction has been open for long; not longer than `calm`. Nothing is paused yet.
-
-        When their number does not fall, they are ended: at last for a moment in which none of them gets the grace.
-        `between` is done now and then while waiting, and once more at the end.
-        """
-        began, next_time, long = time.monotonic(), 0.0, _CALM_MILLISECONDS / 1000
-        deadline = began + budgets.calm
-        content = deadline - min(budgets.overdue, budgets.calm / 2)
-        while rows := self._one.execute(_OLDER, [long]).fetchall():
-            now = time.monotonic()
-            if now >= deadline:
-                break
-            if now >= content and not self._one.execute(_BETWEEN_AGES, [long, budgets.overdue]).rowcount:
-                break
-            if now >= next_time:
-                progress(0.0, f"waiting for a calm moment: {len(rows)} long transactions")
-                between()
-                next_time = now + _BETWEEN_SECONDS
-            time.sleep(_CALM_POLL_SECONDS)
-        between()
-
     # --- the pause ---
 
     def close(self, budgets: Budgets) -> None:
@@ -151,7 +117,7 @@ class WindowFence:
         for name, connection in self._all.items():
             ddl = [fence_sql.leased_ddl_refusal(self._until)] if name in self._watched else []
             at_once(connection, fence_sql.leased_refusal(self._until), *ddl)
-        overdue = {int(row[0]) for row in self._one.execute(_OLDER, [budgets.overdue]).fetchall()}
+        overdue = {int(row[0]) for row in self._one.execute(OLDER, [budgets.overdue]).fetchall()}
         self._wait_for_writers(overdue, began + budgets.grace, began + budgets.fence)
 
     def _wait_for_writers(self, overdue: set[int], grace: float, deadline: float) -> None:
@@ -183,7 +149,7 @@ class WindowFence:
         """End the sessions that hold up the fence. What they had not committed was never acknowledged."""
         fresh = sorted(pids - told)
         told |= pids
-        for row in self._one.execute(f"{_CLIENTS} and pid = any (%s)", [fresh]).fetchall() if fresh else ():
+        for row in self._one.execute(f"{CLIENTS} and pid = any (%s)", [fresh]).fetchall() if fresh else ():
             try:
                 self._one.execute("select pg_terminate_backend(%s)", [row[0]])
             except errors.InsufficientPrivilege:
@@ -192,7 +158,7 @@ class WindowFence:
 
     def _too_late(self, pids: Collection[int] = ()) -> DatabaseError:
         """`pids`: sessions that hold up the fence without having written, such as by LOCK TABLE."""
-        rows = self._one.execute(f"{_CLIENTS} and (backend_xid is not null or pid = any (%s))", [list(pids)]).fetchall()
+        rows = self._one.execute(f"{CLIENTS} and (backend_xid is not null or pid = any (%s))", [list(pids)]).fetchall()
         prepared = self._one.execute("select gid, database, owner from pg_prepared_xacts order by 1").fetchall()
         return DatabaseError(
             "the fence could not be closed within its budget; it is lifted, and nothing has changed",

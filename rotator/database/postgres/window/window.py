@@ -43,6 +43,7 @@ from rotator.database.postgres.replication.names import Names
 from rotator.database.postgres.replication.publish import replicated
 from rotator.database.postgres.replication.subscribe import ORIGINS
 from rotator.database.postgres.window import imprint
+from rotator.database.postgres.window.calm import wait_for_calm
 from rotator.database.postgres.window.fence import WindowFence
 from rotator.database.postgres.window.positions import Sequences
 from rotator.database.replication import Budgets, Passed
@@ -113,7 +114,7 @@ class PostgresWindow:
         self._sequences = self._placed(every, there)
         deadline = time.monotonic() + self.budgets.drain
         sentinels.pass_through(self._from, self._to, self._token("ready"), deadline)
-        self._fence.wait_for_calm(self.budgets, progress, self._between)
+        wait_for_calm(one, self.budgets, progress, self._between)
 
     def run(self) -> Passed:
         """The pause. Raises DatabaseError when a part is over its budget, or when a check fails."""
