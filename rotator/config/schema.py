@@ -149,7 +149,7 @@ class CutoverConfig(Section):
     """
 
     calm: float = Field(default=20.0, ge=0)
-    grace: float = Field(default=0.15, ge=0)
+    grace: float = Field(default=0.1, ge=0)
     fence: float = Field(default=2.0, gt=0)
     drain: float = Field(default=3.0, gt=0)
     recheck: float = Field(default=1.0, gt=0)

@@ -75,8 +75,8 @@ class Budgets:
     """
 
     calm: float = 20.0
-    grace: float = 0.15
-    overdue: float = 0.6
+    grace: float = 0.1
+    overdue: float = 0.4
     fence: float = 2.0
     drain: float = 3.0
     recheck: float = 1.0
