@@ -71,6 +71,8 @@ def test_two_spellings_of_one_position_agree() -> None:
         ({"a": gtids(1)}, ("a",), "fewer than two"),
         ({}, ("log", "page"), "fewer than two"),
         ({"a": gtids(1, 2), "b": gtids(1, 3)}, (), "disagree"),
+        ({"a": gtids(1, 2), "b": gtids(1)}, (), "disagree"),
+        ({"a": gtids(1), "b": gtids(1, 2)}, (), "disagree"),
         ({"a": gtids(1), "b": gtids(1), "c": gtids(2)}, (), "disagree"),
     ],
 )
