@@ -13,8 +13,8 @@ from fakes import BLUE, OLD_KEY, Data, FakeRds, Killed, World, instance, make_sn
 from rotations import phase, services
 
 from rotator.boundary import run
-from rotator.commands.retirement import retire
-from rotator.commands.rotation import rollback, rotate
+from rotator.commands.retirement import retire, waiting
+from rotator.commands.rotation import rollback, rotate, taken_back
 from rotator.commands.services import Services
 from rotator.domain.errors import (
     AwsError,
@@ -416,3 +416,16 @@ def test_kills_in_rotation_and_rollback_together_lose_nothing(tmp_path: Path, af
             assert world.both_writable == 0, (first, second)
             if over:
                 break
+
+
+def test_what_the_journal_rules_out_is_said_before_anybody_is_asked(tmp_path: Path) -> None:
+    """The command line looks at these before its question."""
+    before = services(new_world(), tmp_path)
+    with pytest.raises(Blocked) as nothing:
+        taken_back(before)
+    with pytest.raises(Blocked) as idle:
+        waiting(before)
+    assert (nothing.value.code, idle.value.code) == ("no-rotation", "nothing-to-retire")
+    rotate(before, Options())
+    assert taken_back(before).rotation.green == "shop-db-g1"
+    assert [record.rotation.green for record in waiting(before)] == ["shop-db-g1"]

@@ -38,6 +38,10 @@ def test_the_space_is_the_whole_space() -> None:
     assert len(STATES) == len(set(STATES)) == 5 * 5 * 5 * 3 * 2 * 2 * 3
 
 
+def test_the_rule_holds_nowhere_where_two_sides_take_writes() -> None:
+    assert not [each for each in STATES if both_may_write(each) and holds(each)]
+
+
 def test_no_move_that_is_yielded_breaks_the_rule() -> None:
     assert not [(each, move) for each in STATES for move in judge(each).moves & CHANGES if not holds(after(each, move))]
 
