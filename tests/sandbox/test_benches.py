@@ -36,7 +36,7 @@ with scratch.project(1, writers=0) as folder:
         subprocess.run(scratch.rotator("render", scratch.ENV), env=environ, check=True, stdout=subprocess.DEVNULL)
         variables = prepare(folder / "stages")
         stages = {file.stem: json.loads(file.read_text()) for file in (folder / "stages").iterdir()}
-print(json.dumps({"variables": variables, "stages": stages, "report": report([Timing(100.0, 5.0, 90.0)])}))
+print(json.dumps({"variables": variables, "stages": stages, "report": report([Timing(100.0, 5.0, 90.0, 90.0)])}))
 """
 
 
