@@ -46,8 +46,9 @@ SAME = ("adopt", "lower-ttl", "key", "snapshot", "re-encrypt", "green", "cutover
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one pair of runs; `own` is the tool's own part as its summary says, `same` what the steps took that the
-    runbook has too.
+    """Seconds of one pair of runs; `own` is the tool's own part as its summary says.
+
+    `same` is what the steps took that the runbook has too.
     """
 
     rotator: float
