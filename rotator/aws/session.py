@@ -11,14 +11,17 @@ from rotator.aws.faults import aws_faults
 from rotator.aws.identity import BotoIdentity
 from rotator.aws.key_uses import BotoKeyUses
 from rotator.aws.kms import BotoKms
+from rotator.aws.objects import BotoObjects
 from rotator.aws.rds import BotoRds
 from rotator.aws.route53 import BotoDns
 from rotator.aws.secrets import BotoSecrets
-from rotator.config.schema import AwsConfig
+from rotator.config.rules import bucket_of
+from rotator.config.schema import AwsConfig, JournalConfig
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
 ATTEMPTS = 8
+OBJECT_SECONDS, OBJECT_ATTEMPTS = 4, 3
 """With botocore's doubling delays about three seconds in all: a blip passes, a dead endpoint is told soon."""
 
 
@@ -67,6 +70,21 @@ class Aws:
                 self._session.client("secretsmanager", endpoint_url=self._endpoint, config=self._options),
                 self._session.client("logs", endpoint_url=self._endpoint, config=self._options),
             )
+
+    def objects(self, journal: JournalConfig) -> BotoObjects:
+        """The journal's bucket. A lease that is renewed every few seconds cannot wait for an answer for minutes."""
+        endpoint = journal.endpoint_url or self._endpoint
+        options = self._options.merge(
+            Config(
+                connect_timeout=OBJECT_SECONDS,
+                read_timeout=OBJECT_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": OBJECT_ATTEMPTS},
+                s3={"addressing_style": "path"} if endpoint else {},
+            )
+        )
+        with aws_faults("s3", endpoint):
+            client = self._session.client("s3", region_name=journal.region, endpoint_url=endpoint, config=options)
+        return BotoObjects(client, bucket_of(journal.s3 or ""), journal.kms_key_id)
 
     @cached_property
     def dns(self) -> BotoDns:

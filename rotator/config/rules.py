@@ -20,6 +20,7 @@ DURATION = r"^[0-9]{1,6}[smhd]$"
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::[0-9]{12}:(?:root|\S+/\S+)")
+_S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()'-]+)+")
 _TAG_TEXT = re.compile(r"[\w\s.:/=+\-@]*")
 _NEVER_PASSED = frozenset({"PATH", "PGPASSWORD", "PGPASSFILE", "TF_REATTACH_PROVIDERS"})
 _SECRET_SETTINGS = frozenset({"access_key", "secret_key", "token", "sse_customer_key"})
@@ -143,6 +144,23 @@ def backend_settings(value: dict[str, str | bool]) -> dict[str, str | bool]:
             "to a profile"
         )
     return value
+
+
+def s3_url(value: str) -> str:
+    """A bucket and a prefix in it, without a slash at its end."""
+    if not _S3_URL.fullmatch(value):
+        raise ValueError(f"{value!r} is not a bucket and a prefix such as s3://my-state/rotator")
+    return value
+
+
+def bucket_of(url: str) -> str:
+    """The bucket of an s3_url."""
+    return url.removeprefix("s3://").partition("/")[0]
+
+
+def prefix_of(url: str) -> str:
+    """The prefix of an s3_url."""
+    return url.removeprefix("s3://").partition("/")[2]
 
 
 def tags(value: dict[str, str]) -> dict[str, str]:

@@ -193,6 +193,21 @@ class TerraformConfig(Section):
     backend: BackendConfig = BackendConfig()
 
 
+class JournalConfig(Section):
+    """[journal]: where the journal is. Without `s3` it is a file of the env, and one machine's runs exclude each other.
+
+    `s3`: 's3://bucket/prefix', beside Terraform's state: for CI and teams. `region`, `endpoint_url`: default those of
+    [aws]. `kms_key_id`: what its objects are encrypted with; default: the bucket's setting. `lease_seconds`: after so
+    long without a sign of life a run counts as dead.
+    """
+
+    s3: Annotated[str, AfterValidator(rules.s3_url)] | None = Field(default=None, examples=["s3://my-state/rotator"])
+    region: Text | None = None
+    endpoint_url: Annotated[str, AfterValidator(rules.http_url)] | None = None
+    kms_key_id: Text | None = None
+    lease_seconds: float = Field(default=45.0, ge=3.0, le=600.0)
+
+
 class CanaryConfig(Section):
     """[canary]: a URL whose GET answers a write canary's report as JSON, shown in the closing summary."""
 
@@ -222,6 +237,7 @@ class EnvConfig(Section):
     cutover: CutoverConfig = CutoverConfig()
     retire: RetireConfig = RetireConfig()
     terraform: TerraformConfig = TerraformConfig()
+    journal: JournalConfig = JournalConfig()
     canary: CanaryConfig = CanaryConfig()
     sandbox: SandboxConfig | None = None
     tags: Annotated[dict[str, str], AfterValidator(rules.tags)] = Field(

@@ -32,6 +32,7 @@ class Bench:
     ec2: Any
     route53: Any
     secrets: Any
+    s3: Any
 
     def settle(self) -> None:
         """Let everything that takes time be over."""
@@ -119,7 +120,7 @@ def without(name: str) -> tuple[Patch, ...]:
 def _clients() -> tuple[Any, ...]:
     """Clients hold no state of the local AWS, and are slow to make: one set for all tests."""
     session: Any = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name=REGION)
-    return tuple(session.client(name) for name in ("rds", "kms", "ec2", "route53", "secretsmanager"))
+    return tuple(session.client(name) for name in ("rds", "kms", "ec2", "route53", "secretsmanager", "s3"))
 
 
 @contextmanager

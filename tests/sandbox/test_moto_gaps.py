@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import moto_objects as objects
 import moto_settings as settings
 import moto_states as states
 import pytest
@@ -106,6 +107,8 @@ GAPS = (
     Gap("final-snapshot-rules", states.no_final_snapshot, ("InvalidParameterCombination",) * 2, ("done", STATE)),
     Gap("log-files", states.log_files, 0, 1),  # the fake servers have no log
     Gap("log-portions", states.log_portion, "DBLogFileNotFoundFault", "not implemented"),
+    Gap("conditional-writes", objects.two_who_make_one, ["PreconditionFailed", "done"], ["done", "done"]),
+    Gap("conditional-writes", objects.two_who_replace_one, ["PreconditionFailed", "done"], ["done", "done"]),
     Gap("unsupported", states.replica, "InvalidParameterCombination", "done"),
 )
 

@@ -12,6 +12,7 @@ from rotator.sandbox.aws.patches import (
     keys,
     kms,
     logs,
+    objects,
     pending,
     progress,
     restore,
@@ -38,6 +39,7 @@ PATCHES: tuple[Patch, ...] = (
     *pending.PATCHES,
     *account.PATCHES,
     *logs.PATCHES,
+    *objects.PATCHES,
     *states.PATCHES,
 )
 
