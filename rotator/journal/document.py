@@ -79,6 +79,8 @@ class RotationRecord:
     started: str
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
+    fixed: Mapping[str, str] | None = None
+    """What of rotation.toml may not change meanwhile; None in journals of older versions."""
 
     def result(self, kind: type[R]) -> R:
         """What the step of that kind has recorded; an empty one where it has nothing."""
@@ -190,6 +192,7 @@ def journal_from_json(document: Mapping[str, Any]) -> Journal:
 
 
 _NAMES, _RUN = TypeAdapter(Rotation), TypeAdapter(Run)
+_FIXED: TypeAdapter[Mapping[str, str] | None] = TypeAdapter(Mapping[str, str] | None)
 _TEXT, _NUMBER = TypeAdapter(str), TypeAdapter(int)
 
 
@@ -199,6 +202,7 @@ def _rotation_to_json(record: RotationRecord) -> dict[str, Any]:
         "phase": record.phase,
         "started": record.started,
         "runs": [asdict(run) for run in record.runs],
+        **({"fixed": dict(record.fixed)} if record.fixed is not None else {}),
         "steps": {name: step_to_json(step) for name, step in record.steps.items()},
     }
 
@@ -207,4 +211,5 @@ def _rotation_from_json(document: Mapping[str, Any]) -> RotationRecord:
     steps = {name: step_from_json(name, step) for name, step in scrubbed(document["steps"]).items()}
     started = _TEXT.validate_python(document["started"], strict=True)
     runs = tuple(typed(_RUN, run) for run in document.get("runs") or ())
-    return RotationRecord(typed(_NAMES, document["rotation"]), Phase(document["phase"]), started, steps, runs)
+    fixed = _FIXED.validate_python(document.get("fixed"))
+    return RotationRecord(typed(_NAMES, document["rotation"]), Phase(document["phase"]), started, steps, runs, fixed)

@@ -13,6 +13,7 @@ from rotator.journal.document import RETIRABLE, Journal, Phase, RotationRecord
 from rotator.journal.results import AdoptResult, PreflightResult
 from rotator.journal.results_retire import CleanUpResult, DisableKeyResult, RetireKeyResult
 from rotator.journal.step_record import Status
+from rotator.rotation.fixed_config import fixed, refuse_changed
 
 _UNDER_WAY = frozenset({Status.INTENDED, Status.ACTED})
 NOTHING = frozenset({Status.NONE, Status.UNDONE})
@@ -36,9 +37,12 @@ def begin(env: Env, journal: Journal, now: str, nonce: str) -> tuple[Journal, Ro
     _refuse_half_retired(env, journal)
     _refuse_open_way_back(env, journal)
     if current is not None and not untouched(journal, current):
+        refuse_changed(env, current)
         return journal, current
     number = int(current.rotation.target.removeprefix("g")) if current is not None else journal.next_generation
-    record = RotationRecord(replace(_names(env, journal, number), nonce=nonce), Phase.ROTATING, now)
+    record = RotationRecord(
+        replace(_names(env, journal, number), nonce=nonce), Phase.ROTATING, now, fixed=fixed(env.config)
+    )
     kept = tuple(r for r in journal.rotations if current is None or r.rotation.id != current.rotation.id)
     begun = replace(journal, next_generation=number + 1, rotations=kept).with_rotation(record)
     return begun, record
@@ -65,6 +69,8 @@ def to_retire(env: Env, journal: Journal) -> tuple[RotationRecord, ...]:
             else f"Finish it (rotator rotate {env.name}) or take it back (rotator rollback {env.name}) first.",
             code="rotation-unfinished",
         )
+    for record in journal.rotations:
+        refuse_changed(env, record)
     waiting = [r for r in journal.rotations if r.phase in RETIRABLE]
     # A stage that was cut off must end before another one begins.
     keys = sorted((r for r in waiting if r.blue_gone), key=lambda r: not cut_off(journal, r))
@@ -94,6 +100,7 @@ def to_roll_back(env: Env, journal: Journal) -> RotationRecord:
             fix=f"rotator status {env.name}",
             code="no-rotation",
         )
+    refuse_changed(env, latest)
     if latest.blue_gone:
         raise already_retired(latest.rotation, "It is gone.")
     return latest
