@@ -13,6 +13,8 @@ import typer
 
 from rotator import __version__, wiring
 from rotator.boundary import run
+from rotator.cli_journal import app as journal_app
+from rotator.cli_journal import unlock
 from rotator.cli_sandbox import app as sandbox_app
 from rotator.commands import plan as plan_command
 from rotator.commands import retirement, rotation
@@ -40,6 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(journal_app, name="journal")
 
 EnvName = Annotated[str, typer.Argument(metavar="ENV", help="A folder in envs/.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress on stderr.")]
@@ -193,6 +196,9 @@ def status(env: EnvName, as_json: AsJson = False) -> None:
             _say(env, as_json, found.to_json(), status_report.render(found))
 
     run(work, as_json=as_json, env=env)
+
+
+app.command()(unlock)
 
 
 def _through(

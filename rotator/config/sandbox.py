@@ -25,6 +25,8 @@ from rotator.host import trust
 PREFIX = "rotator-sandbox-"
 RECORD = Path(WORK_FOLDER) / SANDBOX_RECORD
 OWNER, LOCK, LISTENS, KEY = "owner", "lock", "listens.json", "access-key.json"
+SANDBOX_OF = "ROTATOR_SANDBOX_OF"
+"""Names the folder of another env (of another clone) whose sandbox this one uses: for trials of a common journal."""
 CANARY_PAGE = "/_sandbox/canary"
 OWN_SERVICE = "sandbox"
 """The service that requests for a sandbox's own pages are signed for."""
@@ -132,10 +134,17 @@ def folder_of(env: Env) -> Path | None:
     Raises SandboxFolderNotOurs when the record names a folder that others can write to. Other users' folders that only
     have the right name are passed over.
     """
-    for folder in _candidates(env):
-        if _owner(folder) == str(env.path.resolve()):
+    home = _home(env)
+    for folder in _candidates(env, home):
+        if _owner(folder) == str(home):
             return folder
     return None
+
+
+def _home(env: Env) -> Path:
+    """The env's folder; that of another clone where ROTATOR_SANDBOX_OF names it, to work with that one's sandbox."""
+    named = os.environ.get(SANDBOX_OF)
+    return Path(named).resolve() if named else env.path.resolve()
 
 
 def lives(folder: Path) -> bool:
@@ -152,9 +161,9 @@ def lives(folder: Path) -> bool:
     return False
 
 
-def _candidates(env: Env) -> Iterator[Path]:
+def _candidates(env: Env, home: Path) -> Iterator[Path]:
     with suppress(FileNotFoundError, ValueError, KeyError, TypeError):  # the marker in the folder says it too
-        recorded = Path(json.loads((env.path / RECORD).read_text())["folder"])
+        recorded = Path(json.loads((home / RECORD).read_text())["folder"])
         _refuse_strangers(env, recorded)
         yield recorded
     yield from sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))

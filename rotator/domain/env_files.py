@@ -5,6 +5,8 @@ from __future__ import annotations
 CONFIG_FILE = "rotation.toml"
 """By people: what the env is."""
 JOURNAL_FILE = "journal.json"
+LEASE_FILE = "lease.json"
+DATA_NOTE = "data-written"
 DATA_FILE = "generations.auto.tfvars.json"
 """The root's data, derived from the journal; Terraform reads it by its ending."""
 STATE_FILE = "terraform.tfstate"

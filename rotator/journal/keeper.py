@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 from rotator.domain.errors import Blocked
 from rotator.journal.datafile import DataFile
 from rotator.journal.document import Journal, journal_from_json, journal_to_json
+from rotator.journal.events import Event, changes, events_from_json, extended
 from rotator.journal.private import InMemory, Private
-from rotator.journal.read import read_document
+from rotator.journal.read import damaged, read_document
 from rotator.journal.store import JournalChanged, Store, Version
 
 
@@ -42,6 +46,14 @@ class Keeper(Protocol):
         """What of the root's data file is neither the journal's nor the tool's, a line each; empty when all is."""
         ...
 
+    def renew(self) -> None:
+        """Make sure, right before what cannot be undone, that this run still holds the env. Raises LockedError."""
+        ...
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat("T", "milliseconds")
+
 
 class JournalKeeper:
     """Keeps a journal as JSON in a store, with a data file that follows it.
@@ -50,13 +62,18 @@ class JournalKeeper:
     two writes of a save the file is one behind, and nothing else may differ from what the journal says.
     """
 
-    def __init__(self, env: str, store: Store, data: DataFile, private: Private) -> None:
+    def __init__(self, env: str, store: Store, data: DataFile, private: Private, now: Callable[[], str] = _now) -> None:
         self._env = env
+        self._now = now
         self._store = store
         self._data = data
         self.private = private
         self._derived: tuple[str, ...] = ()
         self._version: Version | None = None
+        self._token = 0
+        self._last: Journal | None = None
+        self._events: tuple[Event, ...] = ()
+        self._told: Event | None = None
         self._at_work = False
 
     @property
@@ -73,6 +90,7 @@ class JournalKeeper:
             raise JournalChanged(self.location)
         self._version = version
         if stored is None:
+            self._last, self._events = None, ()
             return Journal(self._env)
         document = read_document(stored.data, self.location)
         journal = journal_from_json(document)
@@ -83,6 +101,8 @@ class JournalKeeper:
                 fix="Remove the copied journal and data file, or give the folder its old name.",
                 code="journal-foreign",
             )
+        self._token = int(document.get("token") or 0)
+        self._last, self._events = journal, _events(document, self.location)
         self._derived = tuple(str(digest) for digest in document.get("derived") or ())
         return journal
 
@@ -90,15 +110,38 @@ class JournalKeeper:
         """Journal first, then the file derived from it: a kill in between is repaired by the next save or derive."""
         data = journal.pending or journal.root
         derived = (*((self._data.digest(data),) if data else ()), *self._derived[:1])
-        document = {**journal_to_json(journal), "derived": list(dict.fromkeys(derived))}
+        fencing = {"token": self._token} if self._token else {}
+        told, self._told = self._told, None
+        events = extended(self._events, (*([told] if told else ()), *changes(self._last, journal, self._now())))
+        document = {
+            **journal_to_json(journal),
+            **fencing,
+            "events": [asdict(event) for event in events],
+            "derived": list(dict.fromkeys(derived)),
+        }
         text = json.dumps(document, indent=2, sort_keys=False) + "\n"
         self._version = self._store.write(text.encode(), self._version)
-        self._derived = derived
+        self._derived, self._events, self._last = derived, events, journal
         self.derive(journal)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Of the journal as it was last read or written."""
+        return self._events
+
+    def tell(self, actor: str, what: str, evidence: str) -> None:
+        """Write down what changes nothing else. Raises JournalChanged."""
+        journal = self.load()
+        self._told = Event(self._now(), actor, "", "", what, evidence)
+        self.save(journal)
 
     def drop_data(self) -> None:
         """Remove the derived file."""
         self._data.drop()
+
+    def renew(self) -> None:
+        """Ask the store."""
+        self._store.renew()
 
     def derive(self, journal: Journal) -> None:
         """Write the root's data as the journal has it."""
@@ -118,9 +161,20 @@ class JournalKeeper:
         journal = self.load()
         self._data.refuse_edited(self.edited(journal))
         self._at_work = True
+        if self._version is not None and self._store.token:
+            # A run before that still is at work, paused or cut off from the store, has read another journal than this.
+            self._token = max(self._store.token, self._token + 1)
+            self.save(journal)
         if journal.root is None and journal.pending is None:
             self.drop_data()  # of a look that was cut off
         self.derive(journal)
+
+
+def _events(document: Mapping[str, Any], location: str) -> tuple[Event, ...]:
+    try:
+        return events_from_json(document.get("events"))
+    except ValueError as fault:
+        raise damaged(f"The journal {location} cannot be read.", f"{fault}.") from None
 
 
 class Preview:
@@ -142,6 +196,9 @@ class Preview:
 
     def drop_data(self) -> None:
         """There is no file."""
+
+    def renew(self) -> None:
+        """Nothing is changed."""
 
     def edited(self, journal: Journal) -> tuple[str, ...]:
         """There is no file."""

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from rotator.domain.env_files import DATA_FILE, JOURNAL_FILE, JOURNAL_LOCK, PRIVATE_FOLDER, WORK_FOLDER
+from rotator.domain.env_files import DATA_FILE, DATA_NOTE, JOURNAL_FILE, JOURNAL_LOCK, PRIVATE_FOLDER, WORK_FOLDER
 from rotator.host.files import OWNER_FILE, narrow, own_folder, write_whole
 from rotator.host.machine import on_this_machine
 from rotator.journal import lock
 from rotator.journal.datafile import DataFile
+from rotator.journal.following import FollowingFile
 from rotator.journal.keeper import JournalKeeper
 from rotator.journal.private import PrivateFiles
-from rotator.journal.store import JournalChanged, Stored, Version
+from rotator.journal.store import JournalChanged, Store, Stored, Version
 
 
 class LocalStore:
@@ -52,6 +53,14 @@ class LocalStore:
         """The env's lock on this machine."""
         return lock.env_lock(self._folder, verb)
 
+    @property
+    def token(self) -> int:
+        """There is no lease."""
+        return 0
+
+    def renew(self) -> None:
+        """The kernel takes the lock from nobody."""
+
     def holder(self) -> str | None:
         """Who has the env's lock."""
         return lock.holder(self._folder)
@@ -70,10 +79,16 @@ class LocalStore:
             yield
 
 
-def local_keeper(env: str, folder: Path, private: Path | None = None) -> JournalKeeper:
-    """The journal of an env in its folder, the data file beside it, what is private in a folder of its own."""
-    private = private or folder / WORK_FOLDER / PRIVATE_FOLDER
-    return JournalKeeper(env, LocalStore(folder), DataFile(folder / DATA_FILE), PrivateFiles(private))
+def local_keeper(env: str, folder: Path) -> JournalKeeper:
+    """The journal of an env in its folder."""
+    return keeper_of(env, folder, LocalStore(folder), folder / WORK_FOLDER / PRIVATE_FOLDER)
+
+
+def keeper_of(env: str, folder: Path, store: Store, private: Path) -> JournalKeeper:
+    """The journal in `store`; the data file is in the env's folder, what is private in a folder of its own."""
+    path, note = folder / DATA_FILE, folder / WORK_FOLDER / DATA_NOTE
+    data = DataFile(path) if isinstance(store, LocalStore) else FollowingFile(path, note)
+    return JournalKeeper(env, store, data, PrivateFiles(private))
 
 
 def _digest(data: bytes) -> Version:

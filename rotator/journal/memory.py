@@ -39,6 +39,10 @@ class JournalMemory:
         """Take in what was saved beside this view."""
         self._journal = self._keeper.load()
 
+    def renew(self) -> None:
+        """Right before what cannot be undone: raises LockedError when another run may hold the env by now."""
+        self._keeper.renew()
+
     def root(self) -> RootData | None:
         """The root's data."""
         return self._journal.root

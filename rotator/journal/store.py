@@ -48,6 +48,15 @@ class Store(Protocol):
         """Hold the env for a run of `verb`. Raises LockedError that names the holder; a holder's death frees it."""
         ...
 
+    @property
+    def token(self) -> int:
+        """Of the lease that this run holds: higher than any before. 0 where the kernel keeps the lock."""
+        ...
+
+    def renew(self) -> None:
+        """Make sure, right before what cannot be undone, that this run still holds the env. Raises LockedError."""
+        ...
+
     def holder(self) -> str | None:
         """Who holds the env at this moment, in words; None when nobody does, or nobody can say."""
         ...

@@ -41,7 +41,8 @@ def after_stop(ctx: Context, memory: JournalMemory, error: RotatorError) -> tupl
     When lifting fails itself, the words say that writes are still refused: the first error stays the one reported.
     """
     if not is_fenced(memory):
-        return _kept_log(ctx, memory)
+        # Of a world in which another run may be at work, this one knows nothing any more.
+        return () if isinstance(error, LockedError) else _kept_log(ctx, memory)
     blue, name = ctx.rotation.blue, ctx.env.name
     if memory.record.rotation.strategy is Strategy.REPLICATE:
         return _after_window(ctx, error)

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from rotator.config.rules import bucket_of
 from rotator.config.sandbox import AccessKey
 from rotator.config.schema import Env
 from rotator.sandbox.daemon.endpoints import Endpoints
@@ -110,9 +111,29 @@ def build(env: Env, aws: Clients, version: str, password: str, progress: Progres
         PubliclyAccessible=False,
         Tags=[{"Key": "team", "Value": "shop"}],
     )
+    for bucket in buckets(env):
+        _bucket(aws("s3"), bucket, config.aws.region)
     instance = _available(aws("rds"), world.identifier)
     _record(aws("route53"), env, vpc, instance["Endpoint"]["Address"])
     return world
+
+
+def buckets(env: Env) -> tuple[str, ...]:
+    """Those that rotation.toml names: of the journal, and of Terraform's state."""
+    config = env.config
+    backend = config.terraform.backend
+    state = str(backend.settings.get("bucket", "")) if backend.type == "s3" else ""
+    journal = bucket_of(config.journal.s3) if config.journal.s3 else ""
+    return tuple(sorted({name for name in (state, journal) if name}))
+
+
+def _bucket(s3: Any, name: str, region: str) -> None:
+    """As a team's bucket should be: every version is kept, and encrypted."""
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=name, **where)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
 
 def _key(kms: Any) -> str:

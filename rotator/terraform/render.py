@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jinja2
 
-from rotator.config.schema import Env
+from rotator.config.schema import BackendConfig, Env
 from rotator.domain.env_files import CONFIG_FILE
 from rotator.domain.errors import ConfigError, UsageError
 from rotator.host.machine import write_file
@@ -41,12 +41,19 @@ def render_root(env: Env, modules_source: str) -> Mapping[str, str]:
     values = {
         "header": HEADER,
         "modules": modules_source,
-        "backend": {"type": backend.type, "lines": _arguments(env, backend.settings)},
+        "backend": {"type": backend.type, "lines": _arguments(env, _with_lock(backend))},
         "provider_lines": _arguments(env, provider),
         "settings": _settings_type(),
     }
     jinja = _jinja()
     return {name: jinja.get_template(f"{name}.j2").render(values) for name in _TEMPLATES}
+
+
+def _with_lock(backend: BackendConfig) -> dict[str, str | bool]:
+    """The backend's arguments, with a lock of Terraform's own beside the state, unless they name another."""
+    if backend.type != "s3" or backend.settings.keys() & {"use_lockfile", "dynamodb_table"}:
+        return backend.settings
+    return {**backend.settings, "use_lockfile": True}
 
 
 def write_root(env: Env) -> tuple[str, ...]:

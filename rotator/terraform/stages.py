@@ -34,7 +34,8 @@ Write = Callable[[RootData], None]
 
 class TerraformStages:
     """One env's root. `work` is its private folder for plans and pipes; `unlike` names the files of the root that are
-    not as they would be rendered; `on_event` is told what an apply does (None: the progress of the stage).
+    not as they would be rendered; `on_event` is told what an apply does (None: the progress of the stage);
+    `before_apply` may still refuse one, right before it begins.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class TerraformStages:
         work: Path,
         unlike: Callable[[], tuple[str, ...]] = tuple,
         on_event: OnEvent | None = None,
+        before_apply: Callable[[], None] = lambda: None,
     ) -> None:
         self._terraform = terraform
         self._work = work
         self._unlike = unlike
+        self._before_apply = before_apply
         self._progress: Progress = lambda fraction, detail: None
         self._on_event = on_event or self._event
         # What the state holds, as long as only applies of ours have changed it: three Terraform runs a stage, not five.
@@ -196,6 +199,7 @@ class TerraformStages:
                 self._through_gate(plan, begun, gate)
             elif changed or summary.changes:
                 begun.importing = any(change.importing for change in summary.changes)
+                self._before_apply()
                 # Also when only outputs change: else the next plan would not be clean.
                 self._terraform.apply(plan, begun.event)
         return summary
@@ -203,6 +207,7 @@ class TerraformStages:
     def _through_gate(self, plan: Path, begun: Begun, gate: AtGate | None) -> None:
         if gate is None:
             raise ValueError("a stage that makes a gate needs somebody at it")
+        self._before_apply()
         if not apply_with_gate(self._terraform, plan, gate.gate, gate.decide, begun.event):
             raise ValueError("who stands at the gate says yes, or raises why not")
 

@@ -48,5 +48,12 @@ class MemoryStore:
         finally:
             self.place.holder = None
 
+    @property
+    def token(self) -> int:
+        return 0
+
+    def renew(self) -> None:
+        """Nobody takes it."""
+
     def holder(self) -> str | None:
         return self.place.holder

@@ -85,6 +85,10 @@ class Stages(Protocol):
 class Memory(Protocol):
     """The part of the journal that steps may use."""
 
+    def renew(self) -> None:
+        """Right before what cannot be undone: raises LockedError when another run may hold the env by now."""
+        ...
+
     def root(self) -> RootData | None:
         """The root's data as last applied."""
         ...

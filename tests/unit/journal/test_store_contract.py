@@ -6,28 +6,64 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from fake_objects import MemoryObjects, Shared
 from fake_store import MemoryStore, Place
+from moto_bench import REGION, services
 
+from rotator.aws.objects import BotoObjects
 from rotator.domain.env_files import JOURNAL_FILE
 from rotator.domain.errors import LockedError
+from rotator.domain.objects import Objects
+from rotator.journal.lease import Owner
 from rotator.journal.local import LocalStore
+from rotator.journal.s3 import S3Store
 from rotator.journal.store import JournalChanged, Store
 
 Open = Callable[[], Store]
 """Another view of the same place: another clone, another process."""
 
 
-@pytest.fixture(params=["local", "memory"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+TTL = 1.5
+"""Seconds: short, for a second run waits for a sign of life of the first."""
+
+
+class RealTime:
+    """Implements journal.held.Clock."""
+
+    def uptime(self) -> float:
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def in_bucket(objects: Callable[[], Objects]) -> Open:
+    def owner(verb: str) -> Owner:
+        return Owner(verb, "ann@laptop", os.getpid(), "2026-11-27T10:00:00+00:00")
+
+    return lambda: S3Store(objects(), "rotator/local", owner, RealTime(), TTL)
+
+
+@pytest.fixture(params=["local", "memory", "objects in memory", "s3"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     if request.param == "local":
-        return lambda: LocalStore(tmp_path)
-    place = Place()
-    return lambda: MemoryStore(place)
+        yield lambda: LocalStore(tmp_path)
+    elif request.param == "memory":
+        place = Place()
+        yield lambda: MemoryStore(place)
+    elif request.param == "objects in memory":
+        shared = Shared(time.monotonic)
+        yield in_bucket(lambda: MemoryObjects(shared))
+    else:
+        with services() as local:
+            local.s3.create_bucket(Bucket="team", CreateBucketConfiguration={"LocationConstraint": REGION})
+            yield in_bucket(lambda: BotoObjects(local.s3, "team"))
 
 
 def test_nothing_is_kept_at_first(opened: Open) -> None:

@@ -74,6 +74,7 @@ def delete(ctx: Context, identifier: str, *, foreign: bool = False) -> bool:
     found = ctx.topology.snapshot(identifier)
     if found is None or not (foreign or ours(ctx, found.tags)):
         return False
+    ctx.memory.renew()
     ctx.topology.delete_snapshot(identifier)
     return True
 

@@ -1,0 +1,118 @@
+"""A run that has lost its lease writes nothing more, whether it knows that or not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_objects import MemoryObjects, Shared
+from fake_world import new_world
+from rotations import services
+from test_lease import TTL, Time, owner
+
+from rotator.commands.rotation import rotate
+from rotator.domain.env_files import DATA_FILE
+from rotator.domain.errors import Blocked, LockedError
+from rotator.domain.root import Imports
+from rotator.journal.document import Journal
+from rotator.journal.held import LeaseLost
+from rotator.journal.keeper import JournalKeeper
+from rotator.journal.local import keeper_of
+from rotator.journal.s3 import S3Store
+from rotator.journal.store import JournalChanged
+from rotator.rotation.steps.context import Options
+
+JOURNAL = "team/shop/journal.json"
+
+
+def store(shared: Shared, time: Time, name: str) -> S3Store:
+    return S3Store(MemoryObjects(shared), "team/shop", lambda verb: owner(name), time, TTL)
+
+
+def keeper(found: S3Store, folder: Path) -> JournalKeeper:
+    folder.mkdir(exist_ok=True)
+    return keeper_of("shop", folder, found, folder / "private")
+
+
+def seen(shared: Shared) -> dict[str, object]:
+    return dict(json.loads(shared.found[JOURNAL][0]))
+
+
+def test_the_first_write_of_a_new_holder_shuts_out_the_one_before(tmp_path: Path) -> None:
+    """The first one's own clock stands still: it trusts its lease, and only the journal can stop it."""
+    time, still = Time(), Time()
+    shared = Shared(time.uptime)
+    first, second = store(shared, still, "ann"), store(shared, time, "bob")
+    one, two = keeper(first, tmp_path / "one"), keeper(second, tmp_path / "two")
+    with first.lock("rotate"):
+        one.take_up()
+        one.save(Journal("shop", next_generation=2))
+        with second.lock("rotate"):
+            two.take_up()
+            assert seen(shared)["token"] == 2
+            with pytest.raises(LockedError):
+                one.save(Journal("shop", next_generation=9))
+            assert seen(shared)["next_generation"] == 2
+            two.save(Journal("shop", next_generation=3))
+    assert seen(shared)["next_generation"] == 3
+
+
+def test_one_that_knows_sends_nothing(tmp_path: Path) -> None:
+    time = Time()
+    shared = Shared(time.uptime)
+    held = store(shared, time, "ann")
+    kept = keeper(held, tmp_path)
+    with held.lock("rotate"):
+        kept.take_up()
+        kept.save(Journal("shop", next_generation=2))
+        puts = shared.puts
+        time.now += TTL
+        for act in (lambda: kept.save(Journal("shop", next_generation=3)), kept.renew):
+            with pytest.raises(LeaseLost):
+                act()
+        assert shared.puts == puts
+
+
+def test_whoever_has_written_past_a_lease_is_told_apart_from_a_lost_lease(tmp_path: Path) -> None:
+    time = Time()
+    shared = Shared(time.uptime)
+    held = store(shared, time, "ann")
+    kept = keeper(held, tmp_path)
+    with held.lock("rotate"):
+        kept.take_up()
+        kept.save(Journal("shop"))
+        shared.found[JOURNAL] = (b"{}", "by hand", 0.0)
+        with pytest.raises(JournalChanged):
+            kept.save(Journal("shop", next_generation=2))
+
+
+def test_a_clone_that_is_behind_follows_and_one_that_was_edited_does_not(tmp_path: Path) -> None:
+    """The data file of the first clone is what it wrote; meanwhile the journal has gone on from another one."""
+    rotated = tmp_path / "source"
+    rotate(services(new_world(), rotated), Options())
+    root = json.loads((rotated / "journal.json").read_text())
+    time = Time()
+    shared = Shared(time.uptime)
+    first, second = store(shared, time, "ann"), store(shared, time, "bob")
+    one, two = keeper(first, tmp_path / "one"), keeper(second, tmp_path / "two")
+    MemoryObjects(shared).put(JOURNAL, json.dumps({**root, "env": "shop"}).encode(), None)
+    with first.lock("rotate"):
+        one.take_up()
+    with second.lock("retire"):
+        two.take_up()
+        journal = two.load()
+        assert journal.root is not None
+        behind = replace(journal.root, serving="g0")
+        for number in (7, 8, 9):  # more saves than the journal keeps digests of
+            two.save(Journal("shop", number, replace(behind, imports=Imports(keys={"g0": str(number)}))))
+        two.save(Journal("shop", 10, behind))
+    file = tmp_path / "one" / DATA_FILE
+    assert '"serving": "g1"' in file.read_text()
+    with first.lock("rotate"):
+        keeper(first, tmp_path / "one").take_up()
+    assert '"serving": "g0"' in file.read_text()
+    file.write_text(file.read_text().replace('"serving": "g0"', '"serving": "gX"'))
+    with first.lock("rotate"), pytest.raises(Blocked, match="not what the journal says"):
+        keeper(first, tmp_path / "one").take_up()
