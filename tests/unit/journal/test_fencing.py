@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_objects import MemoryObjects, Shared
@@ -12,7 +13,7 @@ from fake_world import new_world
 from rotations import services
 from test_lease import TTL, Time, owner
 
-from rotator.commands.rotation import rotate
+from rotator.commands.rotation import rollback, rotate
 from rotator.domain.env_files import DATA_FILE
 from rotator.domain.errors import Blocked, LockedError
 from rotator.domain.root import Imports
@@ -116,3 +117,33 @@ def test_a_clone_that_is_behind_follows_and_one_that_was_edited_does_not(tmp_pat
     file.write_text(file.read_text().replace('"serving": "g0"', '"serving": "gX"'))
     with first.lock("rotate"), pytest.raises(Blocked, match="not what the journal says"):
         keeper(first, tmp_path / "one").take_up()
+
+
+@dataclass
+class Lost:
+    """A keeper whose lease is gone from some moment on."""
+
+    keeper: Any
+    gone: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.keeper, name)
+
+    def renew(self) -> None:
+        if self.gone:
+            raise LeaseLost("s3://team/shop/lease.json", "test")
+
+
+def test_no_snapshot_is_deleted_by_a_run_that_has_lost_the_env(tmp_path: Path) -> None:
+    world = new_world()
+    rotate(services(world, tmp_path), Options())
+    found = services(world, tmp_path)
+    lost = Lost(found.keeper, gone=True)
+    before = dict(world.snapshots)
+    assert before
+    with pytest.raises(LeaseLost):
+        rollback(replace(found, keeper=lost), Options(delete_snapshots=True, lose_writes=True))
+    assert before.keys() <= world.snapshots.keys()
+    lost.gone = False
+    rollback(services(world, tmp_path), Options(delete_snapshots=True, lose_writes=True))
+    assert not before.keys() & world.snapshots.keys()

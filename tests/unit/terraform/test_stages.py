@@ -11,7 +11,7 @@ import pytest
 
 from rotator.domain.addresses import GATE, RECORD, alias, database, key
 from rotator.domain.env_files import DATA_FILE
-from rotator.domain.errors import Blocked, Interrupted, TerraformError
+from rotator.domain.errors import Blocked, Interrupted, LockedError, TerraformError
 from rotator.domain.root import DatabaseSpec, EndpointSpec, Generation, Imports, KeySpec, RootData, Stage
 from rotator.terraform.attempt import AtGate
 from rotator.terraform.gate import Gate
@@ -128,6 +128,25 @@ def test_a_stage_is_three_runs_and_leaves_no_plan(tmp_path: Path, file: DataFile
     assert seen == [started("x")]
     assert fake.checked == [True]
     assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("plans", [NEW_KEY, FLIP])
+def test_nothing_is_applied_by_a_run_that_has_lost_the_env(
+    tmp_path: Path, file: DataFile, plans: list[dict[str, Any]]
+) -> None:
+    """Asked after the plan, which may take minutes, and before anything is changed."""
+    fake = FakeTerraform(file.path.parent, plans)
+
+    def lost() -> None:
+        assert fake.calls[-1] == "show"
+        raise LockedError("lost")
+
+    stages = TerraformStages(fake, tmp_path / "work", before_apply=lost)
+    stage, after = (Stage.KEY, AFTER) if plans is NEW_KEY else (Stage.CUTOVER, replace(FLIPPED, gate="/g"))
+    with Gate(tmp_path / "g") as gate, pytest.raises(LockedError):
+        stages.apply_stage(stage, BEFORE, after, file.write, AtGate(gate, lambda: True))
+    assert "apply" not in fake.calls
+    assert file.written[-1] == BEFORE
 
 
 def test_what_is_done_already_is_not_applied(tmp_path: Path, file: DataFile) -> None:
