@@ -15,12 +15,13 @@ from test_lease import TTL, Time, owner
 
 from rotator.commands.rotation import rollback, rotate
 from rotator.domain.env_files import DATA_FILE
-from rotator.domain.errors import Blocked, LockedError
+from rotator.domain.errors import Blocked
 from rotator.domain.root import Imports
 from rotator.journal.document import Journal
+from rotator.journal.following import FollowingFile
 from rotator.journal.held import LeaseLost
 from rotator.journal.keeper import JournalKeeper
-from rotator.journal.local import keeper_of
+from rotator.journal.local import keeper_of, local_keeper
 from rotator.journal.s3 import S3Store
 from rotator.journal.store import JournalChanged
 from rotator.rotation.steps.context import Options
@@ -53,11 +54,40 @@ def test_the_first_write_of_a_new_holder_shuts_out_the_one_before(tmp_path: Path
         with second.lock("rotate"):
             two.take_up()
             assert seen(shared)["token"] == 2
-            with pytest.raises(LockedError):
+            with pytest.raises(LeaseLost) as lost:
                 one.save(Journal("shop", next_generation=9))
+            assert "taken over by rotate, bob@laptop" in lost.value.why
             assert seen(shared)["next_generation"] == 2
             two.save(Journal("shop", next_generation=3))
     assert seen(shared)["next_generation"] == 3
+
+
+def test_who_holds_it_is_told_for_as_long_as_it_shows_signs_of_life() -> None:
+    time = Time()
+    held, other = (store(Shared(time.uptime), time, name) for name in ("ann", "bob"))
+    other.objects = held.objects
+    assert other.holder() is None
+    with held.lock("rotate"):
+        assert "ann@laptop" in (other.holder() or "")
+        time.now += TTL + 1
+        assert other.holder() is None
+    assert other.holder() is None
+
+
+def test_a_clone_knows_its_file_when_it_was_cut_off_before_writing_it(tmp_path: Path) -> None:
+    """The note is written first: between the two the file is the one before."""
+    rotate(services(new_world(), tmp_path), Options())
+    root = local_keeper("shop", tmp_path).load().root
+    assert root is not None
+    file = FollowingFile(tmp_path / DATA_FILE, tmp_path / "note")
+    file.write(root)
+    before = file.path.read_text()
+    file.write(replace(root, serving="g0"))
+    file.path.write_text(before)
+    other = replace(root, serving="gX")
+    assert FollowingFile(file.path, tmp_path / "note").edited(other, None, ()) == ()
+    file.path.write_text(before + " ")
+    assert FollowingFile(file.path, tmp_path / "note").edited(other, None, ())
 
 
 def test_one_that_knows_sends_nothing(tmp_path: Path) -> None:
