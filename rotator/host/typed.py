@@ -13,6 +13,8 @@ from typing import Any
 
 VERBS = ("plan", "rotate", "retire", "rollback", "status", "render")
 SANDBOX_VERBS = ("up", "down", "status", "env")
+JOURNAL_VERBS = ("show", "verify", "pull", "push")
+"""Without a target of make, as `unlock`: they are shown as the program."""
 _TARGETS = ("sandbox up", "sandbox down", *VERBS)
 _NAME = r"[A-Za-z0-9][\w-]*(?:\.[\w-]+)*"
 _OPTIONS = re.compile(rf" --(?P<name>[a-z-]+)(?: (?P<value>{_NAME}))?")
@@ -34,7 +36,8 @@ class Typed:
         """The text with every command of the tool as the user can type it."""
         env = "|".join(dict.fromkeys([*([re.escape(self.env)] if self.env else []), "ENV", "local"]))
         pattern = (
-            rf"(?<![\w./-])rotator (?:(?P<verb>{'|'.join(VERBS)})|sandbox (?P<sandbox>{'|'.join(SANDBOX_VERBS)}))\b"
+            rf"(?<![\w./-])rotator (?:(?P<verb>{'|'.join(VERBS)}|unlock)|sandbox (?P<sandbox>{'|'.join(SANDBOX_VERBS)})"
+            rf"|journal (?P<journal>{'|'.join(JOURNAL_VERBS)}))\b"
             rf"(?: (?P<env>{env})(?![\w-]|\.\w))?"
             rf"(?P<options>(?: --(?:(?:confirm|approve) {_NAME}|yes|no-wait|delete-snapshots|json|check)(?![\w-]))*)"
         )
@@ -49,7 +52,8 @@ class Typed:
         return [self.deep(item) for item in value] if isinstance(value, list | tuple) else value
 
     def _command(self, found: re.Match[str]) -> str:
-        verb = found["verb"] or f"sandbox {found['sandbox']}"
+        below = f"journal {found['journal']}" if found["journal"] else f"sandbox {found['sandbox']}"
+        verb = found["verb"] or below
         env = self.env if found["env"] in (None, "ENV") and self.env else found["env"]
         if not self.make or verb not in _TARGETS:
             return " ".join(part for part in (self.program, verb, env) if part) + found["options"]

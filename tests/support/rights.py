@@ -13,6 +13,15 @@ NOT_CALLED = ("iam:PassRole", "s3:")
 """Rights that go with a call of another name, or that another backend than the sandbox's asks for."""
 
 
+RIGHT_OF = {
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjects": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+}
+"""Operations that have a right of another name (Service Authorization Reference, "Amazon S3")."""
+
+
 def statements() -> list[dict[str, Any]]:
     """The policy's."""
     text = re.search(r"```json\n(\{.*?\n\})\n```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)

@@ -11,7 +11,7 @@ import pytest
 import rotator
 from rotator.domain.errors import Blocked
 from rotator.host.started import STARTED_BY, typed
-from rotator.host.typed import SANDBOX_VERBS, VERBS, Typed
+from rotator.host.typed import JOURNAL_VERBS, SANDBOX_VERBS, VERBS, Typed
 from rotator.report.errors import render_error
 
 FIX = "Some words before it: rotator rollback shop --confirm shop"
@@ -75,6 +75,12 @@ def test_an_error_is_wrapped_after_its_commands_are_written_out() -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("started", [MAKE, PATH])
+def test_what_make_has_no_target_for_is_shown_as_the_program(started: Typed) -> None:
+    assert started.say("rotator journal push ENV") == ".venv/bin/rotator journal push shop"
+    assert started.say("(rotator unlock)") == "(.venv/bin/rotator unlock shop)"
+
+
 def test_how_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / ".venv" / "bin" / "rotator"
     script.parent.mkdir(parents=True)
@@ -101,7 +107,8 @@ def test_every_command_in_the_source_is_one_that_can_be_typed() -> None:
         for number, line in enumerate(path.read_text().splitlines(), 1):
             for found in re.finditer(r"(?:`|: |\(|, or |fix=f?\")rotator ([a-z-]+)(?: ([a-z]+))?", line):
                 verb, second = found.groups()
-                if verb not in VERBS and not (verb == "sandbox" and second in SANDBOX_VERBS):
+                known = {"sandbox": SANDBOX_VERBS, "journal": JOURNAL_VERBS}.get(verb, ())
+                if verb not in (*VERBS, "unlock") and second not in known:
                     wrong.append(f"{path.name}:{number}: {line.strip()}")
     assert not [line for line in wrong if "rotator sandbox up | status" not in line]
 

@@ -134,7 +134,7 @@ def test_the_example_has_every_key() -> None:
     for line in text.splitlines():
         if header := re.match(r"(?:# )?\[([a-z.]+)\]$", line):
             table = header[1]
-        elif key := re.match(r"(?:# )?([a-z_]+) = ", line):
+        elif key := re.match(r"(?:# )?([a-z0-9_]+) = ", line):
             found.add((table, key[1]))
     assert keys(EnvConfig) - found == set()
     free = {name for name in found if name[0] in ("tags", "terraform.backend.settings")}
@@ -143,7 +143,7 @@ def test_the_example_has_every_key() -> None:
 
 def test_the_example_is_right_with_everything_uncommented() -> None:
     text = (PROJECT / "envs" / "example" / "rotation.toml").read_text(encoding="utf-8")
-    full = re.sub(r"^# (?=\[[a-z.]+\]$|[a-z_]+ = )", "", text, flags=re.MULTILINE)
+    full = re.sub(r"^# (?=\[[a-z.]+\]$|[a-z0-9_]+ = )", "", text, flags=re.MULTILINE)
     # The one pair of alternatives.
     full = re.sub(r"^password_env = .*$", "", full, flags=re.MULTILINE)
     EnvConfig.model_validate(tomllib.loads(full))
